@@ -1,0 +1,1 @@
+//! Audio corpora, decoding, resampling and features: files in, numbers out.

@@ -1,0 +1,1 @@
+//! Audio and speech models as Burn modules.
