@@ -1,1 +1,55 @@
-//! Audio and speech models as Burn modules.
+//! Audio and speech models as [Burn](https://burn.dev) modules: tensors in, tensors out, on any backend.
+//!
+//! Each architecture is a module with a configuration, a model and the paper it follows. [`catalogue`] lists them,
+//! [`ModelConfig`] configures any of them by name, and [`Model`] is any of them.
+//!
+//! # Axes
+//! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number of valid frames
+//! of each row, and returns logits `[batch, classes]`. Frames past a row's length are padding: in inference a batch
+//! gives what its items give alone, whatever the padding holds.
+//!
+//! | axis | counts |
+//! |---|---|
+//! | batch | recordings |
+//! | frames | frames of the features |
+//! | steps | what is left of frames after a model's time stride |
+//! | bins | values of a frame, such as mel bands |
+//! | bands | what is left of bins after a model's stride |
+//! | channels | features of a convolutional layer |
+//! | hidden | features of a fully-connected or recurrent layer |
+//! | classes | labels to choose from |
+//!
+//! ```
+//! use burn::tensor::Tensor;
+//! use burn_ndarray::NdArray;
+//! use sori_models::ModelConfig;
+//!
+//! let device = Default::default();
+//! let config = ModelConfig::from_name("gru")?.with_input(100, 40, 10);
+//! let model = config.init::<NdArray>(&device)?;
+//! let features = Tensor::zeros([2, 30, 40], &device);
+//! assert_eq!(model.forward(features, &[30, 21]).dims(), [2, 10]);
+//! # Ok::<(), sori_models::ConfigError>(())
+//! ```
+
+mod catalogue;
+mod config;
+
+pub mod cnn1d;
+pub mod cnn2d;
+pub mod gru;
+pub mod layers;
+pub mod loss;
+pub mod lstm;
+pub mod mlp;
+pub mod ops;
+pub mod rnn;
+
+pub use catalogue::{Entry, Model, ModelConfig, catalogue, num_params};
+pub use cnn1d::{Cnn1d, Cnn1dConfig};
+pub use cnn2d::{Cnn2d, Cnn2dConfig};
+pub use config::ConfigError;
+pub use gru::{Gru, GruConfig};
+pub use lstm::{Lstm, LstmConfig};
+pub use mlp::{Mlp, MlpConfig};
+pub use rnn::{Rnn, RnnConfig};

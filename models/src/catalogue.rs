@@ -1,0 +1,268 @@
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Gru, GruConfig, Lstm, LstmConfig, Mlp,
+    MlpConfig, Rnn, RnnConfig,
+};
+
+/// What the zoo says of an architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The name, on the command line and in a configuration.
+    pub name: &'static str,
+    /// The name a person would use.
+    pub title: &'static str,
+    /// What it is trained for: `classify`.
+    pub task: &'static str,
+    /// The paper it follows: authors, year, title.
+    pub paper: &'static str,
+    /// Where that paper is.
+    pub paper_url: &'static str,
+    /// The architecture in one sentence.
+    pub summary: &'static str,
+}
+
+/// Every architecture of the zoo, in the order of the lectures.
+pub fn catalogue() -> &'static [Entry] {
+    &[
+        Entry {
+            name: "mlp",
+            title: "Multilayer perceptron",
+            task: "classify",
+            paper: "Rumelhart, Hinton and Williams (1986): Learning representations by back-propagating errors",
+            paper_url: "https://doi.org/10.1038/323533a0",
+            summary: "The whole spectrogram as one vector, through fully-connected layers; fixed length.",
+        },
+        Entry {
+            name: "cnn1d",
+            title: "1-D convolutional network",
+            task: "classify",
+            paper: "Dieleman and Schrauwen (2014): End-to-end learning for music audio",
+            paper_url: "https://doi.org/10.1109/ICASSP.2014.6854950",
+            summary: "Convolutions that span all bins and move in time, averaged over time.",
+        },
+        Entry {
+            name: "cnn2d",
+            title: "2-D convolutional network",
+            task: "classify",
+            paper: "Hershey et al. (2017): CNN architectures for large-scale audio classification",
+            paper_url: "https://arxiv.org/abs/1609.09430",
+            summary: "Small convolutions over time and frequency, the spectrogram read as a picture.",
+        },
+        Entry {
+            name: "rnn",
+            title: "Elman network",
+            task: "classify",
+            paper: "Elman (1990): Finding structure in time",
+            paper_url: "https://doi.org/10.1207/s15516709cog1402_1",
+            summary: "Stacked tanh recurrent layers, averaged over time.",
+        },
+        Entry {
+            name: "lstm",
+            title: "Long short-term memory",
+            task: "classify",
+            paper: "Hochreiter and Schmidhuber (1997): Long short-term memory",
+            paper_url: "https://doi.org/10.1162/neco.1997.9.8.1735",
+            summary: "Stacked bidirectional LSTM layers, averaged over time.",
+        },
+        Entry {
+            name: "gru",
+            title: "Gated recurrent unit",
+            task: "classify",
+            paper: "Cho et al. (2014): Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+            paper_url: "https://arxiv.org/abs/1406.1078",
+            summary: "Stacked bidirectional GRU layers, averaged over time.",
+        },
+    ]
+}
+
+/// The configuration of any architecture. As data, a table with the architecture's `name` beside its fields;
+/// fields left out have their defaults and unknown ones are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum ModelConfig {
+    /// See [`crate::mlp`].
+    Mlp(MlpConfig),
+    /// See [`crate::cnn1d`].
+    Cnn1d(Cnn1dConfig),
+    /// See [`crate::cnn2d`].
+    Cnn2d(Cnn2dConfig),
+    /// See [`crate::rnn`].
+    Rnn(RnnConfig),
+    /// See [`crate::lstm`].
+    Lstm(LstmConfig),
+    /// See [`crate::gru`].
+    Gru(GruConfig),
+}
+
+impl ModelConfig {
+    /// The defaults of the architecture of this name.
+    ///
+    /// # Errors
+    /// If there is none; the error lists those there are.
+    pub fn from_name(name: &str) -> Result<Self, ConfigError> {
+        match name {
+            "mlp" => Ok(Self::Mlp(MlpConfig::default())),
+            "cnn1d" => Ok(Self::Cnn1d(Cnn1dConfig::default())),
+            "cnn2d" => Ok(Self::Cnn2d(Cnn2dConfig::default())),
+            "rnn" => Ok(Self::Rnn(RnnConfig::default())),
+            "lstm" => Ok(Self::Lstm(LstmConfig::default())),
+            "gru" => Ok(Self::Gru(GruConfig::default())),
+            _ => {
+                let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
+                Err(ConfigError::UnknownModel {
+                    name: name.to_owned(),
+                    known: known.join(", "),
+                })
+            }
+        }
+    }
+
+    /// The architecture's name, as in [`Entry::name`].
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Mlp(_) => "mlp",
+            Self::Cnn1d(_) => "cnn1d",
+            Self::Cnn2d(_) => "cnn2d",
+            Self::Rnn(_) => "rnn",
+            Self::Lstm(_) => "lstm",
+            Self::Gru(_) => "gru",
+        }
+    }
+
+    /// The same configuration for data with so many bins and classes. `num_frames` is for architectures of fixed
+    /// length; the others take any.
+    #[must_use]
+    pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_classes: usize) -> Self {
+        let (bins, classes) = match &mut self {
+            Self::Mlp(config) => {
+                config.num_frames = num_frames;
+                (&mut config.num_bins, &mut config.num_classes)
+            }
+            Self::Cnn1d(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Cnn2d(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Rnn(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Lstm(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Gru(config) => (&mut config.num_bins, &mut config.num_classes),
+        };
+        *bins = num_bins;
+        *classes = num_classes;
+        self
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, its value and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match self {
+            Self::Mlp(config) => config.check(),
+            Self::Cnn1d(config) => config.check(),
+            Self::Cnn2d(config) => config.check(),
+            Self::Rnn(config) => config.check(),
+            Self::Lstm(config) => config.check(),
+            Self::Gru(config) => config.check(),
+        }
+    }
+
+    /// The fewest valid frames a row may have.
+    pub fn min_frames(&self) -> usize {
+        match self {
+            Self::Cnn1d(config) => config.min_frames(),
+            Self::Cnn2d(config) => config.min_frames(),
+            Self::Mlp(_) | Self::Rnn(_) | Self::Lstm(_) | Self::Gru(_) => 1,
+        }
+    }
+
+    /// The number of frames that an architecture of fixed length sees of every recording (it crops and fills by
+    /// itself); none for the others.
+    pub fn fixed_frames(&self) -> Option<usize> {
+        match self {
+            Self::Mlp(config) => Some(config.num_frames),
+            _ => None,
+        }
+    }
+
+    /// A model with random weights.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Model<B>, ConfigError> {
+        Ok(match self {
+            Self::Mlp(config) => Model::Mlp(config.init(device)?),
+            Self::Cnn1d(config) => Model::Cnn1d(config.init(device)?),
+            Self::Cnn2d(config) => Model::Cnn2d(config.init(device)?),
+            Self::Rnn(config) => Model::Rnn(config.init(device)?),
+            Self::Lstm(config) => Model::Lstm(config.init(device)?),
+            Self::Gru(config) => Model::Gru(config.init(device)?),
+        })
+    }
+}
+
+/// Any classifier of the zoo.
+#[derive(Module, Debug)]
+pub enum Model<B: Backend> {
+    /// See [`crate::mlp`].
+    Mlp(Mlp<B>),
+    /// See [`crate::cnn1d`].
+    Cnn1d(Cnn1d<B>),
+    /// See [`crate::cnn2d`].
+    Cnn2d(Cnn2d<B>),
+    /// See [`crate::rnn`].
+    Rnn(Rnn<B>),
+    /// See [`crate::lstm`].
+    Lstm(Lstm<B>),
+    /// See [`crate::gru`].
+    Gru(Gru<B>),
+}
+
+impl<B: Backend> Model<B> {
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in [`ModelConfig::min_frames`]`..=frames`, or the
+    /// bins are not the configuration's.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        match self {
+            Self::Mlp(model) => model.forward(features, lengths),
+            Self::Cnn1d(model) => model.forward(features, lengths),
+            Self::Cnn2d(model) => model.forward(features, lengths),
+            Self::Rnn(model) => model.forward(features, lengths),
+            Self::Lstm(model) => model.forward(features, lengths),
+            Self::Gru(model) => model.forward(features, lengths),
+        }
+    }
+}
+
+/// The number of values that training changes: every parameter, and not the running statistics of batch norm
+/// (fields that begin with `running_`), which Burn's own count includes.
+pub fn num_params<B: Backend, M: Module<B>>(module: &M) -> usize {
+    let mut counter = Counter::default();
+    module.visit(&mut counter);
+    counter.count
+}
+
+#[derive(Default)]
+struct Counter {
+    count: usize,
+    /// Modules around the one being visited that are running statistics.
+    running: usize,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Counter {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.running += usize::from(name.starts_with("running_"));
+    }
+
+    fn exit_module(&mut self, name: &str, _container_type: &str) {
+        self.running -= usize::from(name.starts_with("running_"));
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if self.running == 0 {
+            self.count += param.lazy_shape().num_elements();
+        }
+    }
+}

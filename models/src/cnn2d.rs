@@ -1,0 +1,142 @@
+//! Convolutions over time and frequency, a spectrogram read as a picture
+//! ([Hershey et al. 2017](https://arxiv.org/abs/1609.09430)).
+//!
+//! Blocks of 3×3 convolution, batch norm, ReLU and 2×2 max pooling, then the mean over all that is left of time
+//! and bins, and one layer to the classes.
+//!
+//! Deviations from the paper's VGG: far smaller (32-64-64-64 channels, one convolution between poolings), batch
+//! norm ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global average
+//! ([Lin et al. 2013](https://arxiv.org/abs/1312.4400)) in place of its dense layers, so that any length will do,
+//! and dropout before the classifier.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::cnn1d::pooled_size;
+use crate::config::{ConfigError, check_odd, check_positive, check_probability, check_sizes};
+use crate::layers::{ConvBlock2d, Linear, assert_lengths, masked_mean};
+use crate::ops;
+
+/// Configuration of [`Cnn2d`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cnn2dConfig {
+    /// Feature bins of a frame; enough to leave one after the last block.
+    pub num_bins: usize,
+    /// Classes to tell apart.
+    pub num_classes: usize,
+    /// Channels of each block, from the input upwards.
+    pub channels: Vec<usize>,
+    /// Frames, and bins, a kernel spans; odd.
+    pub kernel_size: usize,
+    /// Frames, and bins, that become one at the end of each block.
+    pub pool_size: usize,
+    /// Probability with which a pooled channel is dropped in training, before the classifier.
+    pub dropout: f64,
+}
+
+impl Default for Cnn2dConfig {
+    fn default() -> Self {
+        Self {
+            num_bins: 64,
+            num_classes: 10,
+            channels: vec![32, 64, 64, 64],
+            kernel_size: 3,
+            pool_size: 2,
+            dropout: 0.2,
+        }
+    }
+}
+
+impl Cnn2dConfig {
+    /// The fewest frames that leave a step after the last block.
+    pub fn min_frames(&self) -> usize {
+        pooled_size(self.pool_size, self.channels.len())
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, its value and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_positive("num_classes", self.num_classes)?;
+        check_sizes("channels", &self.channels, false)?;
+        check_odd("kernel_size", self.kernel_size)?;
+        check_positive("pool_size", self.pool_size)?;
+        check_probability("dropout", self.dropout)?;
+        let min_bins = pooled_size(self.pool_size, self.channels.len());
+        if self.num_bins < min_bins {
+            let expected = format!(
+                "at least {min_bins}, since each of {} blocks keeps one bin of {}",
+                self.channels.len(),
+                self.pool_size
+            );
+            return Err(ConfigError::field("num_bins", self.num_bins, expected));
+        }
+        Ok(())
+    }
+
+    /// A network with random weights.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Cnn2d<B>, ConfigError> {
+        self.check()?;
+        let mut channels_in = 1;
+        let mut blocks = Vec::with_capacity(self.channels.len());
+        for &channels in &self.channels {
+            let [kernel, pool] = [self.kernel_size, self.pool_size];
+            blocks.push(ConvBlock2d::new(
+                channels_in,
+                channels,
+                kernel,
+                pool,
+                device,
+            ));
+            channels_in = channels;
+        }
+        Ok(Cnn2d {
+            blocks,
+            min_frames: self.min_frames(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: Linear::new(channels_in, self.num_classes, device),
+        })
+    }
+}
+
+/// A network of convolutions over time and bins. See the [module](self).
+#[derive(Module, Debug)]
+pub struct Cnn2d<B: Backend> {
+    /// From the input upwards.
+    pub blocks: Vec<ConvBlock2d<B>>,
+    /// The fewest frames that leave a step after the last block.
+    pub min_frames: usize,
+    /// Acts on the average over time and bins.
+    pub dropout: Dropout,
+    /// From the channels of the last block to the classes.
+    pub classifier: Linear<B>,
+}
+
+impl<B: Backend> Cnn2d<B> {
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in [`Cnn2dConfig::min_frames`]`..=frames`, or
+    /// there are fewer bins than the blocks need.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        let [batch, frames, _] = features.dims();
+        assert_lengths(lengths, batch, frames, self.min_frames);
+        let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
+        let mut x = x.unsqueeze_dim::<4>(3); // [batch, frames, bins, 1]
+        let mut lengths = lengths.to_vec();
+        for block in &self.blocks {
+            (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
+        }
+        let bands = x.dims()[2];
+        let positions: Vec<usize> = lengths.iter().map(|&length| length * bands).collect();
+        let x = masked_mean(x.flatten(1, 2), &positions); // [batch, channels]
+        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+    }
+}

@@ -1,0 +1,69 @@
+use burn::module::{Initializer, Module, Param, RunningState};
+use burn::tensor::{Tensor, backend::Backend};
+
+use crate::ops;
+
+/// Batch normalisation that does not see padding
+/// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
+///
+/// While a gradient is recorded it normalises by the batch's own mean and biased variance over valid
+/// positions, and moves the running statistics by [`Self::MOMENTUM`]. Otherwise it uses the running ones. The
+/// running variance is unbiased, as PyTorch's is (Burn's own layer keeps the biased one); a batch with a
+/// single valid position, which PyTorch refuses, contributes a variance of zero.
+///
+/// A clone shares its running statistics with the original, as Burn's running states do; `valid()` and
+/// records copy them.
+#[derive(Module, Debug)]
+pub struct MaskedBatchNorm<B: Backend> {
+    /// Scale γ, `[channels]`; starts at one.
+    pub gamma: Param<Tensor<B, 1>>,
+    /// Shift β, `[channels]`; starts at zero.
+    pub beta: Param<Tensor<B, 1>>,
+    /// Running mean, `[channels]`; starts at zero. Not a parameter.
+    pub running_mean: RunningState<Tensor<B, 1>>,
+    /// Running unbiased variance, `[channels]`; starts at one. Not a parameter.
+    pub running_var: RunningState<Tensor<B, 1>>,
+}
+
+impl<B: Backend> MaskedBatchNorm<B> {
+    /// How far a batch moves the running statistics towards its own.
+    pub const MOMENTUM: f64 = 0.1;
+    /// What is added to a variance before its root is taken.
+    pub const EPSILON: f64 = 1e-5;
+
+    /// A layer over `channels` channels.
+    pub fn new(channels: usize, device: &B::Device) -> Self {
+        Self {
+            gamma: Initializer::Ones.init([channels], device),
+            beta: Initializer::Zeros.init([channels], device),
+            running_mean: RunningState::new(Tensor::zeros([channels], device)),
+            running_var: RunningState::new(Tensor::ones([channels], device)),
+        }
+    }
+
+    /// `[batch, positions, channels]` to the same, with the valid positions of each row. Positions past them
+    /// come out as some finite value.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, or, in training, no valid position at all.
+    pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
+        let gamma = self.gamma.val();
+        let beta = self.beta.val();
+        if !B::ad_enabled(&x.device()) {
+            let mean = self.running_mean.value();
+            let variance = self.running_var.value();
+            return ops::batch_norm_inference(x, mean, variance, gamma, beta, Self::EPSILON);
+        }
+        let (y, batch) = ops::batch_norm_training(x, lengths, gamma, beta, Self::EPSILON);
+        move_towards(&self.running_mean, batch.mean);
+        move_towards(&self.running_var, batch.variance);
+        y
+    }
+}
+
+fn move_towards<B: Backend>(running: &RunningState<Tensor<B, 1>>, batch: Tensor<B, 1>) {
+    let momentum = MaskedBatchNorm::<B>::MOMENTUM;
+    running.update((running.value() * (1.0 - momentum) + batch * momentum).detach());
+    // An update is only noted; taking the value at once lets module visitors see it.
+    running.value_sync();
+}

@@ -1,0 +1,102 @@
+use burn::module::Module;
+use burn::tensor::{Tensor, activation::relu, backend::Backend};
+
+use super::{Conv1d, Conv2d, MaskedBatchNorm, pooled_lengths};
+use crate::ops;
+
+/// Convolution over frames, batch norm, ReLU, max pooling, in this order.
+///
+/// Padding is zero when it leaves a block, which is what the next block's convolution would find beyond the
+/// end of a lone item.
+#[derive(Module, Debug)]
+pub struct ConvBlock1d<B: Backend> {
+    /// The convolution.
+    pub conv: Conv1d<B>,
+    /// The normalisation.
+    pub norm: MaskedBatchNorm<B>,
+    /// Frames that one pooled step is made of.
+    pub pool_size: usize,
+}
+
+impl<B: Backend> ConvBlock1d<B> {
+    /// A block with a kernel of `kernel` frames, which must be odd, and windows of `pool_size` frames.
+    ///
+    /// # Panics
+    /// If `kernel` is even.
+    pub fn new(
+        channels_in: usize,
+        channels_out: usize,
+        kernel: usize,
+        pool_size: usize,
+        device: &B::Device,
+    ) -> Self {
+        Self {
+            conv: Conv1d::new(channels_in, channels_out, kernel, device),
+            norm: MaskedBatchNorm::new(channels_out, device),
+            pool_size,
+        }
+    }
+
+    /// `[batch, frames, channels_in]`, zero past `lengths`, to `[batch, steps, channels_out]`, zero past the
+    /// returned lengths; `steps = frames / pool_size`.
+    ///
+    /// # Panics
+    /// If there are fewer frames than `pool_size` or not one length for each row.
+    pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> (Tensor<B, 3>, Vec<usize>) {
+        let x = self.conv.forward(x); // [batch, frames, channels_out]
+        let x = relu(self.norm.forward(x, lengths)); // [batch, frames, channels_out]
+        let x = ops::max_pool1d(x, self.pool_size); // [batch, steps, channels_out]
+        let lengths = pooled_lengths(lengths, self.pool_size);
+        (ops::zero_padding(x, &lengths), lengths)
+    }
+}
+
+/// Convolution over frames and bins, batch norm, ReLU, max pooling, in this order.
+///
+/// Padding is zero when it leaves a block, as in [`ConvBlock1d`].
+#[derive(Module, Debug)]
+pub struct ConvBlock2d<B: Backend> {
+    /// The convolution.
+    pub conv: Conv2d<B>,
+    /// The normalisation, one scale and shift per channel.
+    pub norm: MaskedBatchNorm<B>,
+    /// Frames, and bins, that one pooled value is made of.
+    pub pool_size: usize,
+}
+
+impl<B: Backend> ConvBlock2d<B> {
+    /// A block with a square kernel, whose side must be odd, and square windows.
+    ///
+    /// # Panics
+    /// If `kernel` is even.
+    pub fn new(
+        channels_in: usize,
+        channels_out: usize,
+        kernel: usize,
+        pool_size: usize,
+        device: &B::Device,
+    ) -> Self {
+        Self {
+            conv: Conv2d::new(channels_in, channels_out, kernel, device),
+            norm: MaskedBatchNorm::new(channels_out, device),
+            pool_size,
+        }
+    }
+
+    /// `[batch, frames, bins, channels_in]`, zero past `lengths`, to `[batch, steps, bands, channels_out]`,
+    /// zero past the returned lengths; `steps = frames / pool_size`, `bands = bins / pool_size`.
+    ///
+    /// # Panics
+    /// If there are fewer frames or bins than `pool_size` or not one length for each row.
+    pub fn forward(&self, x: Tensor<B, 4>, lengths: &[usize]) -> (Tensor<B, 4>, Vec<usize>) {
+        let x = self.conv.forward(x); // [batch, frames, bins, channels_out]
+        let dims @ [batch, frames, bins, channels] = x.dims();
+        // A frame's bins lie together, so a row's valid positions are its first length·bins.
+        let positions: Vec<usize> = lengths.iter().map(|&length| length * bins).collect();
+        let x = x.reshape([batch, frames * bins, channels]);
+        let x = relu(self.norm.forward(x, &positions)).reshape(dims); // [batch, frames, bins, channels_out]
+        let x = ops::max_pool2d(x, [self.pool_size; 2]); // [batch, steps, bands, channels_out]
+        let lengths = pooled_lengths(lengths, self.pool_size);
+        (ops::zero_padding(x, &lengths), lengths)
+    }
+}

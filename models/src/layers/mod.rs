@@ -1,0 +1,35 @@
+//! Layers that several architectures share.
+//!
+//! Tensors are batch first and channels last. Lengths travel beside every padded tensor as valid frames of
+//! each row; a layer that shortens time returns the new lengths. Dropout is Burn's own, which acts only
+//! while a gradient is recorded.
+
+mod batch_norm;
+mod conv;
+mod conv_block;
+mod linear;
+mod pooling;
+mod recurrent;
+
+pub use crate::ops::{Cell, Sequence};
+pub use batch_norm::MaskedBatchNorm;
+pub use conv::{Conv1d, Conv2d};
+pub use conv_block::{ConvBlock1d, ConvBlock2d};
+pub use linear::Linear;
+pub use pooling::{Pooling, masked_mean, pooled_lengths};
+pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
+
+/// Checks the contract that every `forward` states: one length for each row, and each from `min_frames` to
+/// the frames there are.
+///
+/// # Panics
+/// Where that is broken.
+pub(crate) fn assert_lengths(lengths: &[usize], batch: usize, frames: usize, min_frames: usize) {
+    assert_eq!(lengths.len(), batch, "one length for each row of the batch");
+    for (row, &length) in lengths.iter().enumerate() {
+        assert!(
+            (min_frames..=frames).contains(&length),
+            "row {row} has length {length}, but this model takes {min_frames} to {frames} of these frames"
+        );
+    }
+}

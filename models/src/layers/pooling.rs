@@ -1,0 +1,32 @@
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::ops;
+
+/// How a sequence of states becomes one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The mean of the outputs over the valid frames.
+    Mean,
+    /// The state each direction ends with.
+    Last,
+}
+
+/// The mean over the valid frames of each row: `[batch, frames, channels]` to `[batch, channels]`.
+///
+/// # Panics
+/// If there is not one length for each row, or a length is not in `1..=frames`.
+pub fn masked_mean<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+    let [batch, frames, _] = x.dims();
+    super::assert_lengths(lengths, batch, frames, 1);
+    let counts: Vec<f32> = lengths.iter().map(|&length| length as f32).collect();
+    let counts = Tensor::<B, 1>::from_floats(counts.as_slice(), &x.device());
+    let sum = ops::zero_padding(x, lengths).sum_dim(1).squeeze_dim::<2>(1); // [batch, channels]
+    sum / counts.unsqueeze_dim(1)
+}
+
+/// The valid steps that are left when every `size` frames become one and a remainder is dropped.
+pub fn pooled_lengths(lengths: &[usize], size: usize) -> Vec<usize> {
+    lengths.iter().map(|&length| length / size).collect()
+}

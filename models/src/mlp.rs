@@ -1,0 +1,122 @@
+//! Multilayer perceptron over a whole spectrogram
+//! ([Rumelhart, Hinton and Williams 1986](https://doi.org/10.1038/323533a0)).
+//!
+//! A recording of fixed size is laid out as one vector; layers of `ReLU(x · W + b)` lead to the classes.
+//! Deviations from 1986: ReLU instead of the logistic function, and dropout
+//! ([Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) after each hidden layer.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, activation::relu, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, check_positive, check_probability, check_sizes};
+use crate::layers::{Linear, assert_lengths};
+use crate::ops;
+
+/// Configuration of [`Mlp`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MlpConfig {
+    /// Frames the network sees; a longer recording is cropped at its end, a shorter one followed by zeros.
+    pub num_frames: usize,
+    /// Feature bins of a frame.
+    pub num_bins: usize,
+    /// Classes to tell apart.
+    pub num_classes: usize,
+    /// Sizes of the hidden layers, from the input upwards.
+    pub d_hidden: Vec<usize>,
+    /// Probability with which a hidden value is dropped in training.
+    pub dropout: f64,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self {
+            num_frames: 100,
+            num_bins: 40,
+            num_classes: 10,
+            d_hidden: vec![512, 256],
+            dropout: 0.2,
+        }
+    }
+}
+
+impl MlpConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, its value and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_positive("num_frames", self.num_frames)?;
+        check_positive("num_bins", self.num_bins)?;
+        check_positive("num_classes", self.num_classes)?;
+        check_sizes("d_hidden", &self.d_hidden, true)?;
+        check_probability("dropout", self.dropout)
+    }
+
+    /// A network with random weights.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Mlp<B>, ConfigError> {
+        self.check()?;
+        let mut d_input = self.num_frames * self.num_bins;
+        let mut hidden = Vec::with_capacity(self.d_hidden.len());
+        for &d_output in &self.d_hidden {
+            hidden.push(Linear::new(d_input, d_output, device));
+            d_input = d_output;
+        }
+        Ok(Mlp {
+            num_frames: self.num_frames,
+            hidden,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: Linear::new(d_input, self.num_classes, device),
+        })
+    }
+}
+
+/// A multilayer perceptron. See the [module](self).
+#[derive(Module, Debug)]
+pub struct Mlp<B: Backend> {
+    /// Frames the network sees.
+    pub num_frames: usize,
+    /// The hidden layers, from the input upwards.
+    pub hidden: Vec<Linear<B>>,
+    /// Acts on every hidden layer's output.
+    pub dropout: Dropout,
+    /// From the last hidden layer to the classes.
+    pub classifier: Linear<B>,
+}
+
+impl<B: Backend> Mlp<B> {
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Frames past a row's length count as zeros, and so do those missing to `num_frames`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
+    /// configuration's.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        let [batch, frames, _] = features.dims();
+        assert_lengths(lengths, batch, frames, 1);
+        let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
+        let mut x = self.fit(x).flatten(1, 2); // [batch, num_frames·bins]
+        for layer in &self.hidden {
+            x = self.dropout.forward(relu(layer.forward(x))); // [batch, d_hidden]
+        }
+        self.classifier.forward(x) // [batch, classes]
+    }
+
+    /// Crops or fills with zeros to `num_frames`.
+    fn fit(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let [batch, frames, bins] = x.dims();
+        match self.num_frames.checked_sub(frames) {
+            None => x.narrow(1, 0, self.num_frames),
+            Some(0) => x,
+            Some(missing) => {
+                let zeros = Tensor::zeros([batch, missing, bins], &x.device());
+                Tensor::cat(vec![x, zeros], 1)
+            }
+        }
+    }
+}

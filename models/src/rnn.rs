@@ -1,0 +1,119 @@
+//! Elman's recurrent network ([1990](https://doi.org/10.1207/s15516709cog1402_1)), by default reading both ways
+//! ([Schuster and Paliwal 1997](https://doi.org/10.1109/78.650093)).
+//!
+//! ```text
+//! a⟨t⟩ = tanh(W_ax x⟨t⟩ + W_aa a⟨t−1⟩ + b_a)
+//! ```
+//!
+//! The states of the top layer, averaged over time (or the last ones), lead through one layer to the classes.
+//! Deviations: tanh for Elman's logistic function; `b_a` is kept as the sum of two vectors, as in PyTorch, so that
+//! weights and parameter counts agree with it; dropout between layers and before the classifier.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, check_positive};
+use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, masked_mean};
+
+/// Configuration of [`Rnn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RnnConfig {
+    /// Feature bins of a frame.
+    pub num_bins: usize,
+    /// Classes to tell apart.
+    pub num_classes: usize,
+    /// Features of the state of one direction.
+    pub d_hidden: usize,
+    /// Recurrent layers on top of one another.
+    pub num_layers: usize,
+    /// Whether each layer also reads backward in time.
+    pub bidirectional: bool,
+    /// How the states become one vector.
+    pub pooling: Pooling,
+    /// Probability with which a value is dropped in training, between layers and before the classifier.
+    pub dropout: f64,
+}
+
+impl Default for RnnConfig {
+    fn default() -> Self {
+        Self {
+            num_bins: 161,
+            num_classes: 10,
+            d_hidden: 256,
+            num_layers: 2,
+            bidirectional: true,
+            pooling: Pooling::Mean,
+            dropout: 0.2,
+        }
+    }
+}
+
+impl RnnConfig {
+    fn recurrent(&self) -> RecurrentConfig {
+        RecurrentConfig {
+            cell: Cell::Elman,
+            d_input: self.num_bins,
+            d_hidden: self.d_hidden,
+            num_layers: self.num_layers,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout,
+        }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, its value and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_positive("num_bins", self.num_bins)?;
+        check_positive("num_classes", self.num_classes)?;
+        self.recurrent().check()
+    }
+
+    /// A network with random weights.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Rnn<B>, ConfigError> {
+        self.check()?;
+        let recurrent = self.recurrent();
+        Ok(Rnn {
+            recurrent: recurrent.init(device)?,
+            pooling: self.pooling,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: Linear::new(recurrent.d_output(), self.num_classes, device),
+        })
+    }
+}
+
+/// A classifier on Elman's network. See the [module](self).
+#[derive(Module, Debug)]
+pub struct Rnn<B: Backend> {
+    /// The stack of recurrent layers.
+    pub recurrent: Recurrent<B>,
+    /// How the states become one vector.
+    pub pooling: Pooling,
+    /// Acts on that vector.
+    pub dropout: Dropout,
+    /// From that vector to the classes.
+    pub classifier: Linear<B>,
+}
+
+impl<B: Backend> Rnn<B> {
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
+    /// configuration's.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        let states = self.recurrent.forward(features, lengths); // [batch, frames, directions·d_hidden]
+        let x = match self.pooling {
+            Pooling::Mean => masked_mean(states.outputs, lengths),
+            Pooling::Last => states.last,
+        }; // [batch, directions·d_hidden]
+        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+    }
+}
