@@ -1,0 +1,178 @@
+//! Features kept on disk.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::corpus::{Item, Source};
+use crate::features::FEATURE_VERSION;
+use crate::{Error, FeatureConfig, Features, Result};
+
+const MAGIC: &[u8; 8] = b"sorifeat";
+const HEADER_BYTES: usize = MAGIC.len() + 16;
+const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
+
+/// A folder in which features are kept from one run to the next.
+///
+/// An entry is named by the BLAKE3 hash of everything its features follow from: the bytes of the
+/// audio file (so that a changed file misses, and a moved or touched one does not) or the
+/// parameters of a synthesised clip, every field of the [`FeatureConfig`], and
+/// [`FEATURE_VERSION`]. It is written to a temporary file and renamed, and ends in a checksum; one
+/// that is damaged is made anew. Several threads and processes may use a folder at once.
+#[derive(Debug)]
+pub struct FeatureCache {
+    folder: PathBuf,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    rebuilt: AtomicU64,
+}
+
+impl FeatureCache {
+    /// Uses this folder, and makes it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if it cannot be made.
+    pub fn new(folder: impl Into<PathBuf>) -> Result<Self> {
+        let folder = folder.into();
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Error::io("make the cache folder", &folder, error))?;
+        Ok(Self {
+            folder,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            rebuilt: AtomicU64::new(0),
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How many features were found.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// How many had to be made, including those that were damaged.
+    #[must_use]
+    pub fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// How many were found damaged and made anew.
+    #[must_use]
+    pub fn rebuilt(&self) -> u64 {
+        self.rebuilt.load(Ordering::Relaxed)
+    }
+
+    /// The features of an item, from the cache or by `make`, whose result is then kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`; [`Error::Io`] if the audio file cannot be read or the entry not written.
+    pub fn fetch(
+        &self,
+        item: &Item,
+        config: &FeatureConfig,
+        make: impl FnOnce() -> Result<Features>,
+    ) -> Result<Features> {
+        let path = self.entry(item, config)?;
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                if let Some(features) = decoded(&bytes) {
+                    self.hits.fetch_add(1, Ordering::Relaxed);
+                    return Ok(features);
+                }
+                self.rebuilt.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("read the cached features", &path, error)),
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let features = make()?;
+        self.write(&path, &encoded(&features))?;
+        Ok(features)
+    }
+
+    /// Where the features of an item by this configuration are kept, there or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the item's audio file cannot be read.
+    pub fn entry(&self, item: &Item, config: &FeatureConfig) -> Result<PathBuf> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&FEATURE_VERSION.to_le_bytes());
+        // Every field is in its debug form, new ones included.
+        let config = format!("{config:?}");
+        hasher.update(&(config.len() as u64).to_le_bytes());
+        hasher.update(config.as_bytes());
+        match &item.source {
+            Source::File(path) => {
+                let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+                hasher.update(b"file").update(&bytes);
+            }
+            Source::Dtmf(clip) => {
+                hasher.update(format!("{clip:?}").as_bytes());
+            }
+        }
+        let name = hasher.finalize().to_hex();
+        Ok(self
+            .folder
+            .join(&name.as_str()[..2])
+            .join(format!("{name}.features")))
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        let failed = |error| Error::io("write the cached features", path, error);
+        let folder = path.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        file.persist(path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+}
+
+/// `MAGIC`, frames, bins, values and a checksum of all that, little-endian.
+fn encoded(features: &Features) -> Vec<u8> {
+    let length = HEADER_BYTES + 4 * features.values.len() + CHECKSUM_BYTES;
+    let mut bytes = Vec::with_capacity(length);
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&(features.frames as u64).to_le_bytes());
+    bytes.extend_from_slice(&(features.bins as u64).to_le_bytes());
+    for value in &features.values {
+        bytes.extend_from_slice(&value.to_le_bytes());
+    }
+    let checksum = blake3::hash(&bytes);
+    bytes.extend_from_slice(checksum.as_bytes());
+    bytes
+}
+
+/// The features, or nothing if a single bit is wrong.
+fn decoded(bytes: &[u8]) -> Option<Features> {
+    let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+    if blake3::hash(body).as_bytes() != checksum {
+        return None;
+    }
+    let body = body.strip_prefix(MAGIC)?;
+    let (frames, body) = body.split_first_chunk::<8>()?;
+    let (bins, body) = body.split_first_chunk::<8>()?;
+    let frames = usize::try_from(u64::from_le_bytes(*frames)).ok()?;
+    let bins = usize::try_from(u64::from_le_bytes(*bins)).ok()?;
+    let (values, rest) = body.as_chunks::<4>();
+    if frames.checked_mul(bins)? != values.len() || !rest.is_empty() {
+        return None;
+    }
+    Some(Features {
+        frames,
+        bins,
+        values: values
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect(),
+    })
+}

@@ -1,0 +1,113 @@
+//! One sub-folder per class, perhaps below `train`, `valid` and `test`.
+
+use std::path::Path;
+
+use super::{
+    Answer, Draft, Found, Part, Source, TaskKind, check_keys, chosen_by_name, entries, number,
+};
+use crate::audio::{EXTENSIONS, has_audio_extension};
+use crate::{Error, Result, Spec};
+
+/// Where the folder has no parts of its own, this much of each class becomes the test part.
+const TEST_FRACTION: f64 = 0.1;
+/// Which recordings those are must not depend on a run's seed.
+const TEST_SEED: u64 = 0;
+
+pub(super) fn find(spec: &Spec) -> Result<Found> {
+    check_keys(spec, &["test_fraction"])?;
+    let test_fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
+    let root = Path::new(&spec.location);
+    let (folders, mut ignored_files) = sub_folders(root)?;
+    let is_part = |name: &String| name.parse::<Part>().is_ok();
+
+    let mut drafts = Vec::new();
+    if folders.iter().any(|name| name == Part::Train.name()) || folders.iter().all(is_part) {
+        if let Some(other) = folders.iter().find(|name| !is_part(name)) {
+            return Err(Error::Layout {
+                path: root.join(other),
+                reason: "next to a folder 'train' only 'valid' and 'test' may stand".into(),
+            });
+        }
+        for part in Part::VALUES
+            .iter()
+            .filter(|part| folders.iter().any(|name| name == part.name()))
+        {
+            let folder = root.join(part.name());
+            let (classes, ignored) = sub_folders(&folder)?;
+            ignored_files += ignored;
+            for class in classes {
+                let prefix = format!("{part}/{class}");
+                ignored_files += add_class(root, &prefix, &class, *part, &mut drafts)?;
+            }
+        }
+    } else {
+        for class in folders {
+            let first = drafts.len();
+            ignored_files += add_class(root, &class, &class, Part::Train, &mut drafts)?;
+            let ids: Vec<&str> = drafts[first..]
+                .iter()
+                .map(|draft| draft.id.as_str())
+                .collect();
+            for chosen in chosen_by_name(&ids, test_fraction, TEST_SEED) {
+                drafts[first + chosen].part = Part::Test;
+            }
+        }
+    }
+    Ok(Found {
+        task: TaskKind::Classify,
+        labels: None,
+        drafts,
+        ignored_files,
+    })
+}
+
+/// Names of the folders (or links to folders) in a folder, and how many files lie beside them.
+fn sub_folders(folder: &Path) -> Result<(Vec<String>, usize)> {
+    let (folders, files): (Vec<String>, Vec<String>) = entries(folder)?
+        .into_iter()
+        .partition(|name| folder.join(name).is_dir());
+    if folders.is_empty() {
+        return Err(Error::Layout {
+            path: folder.to_owned(),
+            reason: "it has no sub-folders; one per class was expected, named as the class".into(),
+        });
+    }
+    Ok((folders, files.len()))
+}
+
+/// Adds the audio files of `root/prefix`; returns how many other entries lie there.
+fn add_class(
+    root: &Path,
+    prefix: &str,
+    class: &str,
+    part: Part,
+    drafts: &mut Vec<Draft>,
+) -> Result<usize> {
+    let folder = root.join(prefix);
+    let first = drafts.len();
+    let mut ignored = 0;
+    for name in entries(&folder)? {
+        let path = folder.join(&name);
+        if !has_audio_extension(&path) || path.is_dir() {
+            ignored += 1;
+            continue;
+        }
+        drafts.push(Draft {
+            id: format!("{prefix}/{name}"),
+            place: path.display().to_string(),
+            source: Source::File(path),
+            answer: Answer::Class(class.to_owned()),
+            part,
+        });
+    }
+    if drafts.len() == first {
+        return Err(Error::Layout {
+            path: folder,
+            reason: format!(
+                "the class holds no audio file (*.{}); add some or remove the folder",
+                EXTENSIONS.join(", *.")
+            ),
+        });
+    }
+    Ok(ignored)
+}

@@ -1,0 +1,104 @@
+//! The Free Spoken Digit Dataset (Jackson et al., <https://github.com/Jakobovski/free-spoken-digit-dataset>):
+//! files `{digit}_{speaker}_{index}.wav`. Recordings 0 to 4 of every speaker and digit are the
+//! test part, as published.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys, entries};
+use crate::{Error, Result, Spec};
+
+const TEST_INDICES: u32 = 5;
+
+pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
+    check_keys(spec, &["speaker"])?;
+    let given = Path::new(&spec.location);
+    let nested = given.join("recordings");
+    let folder = if nested.is_dir() {
+        nested
+    } else {
+        given.to_owned()
+    };
+
+    let mut recordings = Vec::new();
+    let mut speakers = BTreeSet::new();
+    let mut ignored_files = 0;
+    for name in entries(&folder)? {
+        let path = folder.join(&name);
+        let Some(stem) = name.strip_suffix(".wav") else {
+            ignored_files += 1;
+            continue;
+        };
+        match parsed(stem) {
+            Some((digit, speaker, index)) => {
+                speakers.insert(speaker.to_owned());
+                recordings.push((digit, speaker.to_owned(), index, stem.to_owned(), path));
+            }
+            None => {
+                let error = Error::Layout {
+                    path: path.clone(),
+                    reason: "recordings are named DIGIT_SPEAKER_INDEX.wav, such as 7_theo_12.wav"
+                        .into(),
+                };
+                gate.reject(path.display().to_string(), error)?;
+            }
+        }
+    }
+    if recordings.is_empty() {
+        return Err(Error::Layout {
+            path: folder,
+            reason: "it holds no recordings named DIGIT_SPEAKER_INDEX.wav, such as 7_theo_12.wav; \
+                     give the folder 'recordings' of the dataset, or the one it lies in"
+                .into(),
+        });
+    }
+    if let Some(asked) = spec.query.get("speaker") {
+        let (name, keep) = match asked.strip_prefix('!') {
+            Some(name) => (name, false),
+            None => (asked.as_str(), true),
+        };
+        if !speakers.contains(name) {
+            let speakers: Vec<&str> = speakers.iter().map(String::as_str).collect();
+            return Err(Error::Query {
+                corpus: spec.corpus.clone(),
+                key: "speaker".into(),
+                value: asked.clone(),
+                expected: format!(
+                    "the speakers there are {}; a '!' in front takes all but that one",
+                    speakers.join(", ")
+                ),
+            });
+        }
+        recordings.retain(|(_, speaker, ..)| (speaker == name) == keep);
+    }
+    recordings.sort_unstable();
+
+    let drafts = recordings
+        .into_iter()
+        .map(|(digit, _, index, stem, path)| Draft {
+            id: stem,
+            place: path.display().to_string(),
+            source: Source::File(path),
+            answer: Answer::Class(digit.to_string()),
+            part: if index < TEST_INDICES {
+                Part::Test
+            } else {
+                Part::Train
+            },
+        })
+        .collect();
+    Ok(Found {
+        task: TaskKind::Classify,
+        labels: Some((0..10).map(|digit| digit.to_string()).collect()),
+        drafts,
+        ignored_files,
+    })
+}
+
+fn parsed(stem: &str) -> Option<(u8, &str, u32)> {
+    let (digit, rest) = stem.split_once('_')?;
+    let (speaker, index) = rest.rsplit_once('_')?;
+    let digit = digit.parse().ok().filter(|digit| *digit < 10)?;
+    let index = index.parse().ok()?;
+    (!speaker.is_empty()).then_some((digit, speaker, index))
+}

@@ -1,0 +1,517 @@
+//! Corpora: what recordings there are, what each is to be recognised as, and which part it
+//! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate).
+
+mod folder;
+mod fsdd;
+mod manifest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::error::listed;
+use crate::named::named;
+use crate::synth::dtmf::{self, DtmfClip};
+use crate::{Error, Result, Spec, Waveform, audio};
+
+/// How each corpus is written.
+pub const CORPORA: &[&str] = &[
+    "fsdd:DIR",
+    "folder:DIR",
+    "manifest:FILE.jsonl",
+    "synth:dtmf",
+];
+
+named! {
+    /// What a recording is used for.
+    Part, "split" {
+        /// To fit a model.
+        Train = "train",
+        /// To choose among models.
+        Valid = "valid",
+        /// To measure the chosen one.
+        Test = "test",
+    }
+}
+
+named! {
+    /// What is to be said of a recording.
+    TaskKind, "task" {
+        /// Which one of the labels it is.
+        Classify = "classify",
+        /// Which of the labels apply.
+        Tag = "tag",
+        /// What was spoken.
+        Transcribe = "transcribe",
+    }
+}
+
+/// The right answer for one recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Index of its label.
+    Class(usize),
+    /// Indices of its labels, ascending.
+    Tags(Vec<usize>),
+    /// What was spoken.
+    Text(String),
+}
+
+/// Where a recording's sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An audio file.
+    File(PathBuf),
+    /// A synthesised telephone key.
+    Dtmf(DtmfClip),
+}
+
+/// One recording of a corpus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Unique within the corpus, and the same wherever the corpus lies.
+    pub id: String,
+    /// Its sound.
+    pub source: Source,
+    /// Its right answer.
+    pub target: Target,
+    /// Its part.
+    pub part: Part,
+}
+
+impl Item {
+    /// Its sound at the rate wanted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`audio::load`].
+    pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
+        match &self.source {
+            Source::File(path) => audio::load(path, sample_rate_hz),
+            Source::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
+        }
+    }
+
+    /// How it is named in messages: its file, or its id.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.source {
+            Source::File(path) => path.display().to_string(),
+            Source::Dtmf(_) => self.id.clone(),
+        }
+    }
+}
+
+/// Something of a corpus that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Rejected {
+    /// File, line or item.
+    pub place: String,
+    /// Why, and what would be right.
+    pub reason: String,
+}
+
+/// How to open a corpus.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Leave out what cannot be used, and list it, rather than fail.
+    pub skip_bad: bool,
+    /// The labels targets are indices of; without, the corpus brings its own.
+    pub labels: Option<Vec<String>>,
+}
+
+/// Recordings with their right answers.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    /// How it was asked for.
+    pub spec: Spec,
+    /// What is to be said of a recording.
+    pub task: TaskKind,
+    /// Names of classes or tags, in the order targets count; empty where the task is to
+    /// transcribe. The published order if there is one, else sorted.
+    pub labels: Vec<String>,
+    /// The recordings, in an order that depends on names only.
+    pub items: Vec<Item>,
+    /// Sample rate of the first recording.
+    pub native_rate_hz: u32,
+    /// What could not be used, under [`OpenOptions::skip_bad`].
+    pub rejected: Vec<Rejected>,
+    /// Files that were passed over because their names are not those of audio files.
+    pub ignored_files: usize,
+}
+
+/// A recording before its labels are looked up.
+struct Draft {
+    id: String,
+    /// File, or manifest and line.
+    place: String,
+    source: Source,
+    answer: Answer,
+    part: Part,
+}
+
+enum Answer {
+    Class(String),
+    Tags(Vec<String>),
+    Text(String),
+}
+
+/// What a corpus found.
+struct Found {
+    task: TaskKind,
+    /// The published labels, where they do not follow from the recordings.
+    labels: Option<Vec<String>>,
+    drafts: Vec<Draft>,
+    ignored_files: usize,
+}
+
+/// Decides what becomes of something that cannot be used.
+struct Gate {
+    skip_bad: bool,
+    rejected: Vec<Rejected>,
+}
+
+impl Gate {
+    /// Lists the problem under `skip_bad`, fails with it otherwise.
+    fn reject(&mut self, place: String, error: Error) -> Result<()> {
+        if !self.skip_bad {
+            return Err(error);
+        }
+        self.rejected.push(Rejected {
+            place,
+            reason: error.to_string(),
+        });
+        Ok(())
+    }
+}
+
+impl Corpus {
+    /// Opens a corpus with its own labels; the first thing that cannot be used is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with`](Self::open_with).
+    pub fn open(spec: &Spec) -> Result<Self> {
+        Self::open_with(spec, &OpenOptions::default())
+    }
+
+    /// Opens a corpus whose targets are to be indices of `labels`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_with`](Self::open_with).
+    pub fn open_with_labels(spec: &Spec, labels: &[String]) -> Result<Self> {
+        Self::open_with(
+            spec,
+            &OpenOptions {
+                labels: Some(labels.to_vec()),
+                ..OpenOptions::default()
+            },
+        )
+    }
+
+    /// Opens a corpus.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] and [`Error::Layout`] if it is not there or not laid out as it should be,
+    /// [`Error::Query`] for a query it does not take, [`Error::ManifestLine`],
+    /// [`Error::UnknownLabel`] for a label not among those given, [`Error::Nothing`] if no
+    /// recording is left, and those of [`audio::sample_rate_hz`].
+    pub fn open_with(spec: &Spec, options: &OpenOptions) -> Result<Self> {
+        let mut gate = Gate {
+            skip_bad: options.skip_bad,
+            rejected: Vec::new(),
+        };
+        let found = match spec.corpus.as_str() {
+            "fsdd" => fsdd::find(spec, &mut gate)?,
+            "folder" => folder::find(spec)?,
+            "manifest" => manifest::find(spec, &mut gate)?,
+            "synth" => dtmf_clips(spec)?,
+            other => {
+                return Err(Error::Spec {
+                    spec: spec.to_string(),
+                    reason: format!("there is no corpus '{other}'"),
+                    known: CORPORA.join(", "),
+                });
+            }
+        };
+
+        let labels = match (&options.labels, found.labels) {
+            _ if found.task == TaskKind::Transcribe => Vec::new(),
+            (Some(given), _) => given.clone(),
+            (None, Some(published)) => published,
+            (None, None) => labels_of(&found.drafts),
+        };
+        let wanted = match spec.query.get("split") {
+            Some(split) => Some(split.parse::<Part>().map_err(|_| Error::Query {
+                corpus: spec.corpus.clone(),
+                key: "split".into(),
+                value: split.clone(),
+                expected: "split is one of train, valid, test".into(),
+            })?),
+            None => None,
+        };
+        let index: BTreeMap<&str, usize> = labels
+            .iter()
+            .enumerate()
+            .map(|(index, label)| (label.as_str(), index))
+            .collect();
+        let mut items = Vec::with_capacity(found.drafts.len());
+        for draft in found.drafts {
+            if wanted.is_some_and(|part| part != draft.part) {
+                continue;
+            }
+            match target(&draft, &index, &labels) {
+                Ok(target) => items.push(Item {
+                    id: draft.id,
+                    source: draft.source,
+                    target,
+                    part: draft.part,
+                }),
+                Err(error) => gate.reject(draft.place, error)?,
+            }
+        }
+        if items.is_empty() {
+            let reason = match (wanted, gate.rejected.first()) {
+                (_, Some(first)) => format!(
+                    "all recordings were rejected, the first ({}) because: {}",
+                    first.place, first.reason
+                ),
+                (Some(part), None) => format!("none of its recordings is in the part '{part}'"),
+                (None, None) => "it holds no recordings".into(),
+            };
+            return Err(Error::Nothing {
+                place: spec.to_string(),
+                reason,
+            });
+        }
+        Ok(Self {
+            native_rate_hz: native_rate_hz(&items, options.skip_bad)?,
+            spec: spec.clone(),
+            task: found.task,
+            labels,
+            items,
+            rejected: gate.rejected,
+            ignored_files: found.ignored_files,
+        })
+    }
+
+    /// The recordings of one part, in order.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Vec<&Item> {
+        self.items.iter().filter(|item| item.part == part).collect()
+    }
+
+    /// Where the corpus has no validation part, moves `fraction` of each class's training
+    /// recordings there, and at least one of a class that has two; what has no class counts as
+    /// one class, and what has tags goes by the first. Which ones depends on their ids and `seed`
+    /// alone. The test part is never touched.
+    pub fn set_aside_valid(&mut self, fraction: f64, seed: u64) {
+        if self.items.iter().any(|item| item.part == Part::Valid) {
+            return;
+        }
+        let mut classes = BTreeMap::<Option<usize>, Vec<usize>>::new();
+        for (index, item) in self.items.iter().enumerate() {
+            if item.part == Part::Train {
+                let class = match &item.target {
+                    Target::Class(class) => Some(*class),
+                    Target::Tags(tags) => tags.first().copied(),
+                    Target::Text(_) => None,
+                };
+                classes.entry(class).or_default().push(index);
+            }
+        }
+        for members in classes.into_values() {
+            let ids: Vec<&str> = members
+                .iter()
+                .map(|&index| self.items[index].id.as_str())
+                .collect();
+            for chosen in chosen_by_name(&ids, fraction, seed) {
+                self.items[members[chosen]].part = Part::Valid;
+            }
+        }
+    }
+}
+
+/// Chooses a `fraction` of names, at least one of two or more and never all, by a hash of each
+/// name and the seed: whatever else there is, a name's rank stays. Returns their indices.
+fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
+    if names.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
+        return Vec::new();
+    }
+    let count = ((names.len() as f64 * fraction).round() as usize).clamp(1, names.len() - 1);
+    let mut ranked: Vec<([u8; 32], usize)> = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&seed.to_le_bytes()).update(name.as_bytes());
+            (*hasher.finalize().as_bytes(), index)
+        })
+        .collect();
+    ranked.sort_unstable();
+    ranked
+        .into_iter()
+        .take(count)
+        .map(|(_, index)| index)
+        .collect()
+}
+
+/// Every label that occurs, sorted.
+fn labels_of(drafts: &[Draft]) -> Vec<String> {
+    let mut labels = BTreeSet::new();
+    for draft in drafts {
+        match &draft.answer {
+            Answer::Class(label) => {
+                labels.insert(label);
+            }
+            Answer::Tags(tags) => labels.extend(tags),
+            Answer::Text(_) => {}
+        }
+    }
+    labels.into_iter().cloned().collect()
+}
+
+fn target(draft: &Draft, index: &BTreeMap<&str, usize>, labels: &[String]) -> Result<Target> {
+    let find = |label: &String| {
+        index
+            .get(label.as_str())
+            .copied()
+            .ok_or_else(|| Error::UnknownLabel {
+                place: draft.place.clone(),
+                label: label.clone(),
+                known: listed(labels, 20),
+            })
+    };
+    Ok(match &draft.answer {
+        Answer::Class(label) => Target::Class(find(label)?),
+        Answer::Tags(tags) => {
+            let tags: BTreeSet<usize> = tags.iter().map(find).collect::<Result<_>>()?;
+            Target::Tags(tags.into_iter().collect())
+        }
+        Answer::Text(text) => Target::Text(text.clone()),
+    })
+}
+
+/// The rate of the first recording whose header can be read.
+fn native_rate_hz(items: &[Item], skip_bad: bool) -> Result<u32> {
+    let mut first_error = None;
+    for item in items {
+        match &item.source {
+            Source::Dtmf(_) => return Ok(dtmf::SAMPLE_RATE_HZ),
+            Source::File(path) => match audio::sample_rate_hz(path) {
+                Ok(rate) => return Ok(rate),
+                Err(error) if !skip_bad => return Err(error),
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            },
+        }
+    }
+    Err(first_error.unwrap_or(Error::Nothing {
+        place: "the corpus".into(),
+        reason: "it holds no recordings".into(),
+    }))
+}
+
+/// Refuses keys a corpus does not take; `split` is taken by all.
+fn check_keys(spec: &Spec, own: &[&str]) -> Result<()> {
+    for (key, value) in &spec.query {
+        if key != "split" && !own.contains(&key.as_str()) {
+            let mut known = vec!["split"];
+            known.extend(own);
+            return Err(Error::Query {
+                corpus: spec.corpus.clone(),
+                key: key.clone(),
+                value: value.clone(),
+                expected: format!("it takes {}", known.join(", ")),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The value of a key as a number between two limits, or its default.
+fn number<T>(spec: &Spec, key: &str, default: T, least: T, most: T) -> Result<T>
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    let Some(text) = spec.query.get(key) else {
+        return Ok(default);
+    };
+    text.parse()
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or_else(|| Error::Query {
+            corpus: spec.corpus.clone(),
+            key: key.to_owned(),
+            value: text.clone(),
+            expected: format!("{key} is a number between {least} and {most}"),
+        })
+}
+
+/// Names of what lies in a folder, sorted, without hidden ones; a name that is not Unicode is an
+/// error, because ids, labels and manifests are text.
+fn entries(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let list =
+        std::fs::read_dir(folder).map_err(|error| Error::io("read the folder", folder, error))?;
+    for entry in list {
+        let entry = entry.map_err(|error| Error::io("read the folder", folder, error))?;
+        match entry.file_name().into_string() {
+            Ok(name) if name.starts_with('.') => {}
+            Ok(name) => names.push(name),
+            Err(name) => {
+                return Err(Error::Layout {
+                    path: folder.join(name),
+                    reason: "its name is not Unicode; rename it".into(),
+                });
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn dtmf_clips(spec: &Spec) -> Result<Found> {
+    if spec.location != "dtmf" {
+        return Err(Error::Spec {
+            spec: spec.to_string(),
+            reason: format!("nothing called '{}' is synthesised", spec.location),
+            known: CORPORA.join(", "),
+        });
+    }
+    check_keys(spec, &["size", "seed"])?;
+    let size = number(
+        spec,
+        "size",
+        dtmf::DEFAULT_SIZE,
+        dtmf::KEYS.len(),
+        1_000_000,
+    )?;
+    let seed = number(spec, "seed", dtmf::DEFAULT_SEED, 0, u64::MAX)?;
+    let mut drafts = Vec::new();
+    for (part, size) in [
+        (Part::Train, size),
+        (Part::Valid, size / 5),
+        (Part::Test, size / 5),
+    ] {
+        for index in 0..size.max(dtmf::KEYS.len()) {
+            let clip = DtmfClip::new(seed, part, index as u32);
+            let id = format!("dtmf-{seed}-{part}-{index:05}");
+            drafts.push(Draft {
+                place: id.clone(),
+                id,
+                answer: Answer::Class(clip.key().to_string()),
+                source: Source::Dtmf(clip),
+                part,
+            });
+        }
+    }
+    Ok(Found {
+        task: TaskKind::Classify,
+        labels: Some(dtmf::KEYS.iter().map(char::to_string).collect()),
+        drafts,
+        ignored_files: 0,
+    })
+}

@@ -1,0 +1,108 @@
+//! The mel filter bank.
+
+use super::{FeatureConfig, MelNorm, MelScale};
+
+/// Triangles over the power spectrum, of each only the frequencies it weighs.
+#[derive(Clone)]
+pub(super) struct MelFilters {
+    filters: Vec<Filter>,
+}
+
+#[derive(Clone)]
+struct Filter {
+    first_bin: usize,
+    weights: Vec<f32>,
+}
+
+impl MelFilters {
+    /// As `librosa.filters.mel`: edges equally spaced in mel, triangles linear in Hz.
+    pub(super) fn new(config: &FeatureConfig) -> Self {
+        let fft_samples = config.fft_samples();
+        let bin_hz = f64::from(config.sample_rate_hz) / fft_samples as f64;
+        let scale = config.mel_scale;
+        let (low, high) = (
+            hz_to_mel(scale, config.min_hz),
+            hz_to_mel(scale, config.max_mel_hz()),
+        );
+        let edge = |index: usize| {
+            let part = index as f64 / (config.num_mels + 1) as f64;
+            mel_to_hz(scale, low + (high - low) * part)
+        };
+        let filters = (0..config.num_mels)
+            .map(|m| {
+                let (left, peak, right) = (edge(m), edge(m + 1), edge(m + 2));
+                let height = match config.mel_norm {
+                    MelNorm::None => 1.0,
+                    MelNorm::Slaney => 2.0 / (right - left),
+                };
+                let weight = |bin: usize| {
+                    let hz = bin as f64 * bin_hz;
+                    let rising = (hz - left) / (peak - left);
+                    let falling = (right - hz) / (right - peak);
+                    height * rising.min(falling).max(0.0)
+                };
+                let first_bin = ((left / bin_hz) as usize).min(fft_samples / 2);
+                let end_bin = ((right / bin_hz) as usize + 2).min(fft_samples / 2 + 1);
+                let first_bin = (first_bin..end_bin)
+                    .find(|&bin| weight(bin) > 0.0)
+                    .unwrap_or(end_bin);
+                let weights = (first_bin..end_bin)
+                    .map(weight)
+                    .take_while(|&weight| weight > 0.0)
+                    .map(|weight| weight as f32)
+                    .collect();
+                Filter { first_bin, weights }
+            })
+            .collect();
+        Self { filters }
+    }
+
+    /// Filters within which no frequency of the transform lies.
+    pub(super) fn num_empty(&self) -> usize {
+        self.filters
+            .iter()
+            .filter(|filter| filter.weights.is_empty())
+            .count()
+    }
+
+    /// The filtered power `[num_mels]` of a power spectrum `[fft_samples / 2 + 1]`.
+    pub(super) fn apply(&self, power: &[f32], mels: &mut [f32]) {
+        for (mel, filter) in mels.iter_mut().zip(&self.filters) {
+            *mel = filter
+                .weights
+                .iter()
+                .zip(&power[filter.first_bin..])
+                .map(|(&weight, &power)| weight * power)
+                .sum();
+        }
+    }
+}
+
+/// Hz per mel in the linear part of Slaney's scale.
+const SLANEY_HZ_PER_MEL: f64 = 200.0 / 3.0;
+/// Where its logarithmic part begins.
+const SLANEY_KNEE_HZ: f64 = 1000.0;
+
+/// Step of its logarithmic part: 27 mels for a factor of 6.4.
+fn slaney_log_step() -> f64 {
+    6.4_f64.ln() / 27.0
+}
+
+fn hz_to_mel(scale: MelScale, hz: f64) -> f64 {
+    match scale {
+        MelScale::Htk => 2595.0 * (1.0 + hz / 700.0).log10(),
+        MelScale::Slaney if hz < SLANEY_KNEE_HZ => hz / SLANEY_HZ_PER_MEL,
+        MelScale::Slaney => {
+            SLANEY_KNEE_HZ / SLANEY_HZ_PER_MEL + (hz / SLANEY_KNEE_HZ).ln() / slaney_log_step()
+        }
+    }
+}
+
+fn mel_to_hz(scale: MelScale, mel: f64) -> f64 {
+    let knee = SLANEY_KNEE_HZ / SLANEY_HZ_PER_MEL;
+    match scale {
+        MelScale::Htk => 700.0 * (10.0_f64.powf(mel / 2595.0) - 1.0),
+        MelScale::Slaney if mel < knee => mel * SLANEY_HZ_PER_MEL,
+        MelScale::Slaney => SLANEY_KNEE_HZ * ((mel - knee) * slaney_log_step()).exp(),
+    }
+}

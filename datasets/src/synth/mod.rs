@@ -1,0 +1,3 @@
+//! Corpora that need no file: synthesised from a seed.
+
+pub mod dtmf;

@@ -1,0 +1,114 @@
+//! Corpora as published, where they lie in the folder `SORI_DATA`.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+use std::path::{Path, PathBuf};
+
+use sori_datasets::corpus::{Corpus, Part};
+use sori_datasets::{FeatureConfig, Pipeline, Spec, audio, scan};
+
+/// The folder of a corpus, or nothing and a line that says which test is skipped.
+fn folder(test: &str, corpus: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("SORI_DATA").map(|root| Path::new(&root).join(corpus));
+    let there = folder.filter(|folder| folder.is_dir());
+    if there.is_none() {
+        eprintln!("skipped: {test} (SORI_DATA names no folder with {corpus})");
+    }
+    there
+}
+
+fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, extension, found);
+        } else if path.extension().is_some_and(|other| other == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+fn spec(text: String) -> Spec {
+    text.parse().unwrap()
+}
+
+#[test]
+fn fsdd_has_its_published_split() {
+    let Some(dir) = folder("fsdd_has_its_published_split", "fsdd") else {
+        return;
+    };
+    let corpus = Corpus::open(&spec(format!("fsdd:{}", dir.display()))).unwrap();
+    assert_eq!(corpus.items.len(), 3000);
+    assert_eq!(corpus.part(Part::Train).len(), 2700);
+    assert_eq!(corpus.part(Part::Test).len(), 300);
+    assert_eq!(corpus.labels.concat(), "0123456789");
+    assert_eq!(corpus.native_rate_hz, 8000);
+
+    let recordings = dir.join("recordings");
+    let query = |query: &str| {
+        Corpus::open(&spec(format!("fsdd:{}?{query}", recordings.display())))
+            .map(|corpus| corpus.items.len())
+    };
+    assert_eq!(query("speaker=theo").unwrap(), 500);
+    assert_eq!(query("speaker=!theo").unwrap(), 2500);
+    assert_eq!(query("speaker=!theo&split=test").unwrap(), 250);
+    let unknown = query("speaker=nobody").unwrap_err().to_string();
+    assert!(
+        unknown.contains("george") && unknown.contains("theo"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn every_fsdd_recording_becomes_features() {
+    let Some(dir) = folder("every_fsdd_recording_becomes_features", "fsdd") else {
+        return;
+    };
+    let corpus = Corpus::open(&spec(format!("fsdd:{}", dir.display()))).unwrap();
+    let config = FeatureConfig {
+        sample_rate_hz: 8000,
+        ..FeatureConfig::default()
+    };
+    let pipeline = Pipeline::new(config).unwrap();
+    let (kept, seen) = scan(&corpus.items, &pipeline, 2, false, |_| {}).unwrap();
+    assert_eq!((kept.len(), seen.frames.len()), (3000, 3000));
+}
+
+#[test]
+fn every_esc10_clip_is_about_five_seconds() {
+    let Some(dir) = folder("every_esc10_clip_is_about_five_seconds", "esc10") else {
+        return;
+    };
+    let mut clips = Vec::new();
+    files(&dir, "ogg", &mut clips);
+    assert_eq!(clips.len(), 400);
+    for clip in clips {
+        let waveform = audio::decode(&clip).unwrap();
+        assert_eq!(waveform.sample_rate_hz, 44_100, "{}", clip.display());
+        assert!(
+            (waveform.duration_s() - 5.0).abs() < 0.25,
+            "{}: {} s",
+            clip.display(),
+            waveform.duration_s()
+        );
+    }
+}
+
+#[test]
+fn flac_recordings_decode_at_their_rate() {
+    for corpus in ["speechocean762", "pansori"] {
+        let Some(dir) = folder("flac_recordings_decode_at_their_rate", corpus) else {
+            continue;
+        };
+        let mut recordings = Vec::new();
+        files(&dir, "flac", &mut recordings);
+        assert!(recordings.len() > 600, "{corpus}");
+        for recording in recordings.iter().step_by(13) {
+            let waveform = audio::load(recording, 16_000).unwrap();
+            assert!(waveform.duration_s() > 0.3, "{}", recording.display());
+            assert_eq!(audio::sample_rate_hz(recording).unwrap(), 16_000);
+        }
+    }
+}
