@@ -132,3 +132,25 @@ impl<B: Backend> Cnn1d<B> {
         self.classifier.forward(x) // [batch, classes]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = Cnn1dConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 137_610);
+    }
+
+    #[test]
+    fn an_even_kernel_is_refused() {
+        let config = Cnn1dConfig {
+            kernel_size: 2,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

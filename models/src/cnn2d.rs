@@ -140,3 +140,25 @@ impl<B: Backend> Cnn2d<B> {
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = Cnn2dConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 93_770);
+    }
+
+    #[test]
+    fn bins_that_would_vanish_are_refused() {
+        let config = Cnn2dConfig {
+            num_bins: 15,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

@@ -121,3 +121,25 @@ impl<B: Backend> Gru<B> {
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = GruConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 1_831_434);
+    }
+
+    #[test]
+    fn no_layer_at_all_is_refused() {
+        let config = GruConfig {
+            num_layers: 0,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

@@ -120,3 +120,25 @@ impl<B: Backend> Lstm<B> {
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = LstmConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 2_440_202);
+    }
+
+    #[test]
+    fn dropping_everything_is_refused() {
+        let config = LstmConfig {
+            dropout: 1.0,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

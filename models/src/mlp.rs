@@ -120,3 +120,25 @@ impl<B: Backend> Mlp<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = MlpConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 2_182_410);
+    }
+
+    #[test]
+    fn an_empty_layer_is_refused() {
+        let config = MlpConfig {
+            d_hidden: vec![0],
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

@@ -117,3 +117,28 @@ impl<B: Backend> Rnn<B> {
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_their_torch_twin() {
+        let model = RnnConfig::default().init::<NdArray>(&Default::default());
+        assert_eq!(
+            num_params(&model.expect("valid defaults")),
+            2 * 256 * (161 + 256 + 2) + 2 * 256 * (512 + 256 + 2) + 512 * 10 + 10
+        );
+    }
+
+    #[test]
+    fn a_state_of_no_features_is_refused() {
+        let config = RnnConfig {
+            d_hidden: 0,
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}

@@ -1,0 +1,309 @@
+//! What every classifier of the zoo promises. Equality with PyTorch is in `tests/golden/models.rs`.
+
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Bool, Distribution, Int, Tensor, TensorData, Tolerance};
+use burn_autodiff::Autodiff;
+use burn_ndarray::NdArray;
+use sori_models::loss::cross_entropy;
+use sori_models::{ConfigError, Model, ModelConfig, catalogue, num_params};
+
+type Cpu = Autodiff<NdArray<f32>>;
+
+const NUM_BINS: usize = 6;
+const NUM_CLASSES: usize = 4;
+
+/// Every architecture at a size that trains in a moment, without dropout.
+fn small() -> Vec<ModelConfig> {
+    [
+        r#"{"name": "mlp", "num_frames": 12, "d_hidden": [16, 8], "dropout": 0.0}"#,
+        r#"{"name": "cnn1d", "channels": [8, 8], "dropout": 0.0}"#,
+        r#"{"name": "cnn2d", "channels": [8, 8], "dropout": 0.0}"#,
+        r#"{"name": "rnn", "d_hidden": 8, "dropout": 0.0}"#,
+        r#"{"name": "lstm", "d_hidden": 8, "dropout": 0.0}"#,
+        r#"{"name": "lstm", "d_hidden": 8, "pooling": "last", "dropout": 0.0}"#,
+        r#"{"name": "gru", "d_hidden": 8, "bidirectional": false, "dropout": 0.0}"#,
+    ]
+    .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"))
+    .map(|config| {
+        let num_frames = config.fixed_frames().unwrap_or(0);
+        config.with_input(num_frames, NUM_BINS, NUM_CLASSES)
+    })
+    .to_vec()
+}
+
+/// One step of Adam on a small ragged batch: the loss before it.
+fn one_training_step<B: AutodiffBackend>(config: &ModelConfig, device: &B::Device) -> f32 {
+    let mut optimizer = AdamConfig::new().init();
+    let model = config.init::<B>(device).expect("a valid configuration");
+    let features = noise::<B>([3, 12, NUM_BINS], device);
+    let targets = Tensor::from_ints([0, 3, 1], device);
+    let loss = cross_entropy(model.forward(features, &[12, 5, 8]), targets);
+    let value = loss.to_data().iter::<f32>().next().expect("a loss");
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let stepped: Model<B> = optimizer.step(1e-3, model, gradients);
+    assert_finite(&stepped, config.name());
+    value
+}
+
+fn noise<B: Backend>(dims: [usize; 3], device: &B::Device) -> Tensor<B, 3> {
+    Tensor::random(dims, Distribution::Normal(0.0, 1.0), device)
+}
+
+fn assert_finite<B: Backend, M: Module<B>>(module: &M, name: &str) {
+    struct Finite<'a>(&'a str);
+    impl<B: Backend> ModuleVisitor<B> for Finite<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            let data = param.val().into_data();
+            assert!(data.iter::<f32>().all(f32::is_finite), "{}", self.0);
+        }
+    }
+    module.visit(&mut Finite(name));
+}
+
+#[test]
+fn every_model_makes_a_training_step() {
+    for config in small() {
+        let loss = one_training_step::<Cpu>(&config, &Default::default());
+        assert!(loss.is_finite() && loss > 0.0, "{}: {loss}", config.name());
+    }
+}
+
+#[test]
+fn logits_are_batch_by_classes_for_any_length() {
+    let device = Default::default();
+    for config in small() {
+        let model = config
+            .init::<NdArray>(&device)
+            .expect("a valid configuration");
+        for frames in [config.min_frames(), 12, 31] {
+            let lengths = [frames, config.min_frames()];
+            let logits = model.forward(noise([2, frames, NUM_BINS], &device), &lengths);
+            assert_eq!(logits.dims(), [2, NUM_CLASSES], "{}", config.name());
+        }
+    }
+}
+
+#[test]
+fn a_batch_gives_what_its_items_give_alone() {
+    let device = Default::default();
+    let lengths = [13, 4, 9, 12, 7];
+    for config in small() {
+        // A few steps first, so that the running statistics are not the initial ones.
+        let trained = overfit::<Cpu>(&config, 3).0.valid();
+        let batch = noise::<NdArray>([lengths.len(), 13, NUM_BINS], &device);
+        let valid = valid_frames(&lengths, 13);
+        for garbage in [1e4, f32::INFINITY, f32::NAN] {
+            let batch = batch.clone().mask_fill(valid.clone().bool_not(), garbage);
+            let together = trained.forward(batch.clone(), &lengths);
+            for (row, &length) in lengths.iter().enumerate() {
+                let item = batch.clone().narrow(0, row, 1).narrow(1, 0, length);
+                let alone = trained.forward(item, &[length]).into_data();
+                let row = together.clone().narrow(0, row, 1).into_data();
+                row.assert_approx_eq::<f32>(&alone, Tolerance::absolute(1e-5));
+            }
+        }
+    }
+}
+
+/// `[batch, frames, NUM_BINS]`, true where there is no padding.
+fn valid_frames(lengths: &[usize], frames: usize) -> Tensor<NdArray, 3, Bool> {
+    let valid: Vec<bool> = lengths
+        .iter()
+        .flat_map(|&length| (0..frames).map(move |frame| frame < length))
+        .collect();
+    let valid = TensorData::new(valid, [lengths.len(), frames, 1]);
+    let valid = Tensor::<NdArray, 3, Bool>::from_data(valid, &Default::default());
+    valid.expand([lengths.len(), frames, NUM_BINS])
+}
+
+#[test]
+fn padding_changes_no_gradient() {
+    let device = Default::default();
+    let lengths = [13, 4, 9, 12, 7];
+    for config in small() {
+        let model = config.init::<Cpu>(&device).expect("a valid configuration");
+        let batch = noise::<NdArray>([lengths.len(), 13, NUM_BINS], &device);
+        let padding = valid_frames(&lengths, 13).bool_not();
+        let gradients = |garbage: f32, more_frames: usize| {
+            let features = batch.clone().mask_fill(padding.clone(), garbage);
+            let more = Tensor::full([lengths.len(), more_frames, NUM_BINS], garbage, &device);
+            let features = Tensor::from_inner(Tensor::cat(vec![features, more], 1));
+            let targets = Tensor::from_ints([0, 1, 2, 3, 0], &device);
+            let loss = cross_entropy(model.forward(features, &lengths), targets);
+            all_gradients(&model, &loss.backward())
+        };
+        let expected = gradients(0.0, 1);
+        for (actual, expected) in gradients(f32::NAN, 6).iter().zip(&expected) {
+            actual.assert_approx_eq::<f32>(expected, Tolerance::absolute(1e-5));
+        }
+    }
+}
+
+fn all_gradients<B: AutodiffBackend>(
+    model: &Model<B>,
+    gradients: &B::Gradients,
+) -> Vec<TensorData> {
+    struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
+    impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            self.1
+                .extend(param.val().grad(self.0).map(Tensor::into_data));
+        }
+    }
+    let mut collect = Collect(gradients, Vec::new());
+    model.visit(&mut collect);
+    collect.1
+}
+
+#[test]
+fn every_model_overfits_one_batch() {
+    for config in small() {
+        let (_, loss) = overfit::<Cpu>(&config, 150);
+        assert!(
+            loss < 0.02,
+            "{}: still {loss} after 150 steps",
+            config.name()
+        );
+    }
+}
+
+/// So many steps of Adam on one ragged batch: the model and the last loss.
+fn overfit<B: AutodiffBackend>(config: &ModelConfig, steps: usize) -> (Model<B>, f32) {
+    let device = Default::default();
+    B::seed(&device, 7);
+    let mut optimizer = AdamConfig::new().init();
+    let mut model = config.init::<B>(&device).expect("a valid configuration");
+    let features = noise::<B>([4, 12, NUM_BINS], &device);
+    let targets = Tensor::<B, 1, Int>::from_ints([2, 0, 3, 1], &device);
+    let mut last = f32::INFINITY;
+    for _ in 0..steps {
+        let loss = cross_entropy(
+            model.forward(features.clone(), &[12, 5, 8, 11]),
+            targets.clone(),
+        );
+        last = loss.to_data().iter::<f32>().next().expect("a loss");
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(1e-2, model, gradients);
+    }
+    (model, last)
+}
+
+#[test]
+fn a_model_is_its_record() {
+    let device = Default::default();
+    for config in small() {
+        let (model, _) = overfit::<Cpu>(&config, 2);
+        let features = noise::<NdArray>([2, 12, NUM_BINS], &device);
+        let before = model.valid().forward(features.clone(), &[12, 6]);
+        let fresh = config
+            .init::<NdArray>(&device)
+            .expect("a valid configuration");
+        let after = fresh
+            .load_record(model.valid().into_record())
+            .forward(features, &[12, 6]);
+        after.into_data().assert_eq(&before.into_data(), true);
+    }
+}
+
+#[test]
+fn the_catalogue_and_the_configurations_name_the_same_models() {
+    for entry in catalogue() {
+        let config = ModelConfig::from_name(entry.name).expect("a model of the catalogue");
+        assert_eq!(config.name(), entry.name);
+        let json = serde_json::to_string(&config).expect("a configuration as JSON");
+        assert!(
+            json.starts_with(&format!(r#"{{"name":"{}","#, entry.name)),
+            "{json}"
+        );
+        assert_eq!(
+            serde_json::from_str::<ModelConfig>(&json).expect("the same back"),
+            config
+        );
+    }
+    let error = ModelConfig::from_name("cnn").expect_err("there is no such model");
+    let message = "there is no model `cnn`; the zoo has mlp, cnn1d, cnn2d, rnn, lstm, gru";
+    assert_eq!(error.to_string(), message);
+}
+
+#[test]
+fn an_unknown_field_is_refused_by_name() {
+    let text = r#"{"name": "gru", "d_hiden": 8}"#;
+    let error = serde_json::from_str::<ModelConfig>(text).expect_err("a misspelt field");
+    let message = error.to_string();
+    assert!(message.contains("unknown field `d_hiden`"), "{message}");
+    assert!(message.contains("`d_hidden`"), "{message}");
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_field_value_and_remedy() {
+    let wrong = [
+        (
+            r#"{"name": "mlp", "num_bins": 0}"#,
+            "`num_bins` is 0, but must be at least 1",
+        ),
+        (
+            r#"{"name": "mlp", "d_hidden": [5, 0]}"#,
+            "`d_hidden` is [5, 0], but must be sizes of at least 1",
+        ),
+        (
+            r#"{"name": "cnn1d", "channels": []}"#,
+            "`channels` is [], but must be a list of at least one size",
+        ),
+        (
+            r#"{"name": "cnn1d", "kernel_size": 4}"#,
+            "`kernel_size` is 4, but must be odd, so that a frame lies at its middle",
+        ),
+        (
+            r#"{"name": "cnn2d", "num_bins": 15}"#,
+            "`num_bins` is 15, but must be at least 16, since each of 4 blocks keeps one bin of 2",
+        ),
+        (
+            r#"{"name": "rnn", "num_layers": 0}"#,
+            "`num_layers` is 0, but must be at least 1",
+        ),
+        (
+            r#"{"name": "lstm", "dropout": 1.0}"#,
+            "`dropout` is 1.0, but must be at least 0 and below 1",
+        ),
+        (
+            r#"{"name": "gru", "num_classes": 0}"#,
+            "`num_classes` is 0, but must be at least 1",
+        ),
+    ];
+    for (text, message) in wrong {
+        let config: ModelConfig = serde_json::from_str(text).expect("a well-formed configuration");
+        let error: ConfigError = config.check().expect_err(text);
+        assert_eq!(error.to_string(), message);
+        assert_eq!(
+            config.init::<NdArray>(&Default::default()).err(),
+            Some(error)
+        );
+    }
+}
+
+#[test]
+fn running_statistics_are_no_parameters() {
+    let device = Default::default();
+    let config = ModelConfig::from_name("cnn1d").expect("a model of the zoo");
+    let model = config
+        .init::<NdArray>(&device)
+        .expect("a valid configuration");
+    assert_eq!(num_params(&model), 137_610);
+    assert_eq!(model.num_params(), 137_610 + 3 * 2 * 128);
+}
+
+#[test]
+#[should_panic(expected = "row 1 has length 3, but this model takes 4 to 12 of these frames")]
+fn a_row_too_short_for_the_poolings_is_a_broken_contract() {
+    let config = small().swap_remove(1);
+    let device = Default::default();
+    let model = config
+        .init::<NdArray>(&device)
+        .expect("a valid configuration");
+    model.forward(
+        noise([2, 12, NUM_BINS], &device),
+        &[12, config.min_frames() - 1],
+    );
+}
