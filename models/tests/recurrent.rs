@@ -199,25 +199,25 @@ fn elman_is_the_lectures_equation_unrolled() {
     let mut model = config.init::<B>(&device).expect("a valid configuration");
     // a⟨t⟩ = tanh(W_ax x⟨t⟩ + W_aa a⟨t−1⟩ + b_a), with a⟨0⟩ = 0 and b_a the sum of the two biases.
     let forward = &mut model.layers[0].forward;
-    forward.weight_input = param([[0.5, -1.0], [0.25, 2.0]]); // transposed: W_ax = [[0.5, 0.25], [−1, 2]]
+    forward.weight_input = param([[0.5, -1.5], [0.25, 2.0]]); // transposed: W_ax = [[0.5, 0.25], [−1.5, 2]]
     forward.weight_state = param([[0.1, 0.3], [-0.2, 0.4]]); // transposed: W_aa = [[0.1, −0.2], [0.3, 0.4]]
     forward.bias_input = Param::from_data([0.05, 0.0], &device);
     forward.bias_state = Param::from_data([0.0, -0.1], &device);
 
     let a1 = [
         (0.5 * 1.0 + 0.25 * 2.0 + 0.05_f64).tanh(),
-        (-1.0 * 1.0 + 2.0 * 2.0 - 0.1_f64).tanh(),
+        (-1.5 * 1.0 + 2.0 * 2.0 - 0.1_f64).tanh(),
     ];
     let a2 = [
-        (0.5 * -1.0 + 0.25 * 0.5 + 0.1 * a1[0] - 0.2 * a1[1] + 0.05).tanh(),
-        (-1.0 * -1.0 + 2.0 * 0.5 + 0.3 * a1[0] + 0.4 * a1[1] - 0.1).tanh(),
+        (0.5 * -2.0 + 0.25 * 0.5 + 0.1 * a1[0] - 0.2 * a1[1] + 0.05).tanh(),
+        (-1.5 * -2.0 + 2.0 * 0.5 + 0.3 * a1[0] + 0.4 * a1[1] - 0.1).tanh(),
     ];
     let a3 = [
         (0.5 * 3.0 + 0.25 * -2.0 + 0.1 * a2[0] - 0.2 * a2[1] + 0.05).tanh(),
-        (-1.0 * 3.0 + 2.0 * -2.0 + 0.3 * a2[0] + 0.4 * a2[1] - 0.1).tanh(),
+        (-1.5 * 3.0 + 2.0 * -2.0 + 0.3 * a2[0] + 0.4 * a2[1] - 0.1).tanh(),
     ];
 
-    let x = Tensor::<B, 3>::from_floats([[[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0]]], &device);
+    let x = Tensor::<B, 3>::from_floats([[[1.0, 2.0], [-2.0, 0.5], [3.0, -2.0]]], &device);
     let sequence = model.forward(x, &[3]);
     assert_close(&values(&sequence.outputs), &[a1, a2, a3].concat());
     assert_close(&values(&sequence.last), &a3);
