@@ -1,1 +1,24 @@
-//! sori
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
+)]
+
+pub mod backend;
+pub mod batch;
+pub mod bench;
+pub mod cli;
+mod error;
+mod file;
+pub mod metric;
+pub mod picture;
+pub mod predict;
+pub mod task;
+pub mod train;
+
+pub use backend::BackendName;
+pub use error::{Error, Result};
+pub use predict::{Predictor, guesses};
+pub use sori_datasets as datasets;
+pub use sori_models as models;
+pub use train::{RunFolder, Settings, Show, Trained, fit, resume};

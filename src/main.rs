@@ -1,1 +1,5 @@
-fn main(){}
+//! The `sori` command.
+
+fn main() -> std::process::ExitCode {
+    sori::cli::main()
+}

@@ -1,0 +1,112 @@
+use std::path::PathBuf;
+
+use burn::tensor::backend::AutodiffBackend;
+use clap::Args;
+use serde_json::json;
+use sori_datasets::{Item, OpenOptions, Part, scan};
+
+use super::{Common, print, print_json, remark};
+use crate::backend::{Job, run_on};
+use crate::task::classify::{Evaluation, HEADLINE};
+use crate::train::{Data, RunInfo, evaluate_run, pipeline, whole};
+use crate::{Error, Result, RunFolder};
+
+#[derive(Args)]
+pub(super) struct EvalArgs {
+    /// The run folder
+    run: PathBuf,
+    /// What to measure on, used whole [default: the run's own test part]
+    #[arg(long, value_name = "SPEC")]
+    data: Option<String>,
+}
+
+struct Eval<'a> {
+    run: &'a RunFolder,
+    items: Vec<&'a Item>,
+}
+
+impl Job for Eval<'_> {
+    type Output = Result<Evaluation>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Evaluation> {
+        evaluate_run::<B::InnerBackend>(self.run, &self.items, device)
+    }
+}
+
+pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
+    let run = RunFolder::open(&args.run)?;
+    let info = run.info()?;
+    run.best_checkpoint()?;
+    let (items, split) = match &args.data {
+        Some(spec) => (given(common, &run, &info, spec)?, "all"),
+        None => {
+            let data = Data::of_run(&run)?;
+            let (items, split) = data.held_out();
+            (items.into_iter().cloned().collect(), split)
+        }
+    };
+    let backend = common.backend_for(Some(&info.backend));
+    let evaluation = run_on(
+        backend,
+        Eval {
+            run: &run,
+            items: items.iter().collect(),
+        },
+    )??;
+    let metrics = evaluation.metrics();
+    if common.json {
+        let records = run.metrics()?;
+        let last = records.last();
+        return print_json(&json!({
+            "task": info.task, "model": info.model, "metric": HEADLINE, "split": split,
+            "data": args.data, "items": items.len(), "value": metrics.accuracy,
+            "metrics": metrics, "loss": evaluation.loss, "params": info.params,
+            "seconds": last.map_or(0.0, |record| record.seconds),
+            "epochs": last.map_or(0, |record| record.epoch),
+            "backend": backend.as_str(), "seed": info.seed,
+        }));
+    }
+    print(&format!(
+        "{} recordings ({}): accuracy {:.4}  macro F1 {:.4}  loss {:.4}",
+        items.len(),
+        args.data.as_deref().unwrap_or(split),
+        metrics.accuracy,
+        metrics.macro_f1,
+        evaluation.loss
+    ))?;
+    for (truth, predicted, count) in evaluation.confusion.worst(5) {
+        common.tell(&format!(
+            "{count:>6} × {} taken for {}",
+            info.labels[truth], info.labels[predicted]
+        ))?;
+    }
+    Ok(())
+}
+
+/// The recordings of `spec`, all of them, under the labels of the run.
+fn given(common: &Common, run: &RunFolder, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
+    let options = OpenOptions {
+        skip_bad: common.skip_bad,
+        labels: Some(info.labels.clone()),
+    };
+    let (mut items, mut skipped) = whole(spec, &options, Part::Test)?;
+    if common.skip_bad {
+        let settings = run.settings()?;
+        let pipeline = pipeline(&settings.features, &settings.data, info.stats.as_ref())?;
+        let (kept, scanned) = scan(&items, &pipeline, settings.train.workers, true, |_| {})?;
+        items = kept;
+        skipped.extend(scanned.bad);
+    }
+    for rejected in &skipped {
+        remark(&format!(
+            "left out: {}: {}",
+            rejected.place, rejected.reason
+        ));
+    }
+    if items.is_empty() {
+        return Err(Error::Input(format!(
+            "{spec}: there is no recording to measure on"
+        )));
+    }
+    Ok(items)
+}

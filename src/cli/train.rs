@@ -1,0 +1,147 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use sori_datasets::{Corpus, OpenOptions, Spec};
+
+use super::{Common, SettingArgs, print_json};
+use crate::train::{RunResult, Show, fit, fresh_folder, resume, time};
+use crate::{Error, Result, RunFolder, Settings};
+
+/// The corpus a model trains on when none is named.
+const EMBEDDED: &str = "synth:dtmf";
+
+#[derive(Args)]
+pub(super) struct TrainArgs {
+    /// The architecture, as in `sori models`
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    model: Option<String>,
+    /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf]
+    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
+    data: Option<String>,
+    /// What to choose the best checkpoint on [default: part of the training data]
+    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
+    valid_data: Option<String>,
+    /// What to test on [default: the corpus's own test part]
+    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
+    test_data: Option<String>,
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Passes over the training data
+    #[arg(long, conflicts_with = "resume")]
+    epochs: Option<usize>,
+    /// Stop after so many minutes of training
+    #[arg(long, value_name = "M", conflicts_with = "resume")]
+    max_minutes: Option<f64>,
+    /// Where all randomness starts from
+    #[arg(long, conflicts_with = "resume")]
+    seed: Option<u64>,
+    /// Start from the weights of this run, where names and shapes agree
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    from: Option<PathBuf>,
+    /// The run folder to make [default: runs/MODEL-CORPUS-N]
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with this run to the end it was given
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "set"])]
+    resume: Option<PathBuf>,
+}
+
+pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
+    let show = if common.json {
+        Show::Json
+    } else if common.quiet {
+        Show::Quiet
+    } else {
+        Show::Auto
+    };
+    let trained = if let Some(path) = &args.resume {
+        let run = RunFolder::open(path)?;
+        let backend = common.backend_for(Some(&run.info()?.backend));
+        resume(path, backend, show)?
+    } else {
+        let settings = resolve(common, &args)?;
+        let path = args.out.clone().unwrap_or_else(|| {
+            let corpus = settings.data.train.split(['?', ':']).take(2);
+            let last = |part: &str| {
+                Path::new(part)
+                    .file_stem()
+                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+            };
+            let corpus: Vec<String> = corpus.map(last).filter(|part| !part.is_empty()).collect();
+            fresh_folder(
+                Path::new("runs"),
+                &format!("{}-{}", settings.model.name(), corpus.join("-")),
+            )
+        });
+        fit(&settings, &path, common.backend_for(None), show)?
+    };
+    if common.json {
+        return print_json(&trained.result);
+    }
+    let RunResult {
+        metric,
+        split,
+        value,
+        metrics,
+        seconds,
+        epochs,
+        best_epoch,
+        ..
+    } = &trained.result;
+    super::print(&format!(
+        "{metric} {value:.4} on the {split} part (macro F1 {:.4}), by the best of {epochs} epochs \
+         ({best_epoch}); {} of training",
+        metrics.macro_f1,
+        time(std::time::Duration::from_secs_f64(*seconds)),
+    ))?;
+    common.tell(&format!(
+        "use it: sori predict {} AUDIO…",
+        trained.run.path().display()
+    ))
+}
+
+fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
+    let model = args.model.as_deref().unwrap_or_default();
+    // A file or a --set may name the data too.
+    let named = args.settings.apply(Settings::new(
+        model,
+        args.data.as_deref().unwrap_or(EMBEDDED),
+        16_000,
+    )?)?;
+    if named.model.name() != model {
+        return Err(Error::Setting {
+            key: "model.name".to_string(),
+            value: named.model.name().to_string(),
+            expected: format!("the command says {model}; they must agree"),
+        });
+    }
+    let spec = args.data.clone().unwrap_or(named.data.train);
+    let options = OpenOptions {
+        skip_bad: common.skip_bad || named.data.skip_bad,
+        labels: None,
+    };
+    let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
+    // Features at the rate of the corpus, unless a setting says otherwise.
+    let mut settings = args
+        .settings
+        .apply(Settings::new(model, &spec, corpus.native_rate_hz)?)?;
+    settings.data.train = spec;
+    let data = &mut settings.data;
+    data.skip_bad |= common.skip_bad;
+    if let Some(spec) = &args.valid_data {
+        data.valid.clone_from(spec);
+    }
+    if let Some(spec) = &args.test_data {
+        data.test.clone_from(spec);
+    }
+    if let Some(from) = &args.from {
+        RunFolder::open(from)?.best_checkpoint()?;
+        data.from = from.display().to_string();
+    }
+    let train = &mut settings.train;
+    train.epochs = args.epochs.unwrap_or(train.epochs);
+    train.max_minutes = args.max_minutes.unwrap_or(train.max_minutes);
+    train.seed = args.seed.unwrap_or(train.seed);
+    settings.check()?;
+    Ok(settings)
+}

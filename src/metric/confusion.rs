@@ -1,0 +1,152 @@
+use std::fmt::Write;
+
+/// How often each class was taken for each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    num_classes: usize,
+    /// `[true class, predicted class]`, row by row.
+    counts: Vec<usize>,
+}
+
+impl ConfusionMatrix {
+    /// Counts nothing yet.
+    pub fn new(num_classes: usize) -> Self {
+        Self {
+            num_classes,
+            counts: vec![0; num_classes * num_classes],
+        }
+    }
+
+    /// Counts one example.
+    ///
+    /// # Panics
+    /// When a class is not below the number of classes.
+    pub fn add(&mut self, truth: usize, predicted: usize) {
+        assert!(truth < self.num_classes && predicted < self.num_classes);
+        self.counts[truth * self.num_classes + predicted] += 1;
+    }
+
+    /// How many examples of class `truth` were taken for `predicted`.
+    ///
+    /// # Panics
+    /// When a class is not below the number of classes.
+    pub fn count(&self, truth: usize, predicted: usize) -> usize {
+        assert!(predicted < self.num_classes);
+        self.counts[truth * self.num_classes + predicted]
+    }
+
+    /// All examples.
+    pub fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// Share of the examples that were classified right; 0 where there are none.
+    pub fn accuracy(&self) -> f64 {
+        let right: usize = (0..self.num_classes).map(|c| self.count(c, c)).sum();
+        ratio(right, self.total())
+    }
+
+    /// Mean over the classes of F₁ = 2·TP / (2·TP + FP + FN). A class that neither occurs nor is
+    /// predicted is left out, as in scikit-learn's `f1_score(average="macro")` over the labels that
+    /// occur.
+    pub fn macro_f1(&self) -> f64 {
+        let scores: Vec<f64> = (0..self.num_classes)
+            .filter_map(|class| {
+                let occurs: usize = (0..self.num_classes).map(|c| self.count(class, c)).sum();
+                let predicted: usize = (0..self.num_classes).map(|c| self.count(c, class)).sum();
+                (occurs + predicted > 0)
+                    .then(|| ratio(2 * self.count(class, class), occurs + predicted))
+            })
+            .collect();
+        if scores.is_empty() {
+            return 0.0;
+        }
+        scores.iter().sum::<f64>() / scores.len() as f64
+    }
+
+    /// The matrix as comma-separated values: a row per true class, a column per predicted class.
+    ///
+    /// # Panics
+    /// When there are not as many labels as classes.
+    pub fn to_csv(&self, labels: &[String]) -> String {
+        assert_eq!(labels.len(), self.num_classes);
+        let quote = |label: &String| {
+            if label.contains(['"', ',', '\n', '\r']) {
+                format!("\"{}\"", label.replace('"', "\"\""))
+            } else {
+                label.clone()
+            }
+        };
+        let mut csv = "true\\predicted".to_string();
+        for label in labels {
+            // Writing to a string cannot fail.
+            let _ = write!(csv, ",{}", quote(label));
+        }
+        csv.push('\n');
+        for (truth, label) in labels.iter().enumerate() {
+            csv.push_str(&quote(label));
+            for predicted in 0..self.num_classes {
+                let _ = write!(csv, ",{}", self.count(truth, predicted));
+            }
+            csv.push('\n');
+        }
+        csv
+    }
+
+    /// The classes most often taken for another: (truth, predicted, count), most often first.
+    pub fn worst(&self, most: usize) -> Vec<(usize, usize, usize)> {
+        let mut pairs: Vec<_> = (0..self.num_classes)
+            .flat_map(|truth| (0..self.num_classes).map(move |predicted| (truth, predicted)))
+            .filter(|(truth, predicted)| truth != predicted)
+            .map(|(truth, predicted)| (truth, predicted, self.count(truth, predicted)))
+            .filter(|(_, _, count)| *count > 0)
+            .collect();
+        pairs.sort_by_key(|&(truth, predicted, count)| (usize::MAX - count, truth, predicted));
+        pairs.truncate(most);
+        pairs
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    part as f64 / whole as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(pairs: &[(usize, usize)], num_classes: usize) -> ConfusionMatrix {
+        let mut matrix = ConfusionMatrix::new(num_classes);
+        for &(truth, predicted) in pairs {
+            matrix.add(truth, predicted);
+        }
+        matrix
+    }
+
+    /// scikit-learn 1.9.1: `y = [0,1,2,0,1,2,2]`, `p = [0,2,1,0,0,1,2]`;
+    /// `accuracy_score(y, p)` and `f1_score(y, p, average="macro")`.
+    #[test]
+    fn accuracy_and_macro_f1_equal_scikit_learns() {
+        let m = matrix(&[(0, 0), (1, 2), (2, 1), (0, 0), (1, 0), (2, 1), (2, 2)], 3);
+        assert!((m.accuracy() - 0.428_571_428_571_428_55).abs() < 1e-12);
+        assert!((m.macro_f1() - 0.4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_class_that_is_not_there_does_not_count() {
+        let m = matrix(&[(0, 0), (1, 1)], 5);
+        assert_eq!(m.macro_f1(), 1.0);
+        assert_eq!(matrix(&[], 2).macro_f1(), 0.0);
+    }
+
+    #[test]
+    fn labels_with_commas_stay_one_cell() {
+        let m = matrix(&[(0, 1)], 2);
+        let csv = m.to_csv(&["a,b".to_string(), "c".to_string()]);
+        assert_eq!(csv, "true\\predicted,\"a,b\",c\n\"a,b\",0,1\nc,0,0\n");
+        assert_eq!(m.worst(3), [(0, 1, 1)]);
+    }
+}

@@ -1,0 +1,5 @@
+//! Metrics over a whole set, never averages of batches.
+
+mod confusion;
+
+pub use confusion::ConfusionMatrix;

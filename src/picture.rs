@@ -1,0 +1,178 @@
+//! Pictures of features, drawn with plotters.
+
+use std::path::Path;
+use std::sync::Once;
+
+use plotters::prelude::*;
+use plotters::style::{FontStyle, register_font};
+use sori_datasets::{FeatureConfig, FeatureKind, Features};
+
+use crate::{Error, Result};
+
+const WIDTH: u32 = 1000;
+const HEIGHT: u32 = 460;
+/// More columns than this cannot be told apart.
+const MAX_COLUMNS: usize = 900;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Draws `features` made under `config` as a PNG file: time in seconds to the right, frequency in
+/// hertz (or the number of a coefficient) upwards; a waveform as its curve.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn draw_features(
+    features: &Features,
+    config: &FeatureConfig,
+    title: &str,
+    path: &Path,
+) -> Result<()> {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        // Compiled in, so it is a font; without it the picture would only lack its text.
+        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
+    let draw = || -> std::result::Result<Vec<u8>, Failure> {
+        let mut pixels = vec![255; (WIDTH * HEIGHT * 3) as usize];
+        {
+            let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+            area.fill(&WHITE)?;
+            if config.kind == FeatureKind::Waveform {
+                curve(features, config, title, &area)?;
+            } else {
+                heat_map(features, config, title, &area)?;
+            }
+            area.present()?;
+        }
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, WIDTH, HEIGHT);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.write_header()?.write_image_data(&pixels)?;
+        Ok(file)
+    };
+    let file = draw()
+        .map_err(|e| std::io::Error::other(e.to_string()))
+        .map_err(Error::io("cannot draw", path))?;
+    crate::file::write_atomically(path, &file)
+}
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+
+fn curve(
+    features: &Features,
+    config: &FeatureConfig,
+    title: &str,
+    area: &Area<'_>,
+) -> std::result::Result<(), Failure> {
+    let seconds = features.frames as f64 / f64::from(config.sample_rate_hz);
+    let peak = features
+        .values
+        .iter()
+        .fold(1e-3_f32, |peak, v| peak.max(v.abs()));
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..seconds, -f64::from(peak)..f64::from(peak))?;
+    chart
+        .configure_mesh()
+        .x_desc("seconds")
+        .y_desc("amplitude")
+        .label_style(("sans-serif", 14))
+        .light_line_style(WHITE)
+        .draw()?;
+    // One vertical stroke per column, from its least to its largest sample.
+    let group = features.frames.div_ceil(MAX_COLUMNS).max(1);
+    let strokes = features.values.chunks(group).enumerate().map(|(i, part)| {
+        let x = (i * group) as f64 / f64::from(config.sample_rate_hz);
+        let low = part.iter().copied().fold(f32::INFINITY, f32::min);
+        let high = part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        PathElement::new([(x, f64::from(low)), (x, f64::from(high))], BLUE)
+    });
+    chart.draw_series(strokes)?;
+    Ok(())
+}
+
+fn heat_map(
+    features: &Features,
+    config: &FeatureConfig,
+    title: &str,
+    area: &Area<'_>,
+) -> std::result::Result<(), Failure> {
+    let seconds = features.frames as f64 * config.frame_period_s();
+    let group = features.frames.div_ceil(MAX_COLUMNS).max(1);
+    let columns = features.frames.div_ceil(group);
+    // Magnitudes and powers span orders of magnitude: their picture is in decibels.
+    let linear = matches!(
+        config.kind,
+        FeatureKind::Spectrogram | FeatureKind::PowerSpectrogram | FeatureKind::Mel
+    );
+    let value = |frame: usize, bin: usize| {
+        let raw = features.row(frame)[bin];
+        if linear {
+            10.0 * raw.max(1e-10).log10()
+        } else {
+            raw
+        }
+    };
+    let cell = |column: usize, bin: usize| {
+        (column * group..((column + 1) * group).min(features.frames))
+            .map(|frame| value(frame, bin))
+            .fold(f32::NEG_INFINITY, f32::max)
+    };
+    let cells: Vec<f32> = (0..columns)
+        .flat_map(|column| (0..features.bins).map(move |bin| (column, bin)))
+        .map(|(column, bin)| cell(column, bin))
+        .collect();
+    let high = cells.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let low = cells.iter().copied().fold(f32::INFINITY, f32::min);
+    let low = if linear { low.max(high - 80.0) } else { low };
+    let span = (high - low).max(f32::EPSILON);
+
+    let (description, label) = bin_axis(config);
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..seconds, 0.0..features.bins as f64)?;
+    let width = seconds / columns as f64;
+    chart.draw_series(cells.iter().enumerate().map(|(i, value)| {
+        let (column, bin) = (i / features.bins, i % features.bins);
+        let x = column as f64 * width;
+        let color = ViridisRGB.get_color(((value - low) / span).clamp(0.0, 1.0));
+        Rectangle::new(
+            [(x, bin as f64), (x + width, bin as f64 + 1.0)],
+            color.filled(),
+        )
+    }))?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc("seconds")
+        .y_desc(description)
+        .y_label_formatter(&|bin| label(*bin))
+        .label_style(("sans-serif", 14))
+        .draw()?;
+    Ok(())
+}
+
+/// What the bins are, and how a position on their axis is written.
+fn bin_axis(config: &FeatureConfig) -> (&'static str, Box<dyn Fn(f64) -> String>) {
+    let rate = f64::from(config.sample_rate_hz);
+    match config.kind {
+        FeatureKind::Spectrogram
+        | FeatureKind::PowerSpectrogram
+        | FeatureKind::Log1pSpectrogram
+            if config.deltas == 0 =>
+        {
+            let top = (config.num_bins() - 1) as f64;
+            (
+                "hertz",
+                Box::new(move |bin| format!("{:.0}", bin / top * rate / 2.0)),
+            )
+        }
+        _ => ("coefficient", Box::new(|bin| format!("{bin:.0}"))),
+    }
+}

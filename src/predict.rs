@@ -1,0 +1,261 @@
+//! A trained run at work: a recording in, a label out.
+
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use serde::Serialize;
+use sori_datasets::{Item, Target, Waveform, audio};
+use sori_models::Model;
+
+use crate::backend::{BackendName, Job, run_on};
+use crate::batch::{FrameLimits, HostBatch};
+use crate::task::classify::{argmax, probabilities};
+use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline};
+use crate::{Error, Result};
+
+/// Windows of a long recording that go through the model together.
+const WINDOWS_AT_ONCE: usize = 32;
+
+/// The best checkpoint of a run, ready to label recordings.
+pub struct Predictor<B: Backend> {
+    model: Model<B>,
+    info: RunInfo,
+    settings: Settings,
+    loader: sori_datasets::Loader,
+    device: B::Device,
+}
+
+/// How a long recording is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Windows {
+    /// Length of a window in seconds.
+    pub window_s: f64,
+    /// From the start of one window to the next, in seconds.
+    pub hop_s: f64,
+}
+
+/// A label and how sure the model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The most probable label; of a recording of several windows, by the mean of their
+    /// probabilities.
+    pub label: String,
+    /// Probability of each label, in the order of the run's labels.
+    pub scores: Vec<f32>,
+    /// The windows, where the recording is longer than one.
+    pub windows: Vec<Window>,
+}
+
+/// The label of a part of a recording.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Window {
+    /// Where the window starts, in seconds.
+    pub start_s: f64,
+    /// Where it ends, in seconds.
+    pub end_s: f64,
+    /// The most probable label.
+    pub label: String,
+    /// Its probability.
+    pub score: f32,
+}
+
+impl<B: Backend> Predictor<B> {
+    /// Loads the best checkpoint of `run`.
+    ///
+    /// # Errors
+    /// When the run has none yet, or it cannot be read.
+    pub fn open(run: &RunFolder, device: &B::Device) -> Result<Self> {
+        let settings = run.settings()?;
+        let info = run.info()?;
+        let model = Checkpoint::read(&run.best_checkpoint()?)?
+            .load_model(settings.model.init::<B>(device)?)?;
+        let loader = pipeline(&settings.features, &settings.data, info.stats.as_ref())?.loader()?;
+        Ok(Self {
+            model,
+            info,
+            settings,
+            loader,
+            device: device.clone(),
+        })
+    }
+
+    /// Names of the labels, in the order of the scores.
+    pub fn labels(&self) -> &[String] {
+        &self.info.labels
+    }
+
+    /// The windows that suit the run: as long as its longest training recording, half overlapping.
+    pub fn default_windows(&self) -> Windows {
+        Windows {
+            window_s: self.info.window_s,
+            hop_s: self.info.window_s / 2.0,
+        }
+    }
+
+    /// Labels the audio file `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read as audio.
+    pub fn predict_file(&mut self, path: &Path, windows: Windows) -> Result<Prediction> {
+        let waveform = audio::load(path, self.settings.features.sample_rate_hz)?;
+        self.predict(&waveform, windows)
+            .map_err(|e| Error::Input(format!("{}: {e}", path.display())))
+    }
+
+    /// Labels a waveform at the run's sample rate; one longer than a window goes window by window.
+    ///
+    /// # Errors
+    /// When the waveform is too short for one frame, or not finite.
+    pub fn predict(&mut self, waveform: &Waveform, windows: Windows) -> Result<Prediction> {
+        let rate = f64::from(waveform.sample_rate_hz);
+        let cuts = cuts(
+            waveform.samples.len(),
+            (windows.window_s * rate).round() as usize,
+            (windows.hop_s * rate).round() as usize,
+        );
+        let mut scores: Vec<Vec<f32>> = Vec::with_capacity(cuts.len());
+        for group in cuts.chunks(WINDOWS_AT_ONCE) {
+            let rows = group
+                .iter()
+                .map(|&(start, end)| {
+                    let part = Waveform {
+                        samples: waveform.samples[start..end].to_vec(),
+                        sample_rate_hz: waveform.sample_rate_hz,
+                    };
+                    // The model does not see the target.
+                    Ok((self.loader.load_waveform(&part)?, Target::Class(0)))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let batch = HostBatch::collate(&rows, FrameLimits::from(&self.settings.model))
+                .to_device::<B>(&self.device);
+            scores.extend(probabilities(
+                self.model.forward(batch.features, &batch.lengths),
+            ));
+        }
+        let count = scores.len() as f32;
+        let mean: Vec<f32> = (0..self.info.labels.len())
+            .map(|class| scores.iter().map(|row| row[class]).sum::<f32>() / count)
+            .collect();
+        let windows = if cuts.len() == 1 {
+            Vec::new()
+        } else {
+            cuts.iter()
+                .zip(&scores)
+                .map(|(&(start, end), row)| Window {
+                    start_s: start as f64 / rate,
+                    end_s: end as f64 / rate,
+                    label: self.info.labels[argmax(row)].clone(),
+                    score: row[argmax(row)],
+                })
+                .collect()
+        };
+        Ok(Prediction {
+            label: self.info.labels[argmax(&mean)].clone(),
+            scores: mean,
+            windows,
+        })
+    }
+}
+
+/// Start and end of the windows over `samples`; the last one ends where the recording does.
+fn cuts(samples: usize, window: usize, hop: usize) -> Vec<(usize, usize)> {
+    if samples <= window || window == 0 || hop == 0 {
+        return vec![(0, samples)];
+    }
+    let last = samples - window;
+    (0..last)
+        .step_by(hop)
+        .chain([last])
+        .map(|start| (start, start + window))
+        .collect()
+}
+
+/// What a run made of one recording it has not learned from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guess {
+    /// The recording.
+    pub id: String,
+    /// Its label.
+    pub truth: String,
+    /// What the run says.
+    pub prediction: Prediction,
+}
+
+/// What the run makes of `most` recordings of its test part, spread over it.
+///
+/// # Errors
+/// When the run or its data cannot be read.
+pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec<Guess>> {
+    struct Guesses<'a>(&'a RunFolder, usize);
+    impl Job for Guesses<'_> {
+        type Output = Result<Vec<Guess>>;
+
+        fn run<B: burn::tensor::backend::AutodiffBackend>(
+            self,
+            device: &B::Device,
+        ) -> Self::Output {
+            let Self(run, most) = self;
+            let data = Data::of_run(run)?;
+            let (items, _) = data.held_out();
+            let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
+            let windows = predictor.default_windows();
+            let rate = predictor.settings.features.sample_rate_hz;
+            spread(&items, most)
+                .map(|item| {
+                    let prediction = predictor.predict(&item.waveform(rate)?, windows)?;
+                    let truth = match item.target {
+                        Target::Class(class) => predictor.labels()[class].clone(),
+                        _ => String::new(),
+                    };
+                    Ok(Guess {
+                        id: item.id.clone(),
+                        truth,
+                        prediction,
+                    })
+                })
+                .collect()
+        }
+    }
+    run_on(backend, Guesses(run, most))?
+}
+
+fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a Item> {
+    let most = most.min(items.len());
+    (0..most).map(move |i| items[i * items.len() / most])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cuts;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_short_recording_is_one_window() {
+        assert_eq!(cuts(5, 8, 4), [(0, 5)]);
+        assert_eq!(cuts(8, 8, 4), [(0, 8)]);
+        assert_eq!(cuts(0, 8, 4), [(0, 0)]);
+    }
+
+    #[test]
+    fn the_last_window_ends_with_the_recording() {
+        assert_eq!(cuts(13, 8, 4), [(0, 8), (4, 12), (5, 13)]);
+        assert_eq!(cuts(12, 8, 4), [(0, 8), (4, 12)]);
+    }
+
+    proptest! {
+        #[test]
+        fn windows_cover_every_sample_in_order(
+            samples in 0usize..2000, window in 1usize..300, hop in 1usize..300,
+        ) {
+            let hop = hop.min(window);
+            let cuts = cuts(samples, window, hop);
+            prop_assert_eq!(cuts[0].0, 0);
+            prop_assert_eq!(cuts[cuts.len() - 1].1, samples);
+            for pair in cuts.windows(2) {
+                prop_assert!(pair[0].0 < pair[1].0);
+                prop_assert!(pair[1].0 <= pair[0].1);
+                prop_assert_eq!(pair[1].1 - pair[1].0, window);
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Checkpoints: one safetensors file with the model's tensors (`model.…`), the optimizer's moments
+//! (`optimizer.first.…`, `optimizer.second.…`) and the state of the run as JSON in its header, all
+//! in full precision and under the parameters' paths in the model.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Shape, Tensor, TensorData};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::module_path::ModulePath;
+use super::optimizer::{Moments, Optimizer, Primitive};
+use crate::file::write_atomically;
+use crate::{Error, Result};
+
+const STATE_KEY: &str = "sori";
+const MODEL: &str = "model";
+const FIRST: &str = "optimizer.first";
+const SECOND: &str = "optimizer.second";
+
+/// A checkpoint in memory.
+pub(crate) struct Checkpoint {
+    path: PathBuf,
+    tensors: BTreeMap<String, TensorData>,
+    state: String,
+}
+
+impl Checkpoint {
+    /// Writes model, optimizer and state to `path`, so that a crash leaves the file of before or
+    /// the new one.
+    pub(super) fn write<B, M, O>(
+        path: &Path,
+        model: &M,
+        optimizer: Option<&Optimizer<O>>,
+        state: &impl Serialize,
+    ) -> Result<()>
+    where
+        B: Backend,
+        M: Module<B>,
+        O: Backend,
+    {
+        let mut tensors = BTreeMap::new();
+        let mut collect = Collect {
+            tensors: &mut tensors,
+            path: ModulePath::default(),
+        };
+        model.visit(&mut collect);
+        if let Some(optimizer) = optimizer {
+            for (name, moments) in &optimizer.moments {
+                tensors.insert(format!("{FIRST}.{name}"), data::<O>(&moments.first));
+                if let Some(second) = &moments.second {
+                    tensors.insert(format!("{SECOND}.{name}"), data::<O>(second));
+                }
+            }
+        }
+        let state = serde_json::to_string(state).map_err(|e| bad(path, &e))?;
+        let views = tensors
+            .iter()
+            .map(|(name, data)| {
+                TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())
+                    .map(|view| (name, view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| bad(path, &e))?;
+        let header = HashMap::from([(STATE_KEY.to_string(), state)]);
+        let bytes = safetensors::serialize(views, Some(header)).map_err(|e| bad(path, &e))?;
+        write_atomically(path, &bytes)
+    }
+
+    /// # Errors
+    /// When the file is missing, cut short, or not one of Sori's.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("cannot read checkpoint", path))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(path, &e))?;
+        let state = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|header| header.get(STATE_KEY))
+            .ok_or_else(|| bad(path, &"it has no state of a run"))?
+            .clone();
+        let mut tensors = BTreeMap::new();
+        for (name, view) in SafeTensors::deserialize(&bytes)
+            .map_err(|e| bad(path, &e))?
+            .iter()
+        {
+            if view.dtype() != Dtype::F32 {
+                return Err(bad(path, &format!("{name} is not 32-bit float")));
+            }
+            let values = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            let data = TensorData::new::<f32, _>(values, view.shape().to_vec());
+            tensors.insert(name.to_string(), data);
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            tensors,
+            state,
+        })
+    }
+
+    /// The state that was written with the tensors.
+    pub(super) fn state<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.state).map_err(|e| bad(&self.path, &e))
+    }
+
+    /// `model` with the checkpoint's parameters.
+    ///
+    /// # Errors
+    /// When a parameter is missing or has another shape.
+    pub(crate) fn load_model<B: Backend, M: Module<B>>(&self, model: M) -> Result<M> {
+        let (model, left) = self.load_matching(model);
+        match left.first() {
+            None => Ok(model),
+            Some(name) => Err(bad(
+                &self.path,
+                &format!(
+                    "parameter {name} is missing or has another shape than the run's config.toml \
+                     says"
+                ),
+            )),
+        }
+    }
+
+    /// `model` with those of the checkpoint's parameters that agree in name and shape, and the
+    /// names of its other parameters.
+    pub(super) fn load_matching<B: Backend, M: Module<B>>(&self, model: M) -> (M, Vec<String>) {
+        let mut restore = Restore {
+            checkpoint: self,
+            path: ModulePath::default(),
+            left: Vec::new(),
+        };
+        let model = model.map(&mut restore);
+        (model, restore.left)
+    }
+
+    /// Puts the checkpoint's moments into `optimizer`.
+    pub(super) fn load_optimizer<B: Backend>(
+        &self,
+        optimizer: &mut Optimizer<B>,
+        device: &B::Device,
+    ) {
+        let primitive = |data: &TensorData| -> Primitive<B> {
+            // The rank is the data's own; the type parameter is of no consequence to the primitive.
+            B::float_from_data(data.clone(), device)
+        };
+        optimizer.moments = self
+            .tensors
+            .iter()
+            .filter_map(|(name, data)| {
+                let name = name.strip_prefix(FIRST)?.strip_prefix('.')?;
+                let moments = Moments {
+                    first: primitive(data),
+                    second: self.tensors.get(&format!("{SECOND}.{name}")).map(primitive),
+                };
+                Some((name.to_string(), moments))
+            })
+            .collect();
+    }
+}
+
+fn bad(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::run(
+        path,
+        format!("this is not a whole checkpoint of Sori ({reason})"),
+    )
+}
+
+fn data<B: Backend>(primitive: &Primitive<B>) -> TensorData {
+    let read = B::float_into_data(primitive.clone());
+    burn::tensor::try_read_sync(read)
+        .and_then(std::result::Result::ok)
+        .expect("a backend of a native program reads synchronously")
+        .convert_dtype(DType::F32)
+}
+
+struct Collect<'a> {
+    tensors: &'a mut BTreeMap<String, TensorData>,
+    path: ModulePath,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Collect<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let data = param.val().into_data().convert_dtype(DType::F32);
+        self.tensors.insert(format!("{MODEL}.{}", self.path), data);
+    }
+}
+
+struct Restore<'a> {
+    checkpoint: &'a Checkpoint,
+    path: ModulePath,
+    left: Vec<String>,
+}
+
+impl<B: Backend> ModuleMapper<B> for Restore<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let name = format!("{MODEL}.{}", self.path);
+        let saved = self
+            .checkpoint
+            .tensors
+            .get(&name)
+            .filter(|saved| Shape::from(saved.shape.clone()) == param.lazy_shape());
+        let Some(saved) = saved else {
+            self.left.push(name);
+            return param;
+        };
+        let id = ParamId::new();
+        let (_, value, mapper) = param.consume();
+        let tracked = value.is_require_grad();
+        let value = Tensor::from_data(saved.clone(), &value.device()).set_require_grad(tracked);
+        Param::from_mapped_value(id, value, mapper)
+    }
+}

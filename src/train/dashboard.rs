@@ -1,0 +1,302 @@
+//! Shows a run while it trains: a progress bar in a terminal, plain lines elsewhere, JSON lines for
+//! programs.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::run::{EpochRecord, RunInfo};
+use super::settings::Settings;
+use super::trainer::{Event, Progress};
+
+/// Seconds between two plain lines within an epoch.
+const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows the events of a run.
+pub struct Dashboard {
+    style: Style,
+    started: Instant,
+    last_line: Instant,
+    epochs: usize,
+}
+
+enum Style {
+    Quiet,
+    Json,
+    Plain,
+    Bar(ProgressBar),
+    #[cfg(feature = "tui")]
+    Tui(super::tui::Tui),
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// A progress bar in a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// JSON lines on standard output.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+impl Dashboard {
+    /// A dashboard that shows runs as `show` says.
+    pub fn new(show: Show) -> Self {
+        let style = match show {
+            Show::Quiet => Style::Quiet,
+            Show::Json => Style::Json,
+            Show::Auto if io::stderr().is_terminal() && io::stdout().is_terminal() => terminal(),
+            Show::Auto => Style::Plain,
+        };
+        let now = Instant::now();
+        Self {
+            style,
+            started: now,
+            last_line: now,
+            epochs: 0,
+        }
+    }
+
+    /// Shows an event.
+    pub fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Scan { done, total } => self.scan(*done, *total),
+            Event::Begin {
+                info,
+                settings,
+                path,
+                steps_done,
+                model: _,
+                fresh,
+            } => {
+                self.epochs = settings.train.epochs;
+                self.started = Instant::now();
+                self.begin(info, settings, path, *steps_done);
+                if let (Some(fresh), false) = (fresh, matches!(self.style, Style::Json)) {
+                    self.line(&format!(
+                        "starts from the weights of {}; {} parameters are new{}{}",
+                        settings.data.from,
+                        fresh.len(),
+                        if fresh.is_empty() { "" } else { ": " },
+                        fresh.join(", ")
+                    ));
+                }
+            }
+            Event::Step(progress) => self.step(progress),
+            Event::Epoch(record) => self.epoch(record),
+        }
+    }
+
+    fn scan(&mut self, done: usize, total: usize) {
+        match &self.style {
+            Style::Bar(bar) => {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+                bar.set_message("reading recordings");
+            }
+            Style::Plain if self.last_line.elapsed() > PLAIN_LINE_EVERY => {
+                self.line(&format!("reading recordings {done}/{total}"));
+                self.last_line = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(
+        &mut self,
+        info: &RunInfo,
+        settings: &Settings,
+        path: &std::path::Path,
+        steps_done: usize,
+    ) {
+        if let Style::Json = self.style {
+            let event = if steps_done == 0 { "begin" } else { "resume" };
+            self.line(
+                &json!({
+                    "event": event, "run": path, "task": info.task, "model": info.model,
+                    "params": info.params, "splits": info.splits, "skipped": info.skipped,
+                    "backend": info.backend, "seed": info.seed, "step": steps_done,
+                })
+                .to_string(),
+            );
+            return;
+        }
+        let splits = info.splits;
+        self.line(&format!(
+            "{} ({} parameters) on {}, {}: {} classes; {} recordings to train on, {} to choose \
+             by, {} to test on{}",
+            info.model,
+            thousands(info.params),
+            settings.data.train,
+            info.backend,
+            info.labels.len(),
+            splits.train,
+            splits.valid,
+            splits.test,
+            match info.skipped {
+                0 => String::new(),
+                n => format!("; {n} left out, listed in skipped.jsonl"),
+            }
+        ));
+        let verb = if steps_done == 0 { "run" } else { "resumed" };
+        self.line(&format!("{verb} {} (step {steps_done})", path.display()));
+    }
+
+    fn step(&mut self, progress: &Progress) {
+        match &mut self.style {
+            Style::Bar(bar) => {
+                bar.set_length(progress.steps as u64);
+                bar.set_position(progress.step as u64);
+                bar.set_message(step_text(progress));
+            }
+            Style::Plain if self.last_line.elapsed() > PLAIN_LINE_EVERY => {
+                self.line(&format!(
+                    "epoch {:>3}/{} step {}/{}  {}",
+                    progress.epoch,
+                    progress.epochs,
+                    progress.step,
+                    progress.steps,
+                    step_text(progress)
+                ));
+                self.last_line = Instant::now();
+            }
+            #[cfg(feature = "tui")]
+            Style::Tui(tui) => tui.step(progress),
+            _ => {}
+        }
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        if let Style::Json = self.style {
+            let mut line = json!({ "event": "epoch" });
+            if let (Some(line), Ok(serde_json::Value::Object(record))) =
+                (line.as_object_mut(), serde_json::to_value(record))
+            {
+                line.extend(record);
+            }
+            self.line(&line.to_string());
+            return;
+        }
+        #[cfg(feature = "tui")]
+        if let Style::Tui(tui) = &mut self.style {
+            tui.epoch(record);
+            return;
+        }
+        self.last_line = Instant::now();
+        self.line(&format!(
+            "epoch {:>3}/{}  loss {:.4}  accuracy {:.3}  validation: loss {:.4}  accuracy {:.3}  \
+             F1 {:.3}{}  {:.0} items/s  {}",
+            record.epoch,
+            self.epochs,
+            record.train_loss,
+            record.train_accuracy,
+            record.valid_loss,
+            record.valid.accuracy,
+            record.valid.macro_f1,
+            if record.best { "  best" } else { "      " },
+            record.items_per_second,
+            time(Duration::from_secs_f64(record.seconds)),
+        ));
+    }
+
+    /// Prints a line above the bar, or as a line. What cannot be printed must not end a run.
+    fn line(&self, text: &str) {
+        let print = || {
+            let _ = writeln!(io::stdout(), "{text}");
+        };
+        match &self.style {
+            Style::Quiet => {}
+            Style::Bar(bar) => bar.suspend(print),
+            #[cfg(feature = "tui")]
+            Style::Tui(_) => {}
+            Style::Json | Style::Plain => print(),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn end(&mut self) {
+        if let Style::Bar(bar) = &self.style {
+            bar.finish_and_clear();
+        }
+        #[cfg(feature = "tui")]
+        if let Style::Tui(tui) = &mut self.style {
+            tui.end();
+        }
+    }
+}
+
+#[cfg(not(feature = "tui"))]
+fn terminal() -> Style {
+    bar()
+}
+
+#[cfg(feature = "tui")]
+fn terminal() -> Style {
+    Style::Tui(super::tui::Tui::new())
+}
+
+#[cfg_attr(
+    feature = "tui",
+    allow(dead_code, reason = "the full-screen dashboard stands in its place")
+)]
+fn bar() -> Style {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    // A template is wrong or right whatever the data; the default style is a bar too.
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len}  {msg}") {
+        bar.set_style(style);
+    }
+    Style::Bar(bar)
+}
+
+fn step_text(progress: &Progress) -> String {
+    format!(
+        "epoch {}/{}  loss {:.4}  accuracy {:.3}  {:.0} items/s  {} left",
+        progress.epoch,
+        progress.epochs,
+        progress.loss,
+        progress.accuracy,
+        progress.items_per_second,
+        time(progress.left)
+    )
+}
+
+/// `1:05` or `2:03:04`.
+pub(crate) fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// `1,234,567`.
+pub(crate) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!(thousands(7), "7");
+        assert_eq!(thousands(2_182_410), "2,182,410");
+        assert_eq!(time(Duration::from_secs(65)), "1:05");
+        assert_eq!(time(Duration::from_secs(7384)), "2:03:04");
+    }
+}

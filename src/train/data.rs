@@ -1,0 +1,221 @@
+//! From SPECs to the three parts a run learns from, chooses on and is tested on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sori_datasets::{
+    BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline, Rejected,
+    Spec, TaskKind, scan,
+};
+
+use super::run::RunFolder;
+use super::settings::{DataSettings, Settings};
+use crate::{Error, Result};
+
+/// The recordings of a run.
+pub struct Data {
+    /// Names of the classes, in the order of the model's outputs.
+    pub labels: Vec<String>,
+    /// The recordings, each in its part.
+    pub items: Vec<Item>,
+    /// Recordings left out, and why.
+    pub skipped: Vec<Rejected>,
+    /// Mean and deviation over the training part, where the features are normalised by them.
+    pub stats: Option<BinStats>,
+    /// The longest training recording in seconds.
+    pub longest_s: f64,
+}
+
+impl Data {
+    /// Opens the corpora of `settings` and reads every recording once: to know that it can be read,
+    /// and to gather the statistics of the training part. `progress` is told how many of how many
+    /// recordings have been read.
+    ///
+    /// # Errors
+    /// When a corpus cannot be opened, a part is empty, or a recording cannot be used and
+    /// `skip_bad` is off.
+    pub fn open(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Result<Self> {
+        let (labels, items, mut skipped) = Self::split(settings)?;
+        let pipeline = pipeline(&settings.features, &settings.data, None)?;
+        let total = items.len();
+        let (items, scanned) = scan(
+            &items,
+            &pipeline,
+            settings.train.workers.max(1),
+            settings.data.skip_bad,
+            |done| progress(done, total),
+        )?;
+        skipped.extend(scanned.bad);
+        let longest_s = items
+            .iter()
+            .zip(&scanned.durations_s)
+            .filter(|(item, _)| item.part == Part::Train)
+            .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration));
+        let data = Self {
+            labels,
+            items,
+            skipped,
+            stats: scanned.stats,
+            longest_s,
+        };
+        for (part, name) in [(Part::Train, "training"), (Part::Valid, "validation")] {
+            if data.part(part).is_empty() {
+                return Err(Error::Input(format!(
+                    "{}: the {name} part has no recording ({} were left out); give data with at \
+                     least two recordings of each class",
+                    settings.data.train,
+                    data.skipped.len()
+                )));
+            }
+        }
+        Ok(data)
+    }
+
+    /// The data of a run in the parts it began with, without reading a recording. Recordings that
+    /// have come since are not looked at.
+    ///
+    /// # Errors
+    /// When one of the run's recordings is no longer there.
+    pub fn of_run(run: &RunFolder) -> Result<Self> {
+        let settings = run.settings()?;
+        let labels = run.info()?.labels;
+        let options = OpenOptions {
+            skip_bad: settings.data.skip_bad,
+            labels: Some(labels.clone()),
+        };
+        let data = &settings.data;
+        let mut found = HashMap::new();
+        for (spec, parts) in [
+            (&data.train, &[Part::Train, Part::Valid, Part::Test][..]),
+            (&data.valid, &[Part::Valid]),
+            (&data.test, &[Part::Test]),
+        ] {
+            if spec.is_empty() {
+                continue;
+            }
+            for item in open(spec, &options)?.items {
+                for &part in parts {
+                    found.insert((part as u8, item.id.clone()), item.clone());
+                }
+            }
+        }
+        let mut items = Vec::new();
+        for (part, id) in run.splits()? {
+            let Some(mut item) = found.remove(&(part as u8, id.clone())) else {
+                return Err(Error::run(
+                    run.path(),
+                    format!(
+                        "its recording {id} is no longer in its data ({}); put it back, or begin \
+                         a new run",
+                        data.train
+                    ),
+                ));
+            };
+            item.part = part;
+            items.push(item);
+        }
+        Ok(Self {
+            labels,
+            items,
+            skipped: Vec::new(),
+            stats: None,
+            longest_s: 0.0,
+        })
+    }
+
+    fn split(settings: &Settings) -> Result<(Vec<String>, Vec<Item>, Vec<Rejected>)> {
+        let data = &settings.data;
+        let options = OpenOptions {
+            skip_bad: data.skip_bad,
+            labels: None,
+        };
+        let mut corpus = open(&data.train, &options)?;
+        let labels = corpus.labels.clone();
+        let others = OpenOptions {
+            labels: Some(labels.clone()),
+            ..options
+        };
+        let mut items = Vec::new();
+        let mut skipped = Vec::new();
+        if data.valid.is_empty() {
+            corpus.set_aside_valid(data.valid_fraction, settings.train.seed);
+        } else {
+            corpus.items.retain(|item| item.part != Part::Valid);
+            let (valid, rejected) = whole(&data.valid, &others, Part::Valid)?;
+            items.extend(valid);
+            skipped.extend(rejected);
+        }
+        if !data.test.is_empty() {
+            corpus.items.retain(|item| item.part != Part::Test);
+            let (test, rejected) = whole(&data.test, &others, Part::Test)?;
+            items.extend(test);
+            skipped.extend(rejected);
+        }
+        corpus.items.append(&mut items);
+        corpus.rejected.append(&mut skipped);
+        Ok((labels, corpus.items, corpus.rejected))
+    }
+
+    /// What a run is judged by: the test part where there is one, otherwise the validation part,
+    /// and which of them it is.
+    pub fn held_out(&self) -> (Vec<&Item>, &'static str) {
+        let test = self.part(Part::Test);
+        if test.is_empty() {
+            (self.part(Part::Valid), "valid")
+        } else {
+            (test, "test")
+        }
+    }
+
+    /// The recordings of one part.
+    pub fn part(&self, part: Part) -> Vec<&Item> {
+        self.items.iter().filter(|item| item.part == part).collect()
+    }
+}
+
+/// The corpus `spec`, used whole, all of it as `part`: what a bare SPEC beside the training one
+/// means. A `split=` in the SPEC has already chosen.
+pub(crate) fn whole(
+    spec: &str,
+    options: &OpenOptions,
+    part: Part,
+) -> Result<(Vec<Item>, Vec<Rejected>)> {
+    let corpus = open(spec, options)?;
+    let items = corpus
+        .items
+        .into_iter()
+        .map(|mut item| {
+            item.part = part;
+            item
+        })
+        .collect();
+    Ok((items, corpus.rejected))
+}
+
+fn open(spec: &str, options: &OpenOptions) -> Result<Corpus> {
+    let corpus = Corpus::open_with(&spec.parse::<Spec>()?, options)?;
+    if corpus.task != TaskKind::Classify {
+        return Err(Error::Input(format!(
+            "{spec}: its recordings carry tags or transcripts; this model classifies, which needs \
+             one label for each recording"
+        )));
+    }
+    Ok(corpus)
+}
+
+/// The way from a recording to features under these settings. Without `stats` (before they are
+/// known) features are as they come.
+pub(crate) fn pipeline(
+    features: &FeatureConfig,
+    data: &DataSettings,
+    stats: Option<&BinStats>,
+) -> Result<Pipeline> {
+    let mut pipeline = Pipeline::new(features.clone())?;
+    if let Some(stats) = stats {
+        pipeline = pipeline.with_stats(stats.clone())?;
+    }
+    if !data.cache.is_empty() {
+        pipeline = pipeline.with_cache(Arc::new(FeatureCache::new(&data.cache)?));
+    }
+    Ok(pipeline)
+}

@@ -1,0 +1,99 @@
+use std::path::{Path, PathBuf};
+
+use burn::tensor::backend::AutodiffBackend;
+
+use super::dashboard::{Dashboard, Show};
+use super::interrupt::stop_on_interrupt;
+use super::run::{RunFolder, RunResult};
+use super::settings::Settings;
+use super::trainer::{Event, Outcome, begin, train};
+use crate::backend::{BackendName, Job, run_on};
+use crate::{Error, Result};
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Trained {
+    /// Its folder.
+    pub run: RunFolder,
+    /// Its metrics.
+    pub result: RunResult,
+}
+
+/// Begins a run in the folder `path` and trains it to its end, as `sori train` does.
+///
+/// # Errors
+/// When the settings, the data, the folder or the backend cannot be used, training diverges, or
+/// Ctrl-C interrupts it; a run that has begun can be resumed with [`resume`].
+pub fn fit(settings: &Settings, path: &Path, backend: BackendName, show: Show) -> Result<Trained> {
+    run_on(
+        backend,
+        Fit {
+            settings: Some(settings),
+            path,
+            backend,
+            show,
+        },
+    )?
+}
+
+/// Trains the run in the folder `path` from its last checkpoint to its end.
+///
+/// # Errors
+/// As [`fit`].
+pub fn resume(path: &Path, backend: BackendName, show: Show) -> Result<Trained> {
+    run_on(
+        backend,
+        Fit {
+            settings: None,
+            path,
+            backend,
+            show,
+        },
+    )?
+}
+
+struct Fit<'a> {
+    settings: Option<&'a Settings>,
+    path: &'a Path,
+    backend: BackendName,
+    show: Show,
+}
+
+impl Job for Fit<'_> {
+    type Output = Result<Trained>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Trained> {
+        let mut dashboard = Dashboard::new(self.show);
+        let mut report = |event: &Event<'_>| dashboard.show(event);
+        let stop = stop_on_interrupt();
+        let run = match self.settings {
+            Some(settings) => begin::<B::InnerBackend>(
+                settings,
+                self.path,
+                self.backend.as_str(),
+                device,
+                &mut report,
+            )?,
+            None => RunFolder::open(self.path)?,
+        };
+        let outcome = train::<B>(&run, device, stop, &mut report);
+        dashboard.end();
+        match outcome? {
+            Outcome::Ended(result) => Ok(Trained {
+                run,
+                result: *result,
+            }),
+            Outcome::Interrupted => Err(Error::Interrupted {
+                path: self.path.to_path_buf(),
+            }),
+        }
+    }
+}
+
+/// A folder below `parent` for a new run: `name-1`, or the next number that is free.
+pub fn fresh_folder(parent: &Path, name: &str) -> PathBuf {
+    (1..)
+        .map(|number| parent.join(format!("{name}-{number}")))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| parent.join(name))
+}

@@ -1,0 +1,33 @@
+//! The training loop, its settings, checkpoints and the run folder.
+//!
+//! The loop is small and Sori's own, because a run must be able to stop at any moment and go on to
+//! the very numbers of a run that never stopped: all randomness derives from (seed, epoch, step),
+//! and a checkpoint holds everything that later steps depend on.
+
+mod checkpoint;
+mod dashboard;
+mod data;
+mod fit;
+mod interrupt;
+mod module_path;
+mod optimizer;
+mod run;
+mod schedule;
+mod seed;
+mod settings;
+mod stepper;
+mod trainer;
+#[cfg(feature = "tui")]
+mod tui;
+
+pub(crate) use checkpoint::Checkpoint;
+pub use dashboard::{Dashboard, Show};
+pub(crate) use dashboard::{thousands, time};
+pub use data::Data;
+pub(crate) use data::{pipeline, whole};
+pub use fit::{Trained, fit, fresh_folder, resume};
+pub use interrupt::stop_on_interrupt;
+pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
+pub use settings::{DataSettings, OptimizerKind, ScheduleKind, Settings, TrainSettings};
+pub use stepper::{Step, Stepper};
+pub use trainer::{Event, Loader, Outcome, Progress, begin, evaluate_run, random_model, train};

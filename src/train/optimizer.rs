@@ -1,0 +1,209 @@
+//! Adam, AdamW and SGD with momentum over all parameters of a model.
+//!
+//! Burn's own optimizers clip the gradient of each parameter by itself and keep their state under
+//! identifiers drawn at random; here the norm is that of all parameters together and the state
+//! belongs to a parameter's path in the model, which is what a checkpoint stores.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorPrimitive};
+
+use super::module_path::ModulePath;
+use super::settings::{OptimizerKind, TrainSettings};
+
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// A tensor of any rank.
+pub(super) type Primitive<B> = <B as burn::tensor::backend::BackendTypes>::FloatTensorPrimitive;
+
+/// What an optimizer remembers of one parameter.
+#[derive(Clone)]
+pub(super) struct Moments<B: Backend> {
+    /// Adam's first moment, or SGD's momentum.
+    pub(super) first: Primitive<B>,
+    /// Adam's second moment.
+    pub(super) second: Option<Primitive<B>>,
+}
+
+/// An optimizer and its state. `B` is the backend without autodiff.
+pub(super) struct Optimizer<B: Backend> {
+    settings: TrainSettings,
+    /// By the parameter's path in the model.
+    pub(super) moments: BTreeMap<String, Moments<B>>,
+    /// Steps taken, for Adam's bias correction.
+    pub(super) steps: usize,
+}
+
+impl<B: Backend> Optimizer<B> {
+    pub(super) fn new(settings: &TrainSettings) -> Self {
+        Self {
+            settings: settings.clone(),
+            moments: BTreeMap::new(),
+            steps: 0,
+        }
+    }
+
+    /// Moves each parameter that has a gradient.
+    pub(super) fn step<A, M>(&mut self, model: M, grads: &A::Gradients, learning_rate: f64) -> M
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        let scale = (self.settings.clip_norm > 0.0)
+            .then(|| clip_scale::<A, M>(&model, grads, self.settings.clip_norm))
+            .flatten();
+        self.steps += 1;
+        model.map(&mut Step::<A> {
+            optimizer: self,
+            grads,
+            scale,
+            learning_rate,
+            path: ModulePath::default(),
+        })
+    }
+
+    fn update<const D: usize>(
+        &mut self,
+        path: &str,
+        parameter: Tensor<B, D>,
+        gradient: Tensor<B, D>,
+        learning_rate: f64,
+    ) -> Tensor<B, D> {
+        let TrainSettings {
+            optimizer,
+            momentum,
+            weight_decay,
+            ..
+        } = self.settings;
+        let decoupled = optimizer == OptimizerKind::Adamw;
+        let gradient = if weight_decay > 0.0 && !decoupled {
+            gradient + parameter.clone() * weight_decay
+        } else {
+            gradient
+        };
+        let past = self.moments.remove(path);
+        let (first, second, change) = match optimizer {
+            OptimizerKind::Sgd => {
+                let first = match past {
+                    Some(past) => tensor(past.first) * momentum + gradient,
+                    None => gradient,
+                };
+                (first.clone(), None, first * learning_rate)
+            }
+            OptimizerKind::Adam | OptimizerKind::Adamw => {
+                let square = gradient.clone() * gradient.clone();
+                let (first, second) = match past {
+                    Some(Moments {
+                        first,
+                        second: Some(second),
+                    }) => (
+                        tensor(first) * BETA_1 + gradient * (1.0 - BETA_1),
+                        tensor(second) * BETA_2 + square * (1.0 - BETA_2),
+                    ),
+                    _ => (gradient * (1.0 - BETA_1), square * (1.0 - BETA_2)),
+                };
+                let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+                let rate = learning_rate / (1.0 - BETA_1.powi(steps));
+                let root = (second.clone() / (1.0 - BETA_2.powi(steps))).sqrt();
+                let change = first.clone() / (root + EPSILON) * rate;
+                (first, Some(second), change)
+            }
+        };
+        self.moments.insert(
+            path.to_string(),
+            Moments {
+                first: first.into_primitive().tensor(),
+                second: second.map(|second: Tensor<B, D>| second.into_primitive().tensor()),
+            },
+        );
+        let parameter = if decoupled && weight_decay > 0.0 {
+            parameter * (1.0 - learning_rate * weight_decay)
+        } else {
+            parameter
+        };
+        parameter - change
+    }
+}
+
+fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(primitive))
+}
+
+/// The factor, one number on the device, that brings the norm of all gradients together to at most
+/// `max_norm`: `min(1, max_norm / (norm + 1e-6))`.
+fn clip_scale<A: AutodiffBackend, M: Module<A>>(
+    model: &M,
+    grads: &A::Gradients,
+    max_norm: f64,
+) -> Option<Tensor<A::InnerBackend, 1>> {
+    struct Squares<'a, A: AutodiffBackend> {
+        grads: &'a A::Gradients,
+        sums: Vec<Tensor<A::InnerBackend, 1>>,
+    }
+    impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+            if let Some(gradient) = param.val().grad(self.grads) {
+                self.sums.push((gradient.clone() * gradient).sum());
+            }
+        }
+    }
+    let mut squares = Squares::<A> {
+        grads,
+        sums: Vec::new(),
+    };
+    model.visit(&mut squares);
+    if squares.sums.is_empty() {
+        return None;
+    }
+    let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
+    Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+}
+
+/// The norm of all gradients together.
+#[cfg(test)]
+fn global_norm<A: AutodiffBackend, M: Module<A>>(model: &M, grads: &A::Gradients) -> f64 {
+    // `clip_scale` with a bound that always applies is bound / norm.
+    let tiny = 1e-9;
+    clip_scale(model, grads, tiny).map_or(0.0, |scale| tiny / scale.into_scalar().elem::<f64>())
+}
+
+struct Step<'a, A: AutodiffBackend> {
+    optimizer: &'a mut Optimizer<A::InnerBackend>,
+    grads: &'a A::Gradients,
+    scale: Option<Tensor<A::InnerBackend, 1>>,
+    learning_rate: f64,
+    path: ModulePath,
+}
+
+impl<A: AutodiffBackend> ModuleMapper<A> for Step<'_, A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<A, D>>) -> Param<Tensor<A, D>> {
+        let (id, value, mapper) = param.consume();
+        let Some(gradient) = value.grad(self.grads) else {
+            return Param::from_mapped_value(id, value, mapper);
+        };
+        let gradient = match &self.scale {
+            Some(scale) => gradient * scale.clone().reshape([1; D]),
+            None => gradient,
+        };
+        let moved = self.optimizer.update(
+            &self.path.to_string(),
+            value.inner(),
+            gradient,
+            self.learning_rate,
+        );
+        let value = Tensor::from_inner(moved).require_grad();
+        Param::from_mapped_value(id, value, mapper)
+    }
+}

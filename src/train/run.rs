@@ -1,0 +1,340 @@
+//! The run folder: everything a run was and is, so that it can be resumed, used and understood.
+//!
+//! ```text
+//! config.toml          the resolved settings
+//! run.json             version, task, model, labels, split sizes, seed, backend, parameters
+//! splits.json          which recording is in which part
+//! skipped.jsonl        recordings left out under --skip-bad, and why
+//! metrics.jsonl        one line per epoch
+//! checkpoints/         last.safetensors (with optimizer state), best.safetensors
+//! result.json          metrics of the best checkpoint, once the run has ended
+//! confusion.csv        rows: true class, columns: predicted class
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sori_datasets::{BinStats, Part};
+
+use super::data::Data;
+use super::settings::Settings;
+use crate::file::{read_json, remove_temporary, write_atomically, write_json};
+use crate::task::classify::Metrics;
+use crate::{Error, Result};
+
+/// What the run folder's `run.json` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// The version of Sori that began the run.
+    pub sori_version: String,
+    /// What the model does: `classify`.
+    pub task: String,
+    /// The architecture.
+    pub model: String,
+    /// The backend it was begun on.
+    pub backend: String,
+    /// Where all randomness starts from.
+    pub seed: u64,
+    /// Trainable parameters.
+    pub params: usize,
+    /// Names of the classes, in the order of the model's outputs.
+    pub labels: Vec<String>,
+    /// How many recordings each part has.
+    pub splits: SplitSizes,
+    /// How many recordings were left out.
+    pub skipped: usize,
+    /// The longest training recording in seconds: longer ones are predicted window by window.
+    pub window_s: f64,
+    /// Mean and deviation of the training part's features, where the settings normalise by them.
+    pub stats: Option<BinStats>,
+}
+
+/// How many recordings each part has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the three parts")]
+pub struct SplitSizes {
+    pub train: usize,
+    pub valid: usize,
+    pub test: usize,
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Steps taken since the run began.
+    pub step: usize,
+    /// Learning rate of the epoch's last step.
+    pub learning_rate: f64,
+    /// Mean loss over the epoch's training recordings, as they were met.
+    pub train_loss: f64,
+    /// Share of them that was classified right, as they were met.
+    pub train_accuracy: f64,
+    /// Over the whole validation part.
+    pub valid_loss: f64,
+    /// Over the whole validation part.
+    pub valid: Metrics,
+    /// Whether this is the best checkpoint so far.
+    pub best: bool,
+    /// Seconds of training since the run began, without pauses.
+    pub seconds: f64,
+    /// Training recordings per second in this epoch.
+    pub items_per_second: f64,
+    /// Share of the epoch's training time in which a step waited for its data.
+    pub waited: f64,
+}
+
+/// What the run folder's `result.json` says; the last line of `sori train --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// What the model does: `classify`.
+    pub task: String,
+    /// The architecture.
+    pub model: String,
+    /// The task's headline metric: `accuracy`.
+    pub metric: String,
+    /// The part `value` is from: `test` where there is one, otherwise `valid`.
+    pub split: String,
+    /// The headline metric of the best checkpoint.
+    pub value: f64,
+    /// All metrics of that part.
+    pub metrics: Metrics,
+    /// Trainable parameters.
+    pub params: usize,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Epochs trained.
+    pub epochs: usize,
+    /// The backend.
+    pub backend: String,
+    /// The seed.
+    pub seed: u64,
+    /// The epoch of the best checkpoint.
+    pub best_epoch: usize,
+    /// The best checkpoint on the validation part.
+    pub valid: Metrics,
+}
+
+/// A run folder.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// Keeps a second process from training into the same folder.
+pub(super) struct RunLock(#[allow(dead_code, reason = "held, not read")] File);
+
+#[derive(Serialize, Deserialize)]
+struct SplitIds {
+    train: Vec<String>,
+    valid: Vec<String>,
+    test: Vec<String>,
+}
+
+impl RunFolder {
+    /// Opens the run in `path`.
+    ///
+    /// # Errors
+    /// When there is no run, with what is there instead.
+    pub fn open(path: &Path) -> Result<Self> {
+        let run = Self {
+            path: path.to_path_buf(),
+        };
+        if run.info_path().is_file() {
+            return Ok(run);
+        }
+        Err(Error::run(
+            path,
+            if !path.exists() {
+                "there is no such folder"
+            } else if !path.is_dir() {
+                "this is a file; a run is a folder that `sori train` made"
+            } else {
+                "this folder is not a run that `sori train` began (it has no run.json)"
+            },
+        ))
+    }
+
+    /// Writes a new run, before its first step, into the folder `path`, which must not exist or be
+    /// empty.
+    pub(super) fn create(
+        path: &Path,
+        settings: &Settings,
+        info: &RunInfo,
+        data: &Data,
+    ) -> Result<Self> {
+        let run = Self {
+            path: path.to_path_buf(),
+        };
+        if run.info_path().exists() {
+            return Err(Error::run(
+                path,
+                "there is a run already; continue it with `--resume`, or choose another `--out`",
+            ));
+        }
+        fs::create_dir_all(run.checkpoints()).map_err(Error::io("cannot create", path))?;
+        write_atomically(&path.join("config.toml"), settings.to_toml()?.as_bytes())?;
+        let ids = |part| data.part(part).iter().map(|item| item.id.clone()).collect();
+        let splits = SplitIds {
+            train: ids(Part::Train),
+            valid: ids(Part::Valid),
+            test: ids(Part::Test),
+        };
+        write_json(&path.join("splits.json"), &splits)?;
+        let mut skipped = String::new();
+        for rejected in &data.skipped {
+            let line = serde_json::json!({"audio": rejected.place, "reason": rejected.reason});
+            skipped.push_str(&line.to_string());
+            skipped.push('\n');
+        }
+        write_atomically(&path.join("skipped.jsonl"), skipped.as_bytes())?;
+        write_atomically(&run.metrics_path(), b"")?;
+        // Last: a folder with a run.json is a run that can be resumed.
+        write_json(&run.info_path(), info)?;
+        Ok(run)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What `run.json` says.
+    pub fn info(&self) -> Result<RunInfo> {
+        read_json(&self.info_path())
+    }
+
+    /// What `config.toml` says.
+    pub fn settings(&self) -> Result<Settings> {
+        let path = self.path.join("config.toml");
+        let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+        Settings::from_toml(&text, &path.display().to_string())
+    }
+
+    /// What `result.json` says, if the run has ended.
+    pub fn result(&self) -> Result<Option<RunResult>> {
+        let path = self.path.join("result.json");
+        if !path.is_file() {
+            return Ok(None);
+        }
+        read_json(&path).map(Some)
+    }
+
+    /// The lines of `metrics.jsonl`.
+    pub fn metrics(&self) -> Result<Vec<EpochRecord>> {
+        let path = self.metrics_path();
+        let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+        // The last line may be cut short by a crash; `keep_metrics` removes it on resume.
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect())
+    }
+
+    /// Part and identifier of each of the run's recordings.
+    pub(super) fn splits(&self) -> Result<Vec<(Part, String)>> {
+        let ids: SplitIds = read_json(&self.path.join("splits.json"))?;
+        let with = |part, ids: Vec<String>| ids.into_iter().map(move |id| (part, id));
+        Ok(with(Part::Train, ids.train)
+            .chain(with(Part::Valid, ids.valid))
+            .chain(with(Part::Test, ids.test))
+            .collect())
+    }
+
+    /// The best checkpoint, for prediction.
+    ///
+    /// # Errors
+    /// When no epoch has ended yet.
+    pub fn best_checkpoint(&self) -> Result<PathBuf> {
+        let path = self.best_path();
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(Error::run(
+            &self.path,
+            "it has no best checkpoint yet, because its first epoch has not ended; continue it \
+             with `sori train --resume`",
+        ))
+    }
+
+    pub(super) fn lock(&self) -> Result<RunLock> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("cannot create", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::run(
+                    &self.path,
+                    "another process is training it right now",
+                ));
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", &path)(e)),
+        }
+        remove_temporary(&self.path);
+        remove_temporary(&self.checkpoints());
+        Ok(RunLock(file))
+    }
+
+    pub(super) fn append_metrics(&self, record: &EpochRecord) -> Result<()> {
+        let path = self.metrics_path();
+        let mut line = serde_json::to_string(record)
+            .map_err(|e| Error::run(&self.path, format!("metrics cannot be written: {e}")))?;
+        line.push('\n');
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(Error::io("cannot write", &path))
+    }
+
+    /// Drops the lines of epochs that a resumed run will train again.
+    pub(super) fn keep_metrics(&self, epochs: usize) -> Result<()> {
+        let kept: Vec<EpochRecord> = self
+            .metrics()?
+            .into_iter()
+            .filter(|record| record.epoch <= epochs)
+            .collect();
+        let mut text = String::new();
+        for record in &kept {
+            let line = serde_json::to_string(record)
+                .map_err(|e| Error::run(&self.path, format!("metrics cannot be written: {e}")))?;
+            text.push_str(&line);
+            text.push('\n');
+        }
+        write_atomically(&self.metrics_path(), text.as_bytes())
+    }
+
+    pub(super) fn write_result(&self, result: &RunResult, confusion: &str) -> Result<()> {
+        write_atomically(&self.path.join("confusion.csv"), confusion.as_bytes())?;
+        write_json(&self.path.join("result.json"), result)
+    }
+
+    fn info_path(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    fn checkpoints(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    pub(super) fn last_path(&self) -> PathBuf {
+        self.checkpoints().join("last.safetensors")
+    }
+
+    pub(super) fn best_path(&self) -> PathBuf {
+        self.checkpoints().join("best.safetensors")
+    }
+}

@@ -1,0 +1,466 @@
+//! What a run is made of: defaults, a TOML file and `key=value` overrides become one set of
+//! settings, which the run folder keeps.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sori_datasets::FeatureConfig;
+use sori_models::ModelConfig;
+use toml::{Table, Value};
+
+use crate::{Error, Result};
+
+/// Everything a run depends on, as it stands in the run's `config.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// What is learned from.
+    pub data: DataSettings,
+    /// What a model sees of a recording.
+    pub features: FeatureConfig,
+    /// The model.
+    pub model: ModelConfig,
+    /// How it is trained.
+    pub train: TrainSettings,
+}
+
+/// Which recordings are learned from, chosen on and tested on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSettings {
+    /// The corpus to train on, as a SPEC such as `fsdd:DIR`.
+    pub train: String,
+    /// The corpus to choose the best checkpoint on; empty: the training corpus's own validation
+    /// part, or `valid_fraction` of its training part.
+    pub valid: String,
+    /// The corpus to test on; empty: the training corpus's own test part.
+    pub test: String,
+    /// How much of the training part is set aside for validation where the corpus has none.
+    pub valid_fraction: f64,
+    /// Leave out recordings that cannot be used, and list them in the run folder.
+    pub skip_bad: bool,
+    /// Folder to keep computed features in; empty: they are computed each time.
+    pub cache: String,
+    /// A run whose best weights this one starts from, where names and shapes agree; empty: none.
+    pub from: String,
+}
+
+impl Default for DataSettings {
+    fn default() -> Self {
+        Self {
+            train: "synth:dtmf".to_string(),
+            valid: String::new(),
+            test: String::new(),
+            valid_fraction: 0.1,
+            skip_bad: false,
+            cache: String::new(),
+            from: String::new(),
+        }
+    }
+}
+
+/// The optimizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Adam, [Kingma and Ba 2015](https://arxiv.org/abs/1412.6980); weight decay is added to the gradient.
+    Adam,
+    /// Adam with decoupled weight decay, [Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101).
+    Adamw,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+/// How the learning rate goes from its warm-up to the last step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScheduleKind {
+    /// The same all the way.
+    Constant,
+    /// Half a cosine down to zero, [Loshchilov and Hutter 2017](https://arxiv.org/abs/1608.03983).
+    Cosine,
+}
+
+/// How a model is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSettings {
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Recordings in a step.
+    pub batch_size: usize,
+    /// Where all randomness of the run starts from.
+    pub seed: u64,
+    /// The optimizer.
+    pub optimizer: OptimizerKind,
+    /// Learning rate at the end of the warm-up.
+    pub learning_rate: f64,
+    /// Momentum of `sgd`; 0 for none.
+    pub momentum: f64,
+    /// Weight decay; 0 for none.
+    pub weight_decay: f64,
+    /// Largest norm that the gradient of all parameters together may have; 0 for any.
+    pub clip_norm: f64,
+    /// The course of the learning rate after the warm-up.
+    pub schedule: ScheduleKind,
+    /// Epochs (or a part of one) over which the learning rate rises from 0.
+    pub warmup_epochs: f64,
+    /// Stop after so many epochs without a better validation result; 0: never.
+    pub patience: usize,
+    /// Minutes of training after which to stop; 0: no limit.
+    pub max_minutes: f64,
+    /// Steps between two checkpoints within an epoch; 0: only at its end.
+    pub checkpoint_steps: usize,
+    /// Threads that load recordings ahead of the training step.
+    pub workers: usize,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            epochs: 15,
+            batch_size: 32,
+            seed: 0,
+            optimizer: OptimizerKind::Adam,
+            learning_rate: 1e-3,
+            momentum: 0.9,
+            weight_decay: 0.0,
+            clip_norm: 5.0,
+            schedule: ScheduleKind::Cosine,
+            warmup_epochs: 0.5,
+            patience: 0,
+            max_minutes: 0.0,
+            checkpoint_steps: 200,
+            workers: 1,
+        }
+    }
+}
+
+fn require(ok: bool, key: &str, value: impl ToString, expected: &str) -> Result<()> {
+    if ok {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        key: key.to_string(),
+        value: value.to_string(),
+        expected: expected.to_string(),
+    })
+}
+
+impl TrainSettings {
+    /// # Errors
+    /// When a value is outside of what it can be; the message names it.
+    pub fn check(&self) -> Result<()> {
+        require(
+            self.epochs > 0,
+            "train.epochs",
+            self.epochs,
+            "it must be at least 1",
+        )?;
+        require(
+            self.batch_size > 0,
+            "train.batch_size",
+            self.batch_size,
+            "it must be at least 1",
+        )?;
+        require(
+            self.learning_rate.is_finite() && self.learning_rate > 0.0,
+            "train.learning_rate",
+            self.learning_rate,
+            "it must be above 0, such as 0.001",
+        )?;
+        require(
+            (0.0..1.0).contains(&self.momentum),
+            "train.momentum",
+            self.momentum,
+            "it must be from 0 to below 1, such as 0.9",
+        )?;
+        for (key, value) in [
+            ("train.weight_decay", self.weight_decay),
+            ("train.clip_norm", self.clip_norm),
+            ("train.warmup_epochs", self.warmup_epochs),
+            ("train.max_minutes", self.max_minutes),
+        ] {
+            require(
+                value.is_finite() && value >= 0.0,
+                key,
+                value,
+                "it must be 0 (none) or above",
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// The defaults for the architecture `model` on features of `sample_rate_hz`.
+    ///
+    /// # Errors
+    /// When there is no such model.
+    pub fn new(model: &str, train: &str, sample_rate_hz: u32) -> Result<Self> {
+        Ok(Self {
+            data: DataSettings {
+                train: train.to_string(),
+                ..DataSettings::default()
+            },
+            features: FeatureConfig {
+                sample_rate_hz,
+                ..FeatureConfig::default()
+            },
+            model: ModelConfig::from_name(model)?,
+            train: TrainSettings::default(),
+        })
+    }
+
+    /// # Errors
+    /// When a value is outside of what it can be; the message names it.
+    pub fn check(&self) -> Result<()> {
+        require(
+            self.data.valid_fraction > 0.0 && self.data.valid_fraction < 1.0,
+            "data.valid_fraction",
+            self.data.valid_fraction,
+            "it must be between 0 and 1, such as 0.1",
+        )?;
+        self.features.check()?;
+        self.model.check()?;
+        self.train.check()
+    }
+
+    /// These settings with those of the TOML text `text` in their place; `origin` names the text in
+    /// errors.
+    ///
+    /// # Errors
+    /// When the text is not TOML, or has a setting that does not exist or has another type.
+    pub fn with_toml(&self, text: &str, origin: &str) -> Result<Self> {
+        let bad = |reason: String| Error::Config {
+            origin: origin.to_string(),
+            reason,
+        };
+        let changes: Table = text.parse().map_err(|e| bad(format!("{e}")))?;
+        let mut table = self.table(origin)?;
+        merge(&mut table, changes, "").map_err(bad)?;
+        Self::from_table(table, origin)
+    }
+
+    /// These settings with those of the file `path` in their place.
+    ///
+    /// # Errors
+    /// As [`with_toml`](Self::with_toml), and when the file cannot be read.
+    pub fn with_file(&self, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
+        self.with_toml(&text, &path.display().to_string())
+    }
+
+    /// These settings with one changed, given as `key=value`. The key is dotted
+    /// (`train.learning_rate`) or, where it is clear which is meant, only its last part
+    /// (`learning_rate`). The value is TOML; a bare word is taken as a string.
+    ///
+    /// # Errors
+    /// When there is no such setting, the key could mean several, or the value has another type.
+    pub fn with_override(&self, assignment: &str) -> Result<Self> {
+        let origin = format!("--set {assignment}");
+        let bad = |reason: String| Error::Config {
+            origin: origin.clone(),
+            reason,
+        };
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            bad("it must read key=value, such as train.learning_rate=0.01".to_string())
+        })?;
+        let mut table = self.table(&origin)?;
+        let keys = leaves(&table);
+        let key = key.trim();
+        let matching: Vec<&String> = keys
+            .iter()
+            .filter(|known| {
+                known.as_str() == key
+                    || (!key.contains('.') && known.rsplit('.').next() == Some(key))
+            })
+            .collect();
+        let path = match matching.as_slice() {
+            [path] => (*path).clone(),
+            [] => {
+                return Err(bad(format!(
+                    "there is no setting `{key}`; there are {}",
+                    keys.join(", ")
+                )));
+            }
+            several => {
+                return Err(bad(format!(
+                    "`{key}` could be {}; write the one you mean",
+                    several
+                        .iter()
+                        .map(|s| s.as_str())
+                        .collect::<Vec<_>>()
+                        .join(" or ")
+                )));
+            }
+        };
+        let value = format!("value = {value}")
+            .parse::<Table>()
+            .ok()
+            .and_then(|mut parsed| parsed.remove("value"))
+            .unwrap_or_else(|| Value::String(value.to_string()));
+        // `path` comes from `leaves`, so each of its parts is there.
+        let mut changes = value;
+        for part in path.rsplit('.') {
+            changes = Value::Table(Table::from_iter([(part.to_string(), changes)]));
+        }
+        if let Value::Table(changes) = changes {
+            merge(&mut table, changes, "").map_err(bad)?;
+        }
+        Self::from_table(table, &origin)
+    }
+
+    /// The settings as TOML.
+    ///
+    /// # Errors
+    /// When a value has no form in TOML, such as an integer above 2⁶³.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::Config {
+            origin: "settings".to_string(),
+            reason: e.to_string(),
+        })
+    }
+
+    /// The settings a run folder keeps as `config.toml`.
+    ///
+    /// # Errors
+    /// When the text is not TOML or misses a part.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::Config {
+            origin: origin.to_string(),
+            reason: e.to_string(),
+        })
+    }
+
+    fn table(&self, origin: &str) -> Result<Table> {
+        Table::try_from(self).map_err(|e| Error::Config {
+            origin: origin.to_string(),
+            reason: e.to_string(),
+        })
+    }
+
+    fn from_table(table: Table, origin: &str) -> Result<Self> {
+        table
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::Config {
+                origin: origin.to_string(),
+                reason: e.message().to_string(),
+            })
+    }
+}
+
+/// Puts `changes` over `table`. A number may be written without its point where one is expected.
+fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result<(), String> {
+    for (key, change) in changes {
+        let path = format!("{prefix}{key}");
+        let Some(current) = table.get_mut(&key) else {
+            return Err(format!(
+                "there is no setting `{path}`; there are {}",
+                table
+                    .keys()
+                    .map(|known| format!("{prefix}{known}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
+        };
+        match (current, change) {
+            (Value::Table(inner), Value::Table(change)) => {
+                merge(inner, change, &format!("{path}."))?;
+            }
+            (Value::Float(current), Value::Integer(change)) => *current = change as f64,
+            (current, change) if current.type_str() == change.type_str() => *current = change,
+            (current, change) => {
+                return Err(format!(
+                    "setting `{path}` is a {}; it must be a {}, such as {current}",
+                    change.type_str(),
+                    current.type_str()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The dotted names of all settings.
+fn leaves(table: &Table) -> Vec<String> {
+    let mut names = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                names.extend(
+                    leaves(inner)
+                        .into_iter()
+                        .map(|leaf| format!("{key}.{leaf}")),
+                );
+            }
+            _ => names.push(key.clone()),
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::new("mlp", "synth:dtmf", 8000).unwrap()
+    }
+
+    #[test]
+    fn settings_survive_their_own_toml() {
+        let text = settings().to_toml().unwrap();
+        assert_eq!(Settings::from_toml(&text, "test").unwrap(), settings());
+    }
+
+    #[test]
+    fn a_bare_key_means_the_one_setting_of_that_name() {
+        let set = settings().with_override("epochs=3").unwrap();
+        assert_eq!(set.train.epochs, 3);
+        let set = set.with_override("train.learning_rate=1").unwrap();
+        assert_eq!(set.train.learning_rate, 1.0);
+        let set = set.with_override("optimizer=sgd").unwrap();
+        assert_eq!(set.train.optimizer, OptimizerKind::Sgd);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_name() {
+        for (assignment, part) in [
+            ("epochz=3", "train.epochs"),
+            ("epochs", "key=value"),
+            ("epochs=many", "integer"),
+            ("optimizer=magic", "adam"),
+            ("train=3", "data.train"),
+        ] {
+            let error = settings()
+                .with_override(assignment)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(part), "{assignment}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_an_unknown_key_is_refused() {
+        let error = settings()
+            .with_toml("[train]\nepoch = 3\n", "x.toml")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("x.toml") && error.contains("train.epoch"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let mut set = settings();
+        set.train.momentum = 1.5;
+        let error = set.check().unwrap_err().to_string();
+        assert!(
+            error.contains("train.momentum is 1.5") || error.contains("`train.momentum` is 1.5"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,576 @@
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use serde::{Deserialize, Serialize};
+use sori_datasets::{Item, Part, Pipeline, prefetch_with};
+use sori_models::{Model, ModelConfig, num_params};
+
+use super::checkpoint::Checkpoint;
+use super::data::{self, Data};
+use super::optimizer::Optimizer;
+use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
+use super::schedule::Schedule;
+use super::seed::{Purpose, derive, shuffled};
+use super::settings::Settings;
+use super::stepper::{Step, Stepper};
+use crate::batch::{FrameLimits, HostBatch};
+use crate::task::classify::{self, Evaluation};
+use crate::{Error, Result};
+
+/// Batches loaded ahead of the training step by each worker.
+const BATCHES_AHEAD: usize = 4;
+
+/// What happens in a run, for whoever shows it.
+pub enum Event<'a> {
+    /// Recordings are read once before training: `done` of `total`.
+    Scan {
+        /// Recordings read so far.
+        done: usize,
+        /// All recordings.
+        total: usize,
+    },
+    /// Training begins or goes on.
+    Begin {
+        /// What the run is.
+        info: &'a RunInfo,
+        /// Its settings.
+        settings: &'a Settings,
+        /// The run folder.
+        path: &'a Path,
+        /// Steps taken in earlier sittings.
+        steps_done: usize,
+        /// The model as Burn shows it.
+        model: &'a str,
+        /// Parameters that `--from` did not fill, if the run starts from another.
+        fresh: Option<&'a [String]>,
+    },
+    /// A step was taken.
+    Step(Progress),
+    /// An epoch ended.
+    Epoch(&'a EpochRecord),
+}
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The current epoch, counted from 1.
+    pub epoch: usize,
+    /// All epochs.
+    pub epochs: usize,
+    /// Steps taken in this epoch.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// Mean training loss of the epoch so far.
+    pub loss: f64,
+    /// Training accuracy of the epoch so far.
+    pub accuracy: f64,
+    /// Training recordings per second in this sitting.
+    pub items_per_second: f64,
+    /// Estimated time to the end of the last epoch.
+    pub left: Duration,
+}
+
+/// How a sitting ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The run has ended.
+    Ended(Box<RunResult>),
+    /// It was interrupted; a checkpoint holds where.
+    Interrupted,
+}
+
+/// What later steps depend on beside model and optimizer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// Epochs that have ended.
+    epoch: usize,
+    step_in_epoch: usize,
+    /// Over the whole run.
+    step: usize,
+    seconds: f64,
+    epoch_seconds: f64,
+    epoch_waited: f64,
+    epoch_loss: f64,
+    epoch_right: usize,
+    epoch_items: usize,
+    best: Option<Best>,
+    epochs_since_best: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Best {
+    epoch: usize,
+    accuracy: f64,
+    loss: f64,
+}
+
+impl Best {
+    /// More accurate, or as accurate with a lower loss.
+    fn is_beaten_by(&self, accuracy: f64, loss: f64) -> bool {
+        accuracy > self.accuracy || (accuracy == self.accuracy && loss < self.loss)
+    }
+}
+
+/// Loads the recordings of a part as batches, on worker threads, in an order that does not depend
+/// on timing.
+#[derive(Clone)]
+pub struct Loader {
+    pipeline: Pipeline,
+    limits: FrameLimits,
+    batch_size: usize,
+    workers: usize,
+}
+
+impl Loader {
+    /// For the features and the model of `settings`, normalised as `info` says.
+    ///
+    /// # Errors
+    /// When the feature settings are not possible.
+    pub fn new(settings: &Settings, info: &RunInfo) -> Result<Self> {
+        Ok(Self {
+            pipeline: data::pipeline(&settings.features, &settings.data, info.stats.as_ref())?,
+            limits: FrameLimits::from(&settings.model),
+            batch_size: settings.train.batch_size,
+            workers: settings.train.workers,
+        })
+    }
+
+    /// The batches of `items` in their order, without the first `skip`.
+    pub fn batches(
+        &self,
+        items: &[&Item],
+        skip: usize,
+    ) -> impl Iterator<Item = Result<HostBatch>> + use<> {
+        let jobs: Vec<Vec<Item>> = items
+            .chunks(self.batch_size)
+            .skip(skip)
+            .map(|batch| batch.iter().map(|item| (*item).clone()).collect())
+            .collect();
+        let pipeline = self.pipeline.clone();
+        let limits = self.limits;
+        prefetch_with(
+            jobs,
+            self.workers,
+            self.workers.max(1) * BATCHES_AHEAD,
+            move || pipeline.loader(),
+            move |loader, batch: Vec<Item>| {
+                let loader = match loader {
+                    Ok(loader) => loader,
+                    Err(e) => return Err(Error::Input(e.to_string())),
+                };
+                let rows = batch
+                    .iter()
+                    .map(|item| {
+                        let example = loader.load(item)?;
+                        Ok((example.features, example.target))
+                    })
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(HostBatch::collate(&rows, limits))
+            },
+        )
+    }
+}
+
+/// A model with the initial parameters of `seed`.
+///
+/// # Errors
+/// When `config` does not describe a model.
+pub fn random_model<B: Backend>(
+    config: &ModelConfig,
+    seed: u64,
+    device: &B::Device,
+) -> Result<Model<B>> {
+    struct Force;
+    impl<B: Backend> ModuleVisitor<B> for Force {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+            param.val();
+        }
+    }
+    B::seed(device, derive(seed, Purpose::Initialize, 0));
+    let model = config.init::<B>(device)?;
+    // Parameters draw their numbers when first looked at: all of them now, in their order.
+    model.visit(&mut Force);
+    Ok(model)
+}
+
+/// Reads the data that `settings` name and begins a run in the folder `path`, without a step.
+///
+/// # Errors
+/// When the settings, the data or the folder cannot be used.
+pub fn begin<B: Backend>(
+    settings: &Settings,
+    path: &Path,
+    backend: &str,
+    device: &B::Device,
+    report: &mut dyn FnMut(&Event<'_>),
+) -> Result<RunFolder> {
+    settings.check()?;
+    if path.join("run.json").exists() {
+        return Err(Error::run(
+            path,
+            "there is a run already; continue it with `--resume`, or choose another `--out`",
+        ));
+    }
+    let data = Data::open(settings, &mut |done, total| {
+        report(&Event::Scan { done, total });
+    })?;
+    let mut settings = settings.clone();
+    let frames = settings
+        .features
+        .num_frames((data.longest_s * f64::from(settings.features.sample_rate_hz)) as usize);
+    settings.model = settings.model.clone().with_input(
+        settings.model.fixed_frames().unwrap_or(frames),
+        settings.features.num_bins(),
+        data.labels.len(),
+    );
+    let model = random_model::<B>(&settings.model, settings.train.seed, device)?;
+    let info = RunInfo {
+        sori_version: env!("CARGO_PKG_VERSION").to_string(),
+        task: classify::TASK.to_string(),
+        model: settings.model.name().to_string(),
+        backend: backend.to_string(),
+        seed: settings.train.seed,
+        params: num_params(&model),
+        labels: data.labels.clone(),
+        splits: SplitSizes {
+            train: data.part(Part::Train).len(),
+            valid: data.part(Part::Valid).len(),
+            test: data.part(Part::Test).len(),
+        },
+        skipped: data.skipped.len(),
+        window_s: data.longest_s,
+        stats: data.stats.clone(),
+    };
+    RunFolder::create(path, &settings, &info, &data)
+}
+
+/// Trains the run in `run` from where it is to its end, or until `stop` is set.
+///
+/// # Errors
+/// When the data has changed, cannot be read, a file cannot be written, or training diverges. The
+/// last checkpoint stays.
+pub fn train<B: AutodiffBackend>(
+    run: &RunFolder,
+    device: &B::Device,
+    stop: &AtomicBool,
+    report: &mut dyn FnMut(&Event<'_>),
+) -> Result<Outcome> {
+    let _lock = run.lock()?;
+    if let Some(result) = run.result()? {
+        return Ok(Outcome::Ended(Box::new(result)));
+    }
+    let settings = run.settings()?;
+    let info = run.info()?;
+    let data = Data::of_run(run)?;
+    Sitting::<B>::open(run, &settings, &info, &data, device, report)?.train(stop, report)
+}
+
+/// Runs the best checkpoint of `run` over one of its parts.
+///
+/// # Errors
+/// When the run has no best checkpoint yet, or its data cannot be read.
+pub fn evaluate_run<B: Backend>(
+    run: &RunFolder,
+    items: &[&Item],
+    device: &B::Device,
+) -> Result<Evaluation> {
+    let settings = run.settings()?;
+    let info = run.info()?;
+    let model =
+        Checkpoint::read(&run.best_checkpoint()?)?.load_model(settings.model.init::<B>(device)?)?;
+    let loader = Loader::new(&settings, &info)?;
+    classify::evaluate(&model, loader.batches(items, 0), info.labels.len(), device)
+}
+
+/// A run from its last checkpoint to its end or the next interruption.
+struct Sitting<'a, B: AutodiffBackend> {
+    run: &'a RunFolder,
+    settings: &'a Settings,
+    info: &'a RunInfo,
+    data: &'a Data,
+    device: &'a B::Device,
+    loader: Loader,
+    schedule: Schedule,
+    stepper: Stepper<B>,
+    state: State,
+    started: Instant,
+    /// Seconds of earlier sittings.
+    seconds_before: f64,
+    /// Training recordings of this sitting.
+    items_here: usize,
+}
+
+impl<'a, B: AutodiffBackend> Sitting<'a, B> {
+    fn open(
+        run: &'a RunFolder,
+        settings: &'a Settings,
+        info: &'a RunInfo,
+        data: &'a Data,
+        device: &'a B::Device,
+        report: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Self> {
+        let steps = data
+            .part(Part::Train)
+            .len()
+            .div_ceil(settings.train.batch_size);
+        let mut model = random_model::<B>(&settings.model, settings.train.seed, device)?;
+        let mut state = State::default();
+        let mut fresh = None;
+        let mut resumed = None;
+        if run.last_path().is_file() {
+            let checkpoint = Checkpoint::read(&run.last_path())?;
+            model = checkpoint.load_model(model)?;
+            state = checkpoint.state()?;
+            resumed = Some(checkpoint);
+        } else if !settings.data.from.is_empty() {
+            let from = RunFolder::open(Path::new(&settings.data.from))?;
+            let (filled, left) = Checkpoint::read(&from.best_checkpoint()?)?.load_matching(model);
+            model = filled;
+            fresh = Some(left);
+        }
+        run.keep_metrics(state.epoch)?;
+        report(&Event::Begin {
+            info,
+            settings,
+            path: run.path(),
+            steps_done: state.step,
+            model: &format!("{model}"),
+            fresh: fresh.as_deref(),
+        });
+        let mut stepper = Stepper::new(model, &settings.train);
+        if let Some(checkpoint) = resumed {
+            checkpoint.load_optimizer(&mut stepper.optimizer, device);
+            stepper.optimizer.steps = state.step;
+        }
+        Ok(Self {
+            run,
+            settings,
+            info,
+            data,
+            device,
+            loader: Loader::new(settings, info)?,
+            schedule: Schedule::new(&settings.train, steps),
+            stepper,
+            started: Instant::now(),
+            seconds_before: state.seconds,
+            items_here: 0,
+            state,
+        })
+    }
+
+    /// Trains to the end of the run, or until `stop` is set.
+    fn train(mut self, stop: &AtomicBool, report: &mut dyn FnMut(&Event<'_>)) -> Result<Outcome> {
+        let train = &self.settings.train;
+        while self.state.epoch < train.epochs
+            && !self.is_time_over()
+            && (train.patience == 0 || self.state.epochs_since_best < train.patience)
+        {
+            if self.epoch(stop, report)?.is_break() {
+                return Ok(Outcome::Interrupted);
+            }
+            self.end_epoch(report)?;
+        }
+        self.finish()
+    }
+
+    /// Trains to the end of the epoch, or until the time is over. Breaks off, with a checkpoint,
+    /// when `stop` is set.
+    fn epoch(
+        &mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<ControlFlow<()>> {
+        let settings = self.settings;
+        let seed = settings.train.seed;
+        let part = self.data.part(Part::Train);
+        let items: Vec<&Item> = shuffled(part.len(), seed, self.state.epoch)
+            .into_iter()
+            .map(|i| part[i])
+            .collect();
+        let mut batches = self.loader.batches(&items, self.state.step_in_epoch);
+        loop {
+            let asked = Instant::now();
+            let Some(host) = batches.next().transpose()? else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            self.state.epoch_waited += asked.elapsed().as_secs_f64();
+            let targets = host.targets.clone();
+            let learning_rate = self.schedule.learning_rate(self.state.step);
+            B::seed(
+                self.device,
+                derive(seed, Purpose::Step, self.state.step as u64),
+            );
+            let Step { loss, logits } = self
+                .stepper
+                .step(host.to_device(self.device), learning_rate);
+            if !loss.is_finite() {
+                return Err(Error::Diverged {
+                    step: self.state.step,
+                    loss,
+                    learning_rate,
+                });
+            }
+            let state = &mut self.state;
+            state.epoch_loss += loss * targets.len() as f64;
+            state.epoch_right += classify::count_right(logits, &targets);
+            state.epoch_items += targets.len();
+            state.epoch_seconds += asked.elapsed().as_secs_f64();
+            state.step += 1;
+            state.step_in_epoch += 1;
+            self.items_here += targets.len();
+            report(&Event::Step(self.progress()));
+
+            if stop.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                return Ok(ControlFlow::Break(()));
+            }
+            if self.is_time_over() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let every = settings.train.checkpoint_steps;
+            if every > 0 && self.state.step.is_multiple_of(every) {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    /// Validates, keeps the best checkpoint and records the epoch.
+    fn end_epoch(&mut self, report: &mut dyn FnMut(&Event<'_>)) -> Result<()> {
+        let part = self.data.part(Part::Valid);
+        let valid = classify::evaluate(
+            &self.stepper.model().valid(),
+            self.loader.batches(&part, 0),
+            self.info.labels.len(),
+            self.device,
+        )?;
+        let metrics = valid.metrics();
+        let best = self
+            .state
+            .best
+            .is_none_or(|best| best.is_beaten_by(metrics.accuracy, valid.loss));
+        let state = &mut self.state;
+        state.epoch += 1;
+        if best {
+            state.best = Some(Best {
+                epoch: state.epoch,
+                accuracy: metrics.accuracy,
+                loss: valid.loss,
+            });
+            state.epochs_since_best = 0;
+        } else {
+            state.epochs_since_best += 1;
+        }
+        let items = state.epoch_items.max(1) as f64;
+        let seconds = state.epoch_seconds.max(f64::MIN_POSITIVE);
+        let record = EpochRecord {
+            epoch: state.epoch,
+            step: state.step,
+            learning_rate: self.schedule.learning_rate(state.step.saturating_sub(1)),
+            train_loss: state.epoch_loss / items,
+            train_accuracy: state.epoch_right as f64 / items,
+            valid_loss: valid.loss,
+            valid: metrics,
+            best,
+            seconds: self.seconds_before + self.started.elapsed().as_secs_f64(),
+            items_per_second: items / seconds,
+            waited: state.epoch_waited / seconds,
+        };
+        self.state = State {
+            epoch: self.state.epoch,
+            step: self.state.step,
+            best: self.state.best,
+            epochs_since_best: self.state.epochs_since_best,
+            ..State::default()
+        };
+        // In this order, a crash in between only repeats the epoch: the last checkpoint is what
+        // counts.
+        if best {
+            Checkpoint::write(
+                &self.run.best_path(),
+                self.stepper.model(),
+                None::<&Optimizer<B::InnerBackend>>,
+                &self.state,
+            )?;
+        }
+        self.run.append_metrics(&record)?;
+        self.checkpoint()?;
+        report(&Event::Epoch(&record));
+        Ok(())
+    }
+
+    /// Tests the best checkpoint and writes the result.
+    fn finish(&self) -> Result<Outcome> {
+        let (part, split) = self.data.held_out();
+        let evaluation = evaluate_run::<B::InnerBackend>(self.run, &part, self.device)?;
+        let metrics = evaluation.metrics();
+        let records = self.run.metrics()?;
+        let best = records
+            .iter()
+            .rfind(|record| record.best)
+            .ok_or_else(|| Error::run(self.run.path(), "its metrics.jsonl has no best epoch"))?;
+        let result = RunResult {
+            task: self.info.task.clone(),
+            model: self.info.model.clone(),
+            metric: classify::HEADLINE.to_string(),
+            split: split.to_string(),
+            value: metrics.accuracy,
+            metrics,
+            params: self.info.params,
+            seconds: records.last().map_or(0.0, |record| record.seconds),
+            epochs: self.state.epoch,
+            backend: self.info.backend.clone(),
+            seed: self.info.seed,
+            best_epoch: best.epoch,
+            valid: best.valid,
+        };
+        self.run
+            .write_result(&result, &evaluation.confusion.to_csv(&self.info.labels))?;
+        Ok(Outcome::Ended(Box::new(result)))
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        Checkpoint::write(
+            &self.run.last_path(),
+            self.stepper.model(),
+            Some(&self.stepper.optimizer),
+            &self.state,
+        )
+    }
+
+    fn is_time_over(&self) -> bool {
+        let minutes = self.settings.train.max_minutes;
+        let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        minutes > 0.0 && seconds >= minutes * 60.0
+    }
+
+    fn progress(&self) -> Progress {
+        let train = &self.settings.train;
+        let state = &self.state;
+        let items_per_second = self.items_here as f64 / self.started.elapsed().as_secs_f64();
+        let items_left = self.info.splits.train * (train.epochs - state.epoch) - state.epoch_items;
+        let mut left = items_left as f64 / items_per_second;
+        if train.max_minutes > 0.0 {
+            let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+            left = left.min((train.max_minutes * 60.0 - seconds).max(0.0));
+        }
+        let items = state.epoch_items as f64;
+        Progress {
+            epoch: state.epoch + 1,
+            epochs: train.epochs,
+            step: state.step_in_epoch,
+            steps: self.info.splits.train.div_ceil(train.batch_size),
+            loss: state.epoch_loss / items,
+            accuracy: state.epoch_right as f64 / items,
+            items_per_second,
+            left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The full-screen dashboard of `burn-train`, fed with the events of our loop.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use burn_train::Interrupter;
+use burn_train::metric::{
+    MetricDefinition, MetricEntry, MetricId, NumericAttributes, NumericEntry, SerializedEntry,
+};
+use burn_train::renderer::tui::TuiMetricsRendererWrapper;
+use burn_train::renderer::{
+    MetricState, MetricsRenderer, MetricsRendererTraining, ProgressType, TrainingProgress,
+};
+
+use super::interrupt::stop_flag;
+use super::run::EpochRecord;
+use super::trainer::Progress;
+
+pub(super) struct Tui {
+    renderer: TuiMetricsRendererWrapper,
+    interrupter: Interrupter,
+    loss: MetricId,
+    accuracy: MetricId,
+}
+
+impl Tui {
+    pub(super) fn new() -> Self {
+        let interrupter = Interrupter::new();
+        let mut renderer = TuiMetricsRendererWrapper::new(interrupter.clone(), None);
+        let mut register = |name: &str, higher_is_better| {
+            let metric_id = MetricId::new(Arc::new(name.to_string()));
+            renderer.register_metric(MetricDefinition {
+                metric_id: metric_id.clone(),
+                name: name.to_string(),
+                description: None,
+                attributes: NumericAttributes {
+                    unit: None,
+                    higher_is_better,
+                }
+                .into(),
+            });
+            metric_id
+        };
+        let loss = register("loss", false);
+        let accuracy = register("accuracy", true);
+        Self {
+            renderer,
+            interrupter,
+            loss,
+            accuracy,
+        }
+    }
+
+    pub(super) fn step(&mut self, progress: &Progress) {
+        // Its own "stop training" is our Ctrl-C: a checkpoint, then the end.
+        if self.interrupter.should_stop() {
+            stop_flag().store(true, Ordering::Relaxed);
+        }
+        self.renderer.update_train(state(&self.loss, progress.loss));
+        self.renderer
+            .update_train(state(&self.accuracy, progress.accuracy));
+        let step = burn::data::dataloader::Progress {
+            items_processed: progress.step,
+            items_total: progress.steps,
+        };
+        let epochs = burn::data::dataloader::Progress {
+            items_processed: progress.epoch,
+            items_total: progress.epochs,
+        };
+        let indicator = ProgressType::Detailed {
+            tag: "Epoch".to_string(),
+            progress: epochs.clone(),
+        };
+        self.renderer.render_train(
+            TrainingProgress {
+                progress: Some(step),
+                global_progress: epochs,
+                iteration: Some(progress.step),
+            },
+            vec![indicator],
+        );
+    }
+
+    pub(super) fn epoch(&mut self, record: &EpochRecord) {
+        self.renderer
+            .update_valid(state(&self.loss, record.valid_loss));
+        self.renderer
+            .update_valid(state(&self.accuracy, record.valid.accuracy));
+    }
+
+    pub(super) fn end(&mut self) {
+        // The terminal is given back; a failure would only leave the last screen.
+        let _ = self.renderer.on_train_end(None);
+    }
+}
+
+fn state(id: &MetricId, value: f64) -> MetricState {
+    let text = format!("{value:.4}");
+    let entry = MetricEntry::new(id.clone(), SerializedEntry::new(text.clone(), text));
+    MetricState::Numeric(entry, NumericEntry::Value(value))
+}
