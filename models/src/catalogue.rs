@@ -78,8 +78,8 @@ pub fn catalogue() -> &'static [Entry] {
     ]
 }
 
-/// The configuration of any architecture. As data, a table with the architecture's `name` beside its fields;
-/// fields left out have their defaults and unknown ones are refused.
+/// The configuration of any architecture. As data, a table with the architecture's `name` beside
+/// its fields; fields left out have their defaults and unknown ones are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum ModelConfig {
@@ -132,8 +132,8 @@ impl ModelConfig {
         }
     }
 
-    /// The same configuration for data with so many bins and classes. `num_frames` is for architectures of fixed
-    /// length; the others take any.
+    /// The same configuration for data with so many bins and classes. `num_frames` is for
+    /// architectures of fixed length; the others take any.
     #[must_use]
     pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_classes: usize) -> Self {
         let (bins, classes) = match &mut self {
@@ -176,8 +176,8 @@ impl ModelConfig {
         }
     }
 
-    /// The number of frames that an architecture of fixed length sees of every recording (it crops and fills by
-    /// itself); none for the others.
+    /// The number of frames that an architecture of fixed length sees of every recording (it crops
+    /// and fills by itself); none for the others.
     pub fn fixed_frames(&self) -> Option<usize> {
         match self {
             Self::Mlp(config) => Some(config.num_frames),
@@ -219,11 +219,12 @@ pub enum Model<B: Backend> {
 }
 
 impl<B: Backend> Model<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in [`ModelConfig::min_frames`]`..=frames`, or the
-    /// bins are not the configuration's.
+    /// If there is not one length for each row, a length is not in
+    /// [`ModelConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         match self {
             Self::Mlp(model) => model.forward(features, lengths),
@@ -236,8 +237,8 @@ impl<B: Backend> Model<B> {
     }
 }
 
-/// The number of values that training changes: every parameter, and not the running statistics of batch norm
-/// (fields that begin with `running_`), which Burn's own count includes.
+/// The number of values that training changes: every parameter, and not the running statistics of
+/// batch norm (fields that begin with `running_`), which Burn's own count includes.
 pub fn num_params<B: Backend, M: Module<B>>(module: &M) -> usize {
     let mut counter = Counter::default();
     module.visit(&mut counter);

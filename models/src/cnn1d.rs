@@ -1,20 +1,20 @@
 //! Convolutions that move in time and span all bins
 //! ([Dieleman and Schrauwen 2014](https://doi.org/10.1109/ICASSP.2014.6854950)).
 //!
-//! The bins of a frame are the channels of a one-dimensional signal. Blocks of convolution, batch norm, ReLU
-//! and max pooling are followed by the mean over time and one layer to the classes.
+//! The bins of a frame are the channels of a one-dimensional signal. Blocks of convolution, batch
+//! norm, ReLU and max pooling are followed by the mean over time and one layer to the classes.
 //!
-//! Deviations from the paper: 'same' padding, batch norm
-//! ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global average
-//! ([Lin et al. 2013](https://arxiv.org/abs/1312.4400)) in place of its dense layers, so that any length will do,
-//! and dropout before the classifier.
+//! Deviations from the paper: 'same' padding, batch norm ([Ioffe and Szegedy
+//! 2015](https://arxiv.org/abs/1502.03167)), a global average ([Lin et al.
+//! 2013](https://arxiv.org/abs/1312.4400)) in place of its dense layers, so that any length will
+//! do, and dropout before the classifier.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_odd, check_positive, check_probability, check_sizes};
+use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
 use crate::layers::{ConvBlock1d, Linear, assert_lengths, masked_mean};
 use crate::ops;
 
@@ -60,11 +60,11 @@ impl Cnn1dConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_bins", self.num_bins)?;
-        check_positive("num_classes", self.num_classes)?;
-        check_sizes("channels", &self.channels, false)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
+        check_channels("channels", &self.channels)?;
         check_odd("kernel_size", self.kernel_size)?;
-        check_positive("pool_size", self.pool_size)?;
+        check_size("pool_size", self.pool_size)?;
         check_probability("dropout", self.dropout)
     }
 
@@ -115,11 +115,12 @@ pub struct Cnn1d<B: Backend> {
 }
 
 impl<B: Backend> Cnn1d<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in [`Cnn1dConfig::min_frames`]`..=frames`, or
-    /// the bins are not the configuration's.
+    /// If there is not one length for each row, a length is not in
+    /// [`Cnn1dConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);

@@ -1,13 +1,13 @@
 //! Convolutions over time and frequency, a spectrogram read as a picture
 //! ([Hershey et al. 2017](https://arxiv.org/abs/1609.09430)).
 //!
-//! Blocks of 3×3 convolution, batch norm, ReLU and 2×2 max pooling, then the mean over all that is left of time
-//! and bins, and one layer to the classes.
+//! Blocks of 3×3 convolution, batch norm, ReLU and 2×2 max pooling, then the mean over all that is
+//! left of time and bins, and one layer to the classes.
 //!
-//! Deviations from the paper's VGG: far smaller (32-64-64-64 channels, one convolution between poolings), batch
-//! norm ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global average
-//! ([Lin et al. 2013](https://arxiv.org/abs/1312.4400)) in place of its dense layers, so that any length will do,
-//! and dropout before the classifier.
+//! Deviations from the paper's VGG: far smaller (32-64-64-64 channels, one convolution between
+//! poolings), batch norm ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global
+//! average ([Lin et al. 2013](https://arxiv.org/abs/1312.4400)) in place of its dense layers, so
+//! that any length will do, and dropout before the classifier.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
@@ -15,7 +15,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::cnn1d::pooled_size;
-use crate::config::{ConfigError, check_odd, check_positive, check_probability, check_sizes};
+use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
 use crate::layers::{ConvBlock2d, Linear, assert_lengths, masked_mean};
 use crate::ops;
 
@@ -61,12 +61,13 @@ impl Cnn2dConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_classes", self.num_classes)?;
-        check_sizes("channels", &self.channels, false)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
+        check_channels("channels", &self.channels)?;
         check_odd("kernel_size", self.kernel_size)?;
-        check_positive("pool_size", self.pool_size)?;
+        check_size("pool_size", self.pool_size)?;
         check_probability("dropout", self.dropout)?;
-        let min_bins = pooled_size(self.pool_size, self.channels.len());
+        let min_bins = self.min_frames(); // the kernels and windows are square
         if self.num_bins < min_bins {
             let expected = format!(
                 "at least {min_bins}, since each of {} blocks keeps one bin of {}",
@@ -120,11 +121,12 @@ pub struct Cnn2d<B: Backend> {
 }
 
 impl<B: Backend> Cnn2d<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in [`Cnn2dConfig::min_frames`]`..=frames`, or
-    /// there are fewer bins than the blocks need.
+    /// If there is not one length for each row, a length is not in
+    /// [`Cnn2dConfig::min_frames`]`..=frames`, or there are fewer bins than the blocks need.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);

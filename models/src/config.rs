@@ -37,40 +37,50 @@ impl ConfigError {
     }
 }
 
-pub(crate) fn check_positive(field: &'static str, value: usize) -> Result<(), ConfigError> {
-    match value {
-        0 => Err(ConfigError::field(field, value, "at least 1")),
-        _ => Ok(()),
-    }
-}
+/// The largest size a field may have. No sensible model comes near it, and no product of two such
+/// sizes overflows.
+const MAX_SIZE: usize = 1 << 20;
 
-/// A list of layer sizes: each at least one, and at least one layer unless `may_be_empty`.
-pub(crate) fn check_sizes(
-    field: &'static str,
-    sizes: &[usize],
-    may_be_empty: bool,
-) -> Result<(), ConfigError> {
-    if sizes.contains(&0) {
-        return Err(ConfigError::field(field, sizes, "sizes of at least 1"));
-    }
-    if sizes.is_empty() && !may_be_empty {
-        return Err(ConfigError::field(
-            field,
-            sizes,
-            "a list of at least one size",
-        ));
-    }
-    Ok(())
-}
-
-pub(crate) fn check_odd(field: &'static str, value: usize) -> Result<(), ConfigError> {
-    if value.is_multiple_of(2) {
-        let expected = "odd, so that a frame lies at its middle";
+/// A size or count: from 1 to [`MAX_SIZE`].
+pub(crate) fn check_size(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if !(1..=MAX_SIZE).contains(&value) {
+        let expected = format!("from 1 to {MAX_SIZE}");
         return Err(ConfigError::field(field, value, expected));
     }
     Ok(())
 }
 
+/// The sizes of several layers, from the input upwards.
+pub(crate) fn check_sizes(field: &'static str, values: &[usize]) -> Result<(), ConfigError> {
+    if values.iter().any(|value| !(1..=MAX_SIZE).contains(value)) {
+        let expected = format!("a list of sizes from 1 to {MAX_SIZE}");
+        return Err(ConfigError::field(field, values, expected));
+    }
+    Ok(())
+}
+
+/// The channels of the blocks of a convolutional network, of which there must be one.
+pub(crate) fn check_channels(field: &'static str, values: &[usize]) -> Result<(), ConfigError> {
+    if values.is_empty() {
+        return Err(ConfigError::field(
+            field,
+            values,
+            "a list of at least one size",
+        ));
+    }
+    check_sizes(field, values)
+}
+
+/// A kernel that has a middle.
+pub(crate) fn check_odd(field: &'static str, value: usize) -> Result<(), ConfigError> {
+    if value.is_multiple_of(2) {
+        let expected = "odd, so that a frame lies at its middle";
+        return Err(ConfigError::field(field, value, expected));
+    }
+    check_size(field, value)
+}
+
+/// A probability of dropping a value, which may not drop them all.
 pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), ConfigError> {
     if !(0.0..1.0).contains(&value) {
         return Err(ConfigError::field(field, value, "at least 0 and below 1"));

@@ -1,5 +1,5 @@
-//! Gated recurrent units ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)), by default reading both ways
-//! ([Schuster and Paliwal 1997](https://doi.org/10.1109/78.650093)).
+//! Gated recurrent units ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)), by default reading
+//! both ways ([Schuster and Paliwal 1997](https://doi.org/10.1109/78.650093)).
 //!
 //! ```text
 //! r⟨t⟩ = σ(W_rx x⟨t⟩ + b_r + W_rh h⟨t−1⟩ + b'_r)
@@ -8,17 +8,18 @@
 //! h⟨t⟩ = (1 − z⟨t⟩) ∘ n⟨t⟩ + z⟨t⟩ ∘ h⟨t−1⟩
 //! ```
 //!
-//! The states of the top layer, averaged over time (or the last ones), lead through one layer to the classes.
-//! Deviations: the reset gate acts after the state's product, as in cuDNN and PyTorch, where the paper has
-//! `W_nh (r⟨t⟩ ∘ h⟨t−1⟩)`; two bias vectors for each gate, as there; dropout between layers and before the
-//! classifier.
+//! The states of the top layer, averaged over time (or the last ones), lead through one layer to
+//! the classes. Deviations: the reset gate acts after the state's product, as in cuDNN and PyTorch,
+//! where the paper has
+//! `W_nh (r⟨t⟩ ∘ h⟨t−1⟩)`; two bias vectors for each gate, as there; dropout between layers and
+//! before the classifier.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_positive};
+use crate::config::{ConfigError, check_size};
 use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, masked_mean};
 
 /// Configuration of [`Gru`].
@@ -37,7 +38,8 @@ pub struct GruConfig {
     pub bidirectional: bool,
     /// How the states become one vector.
     pub pooling: Pooling,
-    /// Probability with which a value is dropped in training, between layers and before the classifier.
+    /// Probability with which a value is dropped in training, between layers and before the
+    /// classifier.
     pub dropout: f64,
 }
 
@@ -72,8 +74,8 @@ impl GruConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_bins", self.num_bins)?;
-        check_positive("num_classes", self.num_classes)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
         self.recurrent().check()
     }
 
@@ -107,11 +109,12 @@ pub struct Gru<B: Backend> {
 }
 
 impl<B: Backend> Gru<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
-    /// configuration's.
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
+    /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let states = self.recurrent.forward(features, lengths); // [batch, frames, directions·d_hidden]
         let x = match self.pooling {

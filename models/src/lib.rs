@@ -1,12 +1,14 @@
-//! Audio and speech models as [Burn](https://burn.dev) modules: tensors in, tensors out, on any backend.
+//! Audio and speech models as [Burn](https://burn.dev) modules: tensors in, tensors out, on any
+//! backend.
 //!
-//! Each architecture is a module with a configuration, a model and the paper it follows. [`catalogue`] lists them,
-//! [`ModelConfig`] configures any of them by name, and [`Model`] is any of them.
+//! Each architecture is a module with a configuration, a model and the paper it follows.
+//! [`catalogue`] lists them, [`ModelConfig`] configures any of them by name, and [`Model`] is any
+//! of them.
 //!
 //! # Axes
-//! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number of valid frames
-//! of each row, and returns logits `[batch, classes]`. Frames past a row's length are padding: in inference a batch
-//! gives what its items give alone, whatever the padding holds.
+//! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number
+//! of valid frames of each row, and returns logits `[batch, classes]`. Frames past a row's length
+//! are padding: in inference a batch gives what its items give alone, whatever the padding holds.
 //!
 //! | axis | counts |
 //! |---|---|

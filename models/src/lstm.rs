@@ -1,5 +1,6 @@
-//! Long short-term memory ([Hochreiter and Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735)), by
-//! default reading both ways ([Graves and Schmidhuber 2005](https://doi.org/10.1016/j.neunet.2005.06.042)).
+//! Long short-term memory ([Hochreiter and Schmidhuber
+//! 1997](https://doi.org/10.1162/neco.1997.9.8.1735)), by default reading both ways ([Graves and
+//! Schmidhuber 2005](https://doi.org/10.1016/j.neunet.2005.06.042)).
 //!
 //! ```text
 //! i⟨t⟩ = σ(W_ix x⟨t⟩ + W_ih h⟨t−1⟩ + b_i)      o⟨t⟩ = σ(W_ox x⟨t⟩ + W_oh h⟨t−1⟩ + b_o)
@@ -7,17 +8,17 @@
 //! g⟨t⟩ = tanh(W_gx x⟨t⟩ + W_gh h⟨t−1⟩ + b_g)   h⟨t⟩ = o⟨t⟩ ∘ tanh(c⟨t⟩)
 //! ```
 //!
-//! The states of the top layer, averaged over time (or the last ones), lead through one layer to the classes.
-//! Deviations: the forget gate of [Gers et al. 2000](https://doi.org/10.1162/089976600300015015), no peepholes, two
-//! bias vectors for each gate as in PyTorch (only their sum counts), and dropout between layers and before the
-//! classifier.
+//! The states of the top layer, averaged over time (or the last ones), lead through one layer to
+//! the classes. Deviations: the forget gate of [Gers et al.
+//! 2000](https://doi.org/10.1162/089976600300015015), no peepholes, two bias vectors for each gate
+//! as in PyTorch (only their sum counts), and dropout between layers and before the classifier.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_positive};
+use crate::config::{ConfigError, check_size};
 use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, masked_mean};
 
 /// Configuration of [`Lstm`].
@@ -36,7 +37,8 @@ pub struct LstmConfig {
     pub bidirectional: bool,
     /// How the states become one vector.
     pub pooling: Pooling,
-    /// Probability with which a value is dropped in training, between layers and before the classifier.
+    /// Probability with which a value is dropped in training, between layers and before the
+    /// classifier.
     pub dropout: f64,
 }
 
@@ -71,8 +73,8 @@ impl LstmConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_bins", self.num_bins)?;
-        check_positive("num_classes", self.num_classes)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
         self.recurrent().check()
     }
 
@@ -106,11 +108,12 @@ pub struct Lstm<B: Backend> {
 }
 
 impl<B: Backend> Lstm<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
-    /// configuration's.
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
+    /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let states = self.recurrent.forward(features, lengths); // [batch, frames, directions·d_hidden]
         let x = match self.pooling {

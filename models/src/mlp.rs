@@ -1,16 +1,16 @@
 //! Multilayer perceptron over a whole spectrogram
 //! ([Rumelhart, Hinton and Williams 1986](https://doi.org/10.1038/323533a0)).
 //!
-//! A recording of fixed size is laid out as one vector; layers of `ReLU(x · W + b)` lead to the classes.
-//! Deviations from 1986: ReLU instead of the logistic function, and dropout
-//! ([Srivastava et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) after each hidden layer.
+//! A recording of fixed size is laid out as one vector; layers of `ReLU(x · W + b)` lead to the
+//! classes. Deviations from 1986: ReLU instead of the logistic function, and dropout ([Srivastava
+//! et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) after each hidden layer.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, activation::relu, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_positive, check_probability, check_sizes};
+use crate::config::{ConfigError, check_probability, check_size, check_sizes};
 use crate::layers::{Linear, assert_lengths};
 use crate::ops;
 
@@ -18,7 +18,8 @@ use crate::ops;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// Frames the network sees; a longer recording is cropped at its end, a shorter one followed by zeros.
+    /// Frames the network sees; a longer recording is cropped at its end, a shorter one followed by
+    /// zeros.
     pub num_frames: usize,
     /// Feature bins of a frame.
     pub num_bins: usize,
@@ -48,10 +49,10 @@ impl MlpConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_frames", self.num_frames)?;
-        check_positive("num_bins", self.num_bins)?;
-        check_positive("num_classes", self.num_classes)?;
-        check_sizes("d_hidden", &self.d_hidden, true)?;
+        check_size("num_frames", self.num_frames)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
+        check_sizes("d_hidden", &self.d_hidden)?;
         check_probability("dropout", self.dropout)
     }
 
@@ -90,12 +91,13 @@ pub struct Mlp<B: Backend> {
 }
 
 impl<B: Backend> Mlp<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
-    /// Frames past a row's length count as zeros, and so do those missing to `num_frames`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`. Frames past a row's length count as zeros, and so do those missing to
+    /// `num_frames`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
-    /// configuration's.
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
+    /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);

@@ -1,20 +1,21 @@
-//! Elman's recurrent network ([1990](https://doi.org/10.1207/s15516709cog1402_1)), by default reading both ways
-//! ([Schuster and Paliwal 1997](https://doi.org/10.1109/78.650093)).
+//! Elman's recurrent network ([1990](https://doi.org/10.1207/s15516709cog1402_1)), by default
+//! reading both ways ([Schuster and Paliwal 1997](https://doi.org/10.1109/78.650093)).
 //!
 //! ```text
 //! a⟨t⟩ = tanh(W_ax x⟨t⟩ + W_aa a⟨t−1⟩ + b_a)
 //! ```
 //!
-//! The states of the top layer, averaged over time (or the last ones), lead through one layer to the classes.
-//! Deviations: tanh for Elman's logistic function; `b_a` is kept as the sum of two vectors, as in PyTorch, so that
-//! weights and parameter counts agree with it; dropout between layers and before the classifier.
+//! The states of the top layer, averaged over time (or the last ones), lead through one layer to
+//! the classes. Deviations: tanh for Elman's logistic function; `b_a` is kept as the sum of two
+//! vectors, as in PyTorch, so that weights and parameter counts agree with it; dropout between
+//! layers and before the classifier.
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_positive};
+use crate::config::{ConfigError, check_size};
 use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, masked_mean};
 
 /// Configuration of [`Rnn`].
@@ -33,7 +34,8 @@ pub struct RnnConfig {
     pub bidirectional: bool,
     /// How the states become one vector.
     pub pooling: Pooling,
-    /// Probability with which a value is dropped in training, between layers and before the classifier.
+    /// Probability with which a value is dropped in training, between layers and before the
+    /// classifier.
     pub dropout: f64,
 }
 
@@ -68,8 +70,8 @@ impl RnnConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("num_bins", self.num_bins)?;
-        check_positive("num_classes", self.num_classes)?;
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
         self.recurrent().check()
     }
 
@@ -103,11 +105,12 @@ pub struct Rnn<B: Backend> {
 }
 
 impl<B: Backend> Rnn<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch, classes]`.
+    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
+    /// classes]`.
     ///
     /// # Panics
-    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not the
-    /// configuration's.
+    /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
+    /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let states = self.recurrent.forward(features, lengths); // [batch, frames, directions·d_hidden]
         let x = match self.pooling {

@@ -1,4 +1,5 @@
-//! Recurrent layers, masked pooling and masked batch norm against their equations, written as loops over numbers.
+//! Recurrent layers, masked pooling and masked batch norm against their equations, written as loops
+//! over numbers.
 
 use burn::module::Param;
 use burn::tensor::{Distribution, Tensor, TensorData};

@@ -18,7 +18,7 @@ const NUM_CLASSES: usize = 4;
 fn small() -> Vec<ModelConfig> {
     [
         r#"{"name": "mlp", "num_frames": 12, "d_hidden": [16, 8], "dropout": 0.0}"#,
-        r#"{"name": "cnn1d", "channels": [8, 8], "dropout": 0.0}"#,
+        r#"{"name": "cnn1d", "channels": [8, 8], "dropout": 0}"#,
         r#"{"name": "cnn2d", "channels": [8, 8], "dropout": 0.0}"#,
         r#"{"name": "rnn", "d_hidden": 8, "dropout": 0.0}"#,
         r#"{"name": "lstm", "d_hidden": 8, "dropout": 0.0}"#,
@@ -241,11 +241,11 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
     let wrong = [
         (
             r#"{"name": "mlp", "num_bins": 0}"#,
-            "`num_bins` is 0, but must be at least 1",
+            "`num_bins` is 0, but must be from 1 to 1048576",
         ),
         (
             r#"{"name": "mlp", "d_hidden": [5, 0]}"#,
-            "`d_hidden` is [5, 0], but must be sizes of at least 1",
+            "`d_hidden` is [5, 0], but must be a list of sizes from 1 to 1048576",
         ),
         (
             r#"{"name": "cnn1d", "channels": []}"#,
@@ -261,7 +261,7 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         ),
         (
             r#"{"name": "rnn", "num_layers": 0}"#,
-            "`num_layers` is 0, but must be at least 1",
+            "`num_layers` is 0, but must be from 1 to 1048576",
         ),
         (
             r#"{"name": "lstm", "dropout": 1.0}"#,
@@ -269,7 +269,7 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,
-            "`num_classes` is 0, but must be at least 1",
+            "`num_classes` is 0, but must be from 1 to 1048576",
         ),
     ];
     for (text, message) in wrong {

@@ -1,5 +1,6 @@
-//! Models against their PyTorch twins: outputs, loss, every gradient and the running statistics, from the same
-//! weights, with padding full of garbage. `models.py` beside this file wrote the values and says what they are.
+//! Models against their PyTorch twins: outputs, loss, every gradient and the running statistics,
+//! from the same weights, with padding full of garbage. `models.py` beside this file wrote the
+//! values and says what they are.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,12 +16,12 @@ use sori_models::{Model, ModelConfig};
 
 type Cpu = Autodiff<NdArray<f32>>;
 
-/// How far values may be apart, relative to the largest of their tensor. The twins compute in double precision;
-/// Sori's sums of up to a few hundred terms in single precision lose some units of 1e-7 each, and backward
-/// through time adds some ten of them up.
+/// How far values may be apart, relative to the largest of their tensor. The twins compute in
+/// double precision; Sori's sums of up to a few hundred terms in single precision lose some units
+/// of 1e-7 each, and backward through time adds some ten of them up.
 const TOLERANCE: f32 = 1e-5;
-/// The largest value a tensor is taken to have at least: the gradient of a bias ahead of batch norm is zero but
-/// for cancellation.
+/// The largest value a tensor is taken to have at least: the gradient of a bias ahead of batch norm
+/// is zero but for cancellation.
 const FLOOR: f32 = 0.2;
 
 #[test]

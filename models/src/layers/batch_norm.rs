@@ -6,13 +6,14 @@ use crate::ops;
 /// Batch normalisation that does not see padding
 /// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
 ///
-/// While a gradient is recorded it normalises by the batch's own mean and biased variance over valid
-/// positions, and moves the running statistics by [`Self::MOMENTUM`]. Otherwise it uses the running ones. The
-/// running variance is unbiased, as PyTorch's is (Burn's own layer keeps the biased one); a batch with a
-/// single valid position, which PyTorch refuses, contributes a variance of zero.
+/// While a gradient is recorded it normalises by the batch's own mean and biased variance over
+/// valid positions, and moves the running statistics by [`Self::MOMENTUM`]. Otherwise it uses the
+/// running ones. The running variance is unbiased, as PyTorch's is (Burn's own layer keeps the
+/// biased one); a batch with a single valid position, which PyTorch refuses, contributes a variance
+/// of zero.
 ///
-/// A clone shares its running statistics with the original, as Burn's running states do; `valid()` and
-/// records copy them.
+/// A clone shares its running statistics with the original, as Burn's running states do; `valid()`
+/// and records copy them.
 #[derive(Module, Debug)]
 pub struct MaskedBatchNorm<B: Backend> {
     /// Scale γ, `[channels]`; starts at one.
@@ -41,8 +42,8 @@ impl<B: Backend> MaskedBatchNorm<B> {
         }
     }
 
-    /// `[batch, positions, channels]` to the same, with the valid positions of each row. Positions past them
-    /// come out as some finite value.
+    /// `[batch, positions, channels]` to the same, with the valid positions of each row. Positions
+    /// past them come out as some finite value.
     ///
     /// # Panics
     /// If there is not one length for each row, or, in training, no valid position at all.

@@ -13,7 +13,8 @@ pub(super) fn fan_in_uniform(fan_in: usize) -> Initializer {
     }
 }
 
-/// A convolution over frames that keeps their number: stride 1, `(kernel − 1) / 2` zeros on either side.
+/// A convolution over frames that keeps their number: stride 1, `(kernel − 1) / 2` zeros on either
+/// side.
 #[derive(Module, Debug)]
 pub struct Conv1d<B: Backend> {
     /// `[kernel, channels_in, channels_out]`; PyTorch's `[out, in, kernel]` by `permute(2, 1, 0)`.
@@ -44,8 +45,8 @@ impl<B: Backend> Conv1d<B> {
     }
 }
 
-/// A convolution over frames and bins that keeps their numbers: stride 1, `(kernel − 1) / 2` zeros on every
-/// side.
+/// A convolution over frames and bins that keeps their numbers: stride 1, `(kernel − 1) / 2` zeros
+/// on every side.
 #[derive(Module, Debug)]
 pub struct Conv2d<B: Backend> {
     /// `[kernel, kernel, channels_in, channels_out]` (frames, then bins); PyTorch's

@@ -6,8 +6,8 @@ use crate::ops;
 
 /// Convolution over frames, batch norm, ReLU, max pooling, in this order.
 ///
-/// Padding is zero when it leaves a block, which is what the next block's convolution would find beyond the
-/// end of a lone item.
+/// Padding is zero when it leaves a block, which is what the next block's convolution would find
+/// beyond the end of a lone item.
 #[derive(Module, Debug)]
 pub struct ConvBlock1d<B: Backend> {
     /// The convolution.
@@ -19,7 +19,8 @@ pub struct ConvBlock1d<B: Backend> {
 }
 
 impl<B: Backend> ConvBlock1d<B> {
-    /// A block with a kernel of `kernel` frames, which must be odd, and windows of `pool_size` frames.
+    /// A block with a kernel of `kernel` frames, which must be odd, and windows of `pool_size`
+    /// frames.
     ///
     /// # Panics
     /// If `kernel` is even.
@@ -37,8 +38,8 @@ impl<B: Backend> ConvBlock1d<B> {
         }
     }
 
-    /// `[batch, frames, channels_in]`, zero past `lengths`, to `[batch, steps, channels_out]`, zero past the
-    /// returned lengths; `steps = frames / pool_size`.
+    /// `[batch, frames, channels_in]`, zero past `lengths`, to `[batch, steps, channels_out]`, zero
+    /// past the returned lengths; `steps = frames / pool_size`.
     ///
     /// # Panics
     /// If there are fewer frames than `pool_size` or not one length for each row.
@@ -83,8 +84,9 @@ impl<B: Backend> ConvBlock2d<B> {
         }
     }
 
-    /// `[batch, frames, bins, channels_in]`, zero past `lengths`, to `[batch, steps, bands, channels_out]`,
-    /// zero past the returned lengths; `steps = frames / pool_size`, `bands = bins / pool_size`.
+    /// `[batch, frames, bins, channels_in]`, zero past `lengths`, to `[batch, steps, bands,
+    /// channels_out]`, zero past the returned lengths; `steps = frames / pool_size`, `bands = bins
+    /// / pool_size`.
     ///
     /// # Panics
     /// If there are fewer frames or bins than `pool_size` or not one length for each row.

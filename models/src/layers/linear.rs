@@ -6,7 +6,8 @@ use crate::ops;
 
 /// An affine map of the last axis, `y = x · W + b`.
 ///
-/// Weights start uniform in ±1/√d_input, as in PyTorch, whose `Linear` weight is the transpose of this one.
+/// Weights start uniform in ±1/√d_input, as in PyTorch, whose `Linear` weight is the transpose of
+/// this one.
 #[derive(Module, Debug)]
 pub struct Linear<B: Backend> {
     /// `[d_input, d_output]`

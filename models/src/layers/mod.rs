@@ -1,8 +1,8 @@
 //! Layers that several architectures share.
 //!
-//! Tensors are batch first and channels last. Lengths travel beside every padded tensor as valid frames of
-//! each row; a layer that shortens time returns the new lengths. Dropout is Burn's own, which acts only
-//! while a gradient is recorded.
+//! Tensors are batch first and channels last. Lengths travel beside every padded tensor as valid
+//! frames of each row; a layer that shortens time returns the new lengths. Dropout is Burn's own,
+//! which acts only while a gradient is recorded.
 
 mod batch_norm;
 mod conv;
@@ -19,8 +19,8 @@ pub use linear::Linear;
 pub use pooling::{Pooling, masked_mean, pooled_lengths};
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
 
-/// Checks the contract that every `forward` states: one length for each row, and each from `min_frames` to
-/// the frames there are.
+/// Checks the contract that every `forward` states: one length for each row, and each from
+/// `min_frames` to the frames there are.
 ///
 /// # Panics
 /// Where that is broken.

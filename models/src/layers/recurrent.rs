@@ -2,7 +2,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::config::{ConfigError, check_positive, check_probability};
+use crate::config::{ConfigError, check_probability, check_size};
 use crate::ops::{self, Cell, DirectionWeights, Sequence};
 
 /// A stack of recurrent layers.
@@ -33,9 +33,9 @@ impl RecurrentConfig {
     /// # Errors
     /// Names the first field that is wrong.
     pub fn check(&self) -> Result<(), ConfigError> {
-        check_positive("d_input", self.d_input)?;
-        check_positive("d_hidden", self.d_hidden)?;
-        check_positive("num_layers", self.num_layers)?;
+        check_size("d_input", self.d_input)?;
+        check_size("d_hidden", self.d_hidden)?;
+        check_size("num_layers", self.num_layers)?;
         check_probability("dropout", self.dropout)
     }
 
@@ -69,9 +69,10 @@ impl RecurrentConfig {
 
 /// The parameters of one direction of one layer.
 ///
-/// All gates of the cell lie side by side in the columns, in PyTorch's order (LSTM: i, f, g, o; GRU: r, z, n).
-/// PyTorch keeps the same matrices transposed: `weight_input = weight_ih_l{k}.T`,
-/// `weight_state = weight_hh_l{k}.T`, `bias_input = bias_ih_l{k}`, `bias_state = bias_hh_l{k}`, with the suffix
+/// All gates of the cell lie side by side in the columns, in PyTorch's order (LSTM: i, f, g, o;
+/// GRU: r, z, n). PyTorch keeps the same matrices transposed: `weight_input = weight_ih_l{k}.T`,
+/// `weight_state = weight_hh_l{k}.T`, `bias_input = bias_ih_l{k}`, `bias_state = bias_hh_l{k}`,
+/// with the suffix
 /// `_reverse` for the backward direction.
 #[derive(Module, Debug)]
 pub struct Direction<B: Backend> {
@@ -81,8 +82,8 @@ pub struct Direction<B: Backend> {
     pub weight_state: Param<Tensor<B, 2>>,
     /// `[gates·d_hidden]`
     pub bias_input: Param<Tensor<B, 1>>,
-    /// `[gates·d_hidden]`. Except in the new gate of a GRU, only its sum with `bias_input` matters; both are
-    /// kept, as in PyTorch, so that weights and parameter counts agree.
+    /// `[gates·d_hidden]`. Except in the new gate of a GRU, only its sum with `bias_input` matters;
+    /// both are kept, as in PyTorch, so that weights and parameter counts agree.
     pub bias_state: Param<Tensor<B, 1>>,
 }
 

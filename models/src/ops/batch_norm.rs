@@ -7,15 +7,15 @@ use super::zero_padding;
 pub struct BatchStatistics<B: Backend> {
     /// The mean over the valid positions.
     pub mean: Tensor<B, 1>,
-    /// The unbiased variance over the valid positions (divided by their count less one, and by one where
-    /// there is a single position).
+    /// The unbiased variance over the valid positions (divided by their count less one, and by one
+    /// where there is a single position).
     pub variance: Tensor<B, 1>,
 }
 
 /// Batch normalisation by the statistics of the batch itself, taken over valid positions only.
 ///
-/// `y = γ · (x − E[x]) / √(Var[x] + ε) + β`, with the biased variance, as the paper has it
-/// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)). Padding comes out as some finite value.
+/// `y = γ · (x − E[x]) / √(Var[x] + ε) + β`, with the biased variance, as the paper has it ([Ioffe
+/// and Szegedy 2015](https://arxiv.org/abs/1502.03167)). Padding comes out as some finite value.
 ///
 /// # Shapes
 /// - `x`: `[batch, positions, channels]`

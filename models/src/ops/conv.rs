@@ -38,9 +38,11 @@ pub fn conv1d<B: Backend>(
 /// A convolution over frames and bins (cross-correlation, as in PyTorch), zero-padded. The pairs
 /// `stride` and `padding` are in the order (frames, bins).
 ///
-/// `y[t, f, o] = bias[o] + Σ_k Σ_l Σ_c x[t·stride₀ + k − padding₀, f·stride₁ + l − padding₁, c] · weight[k, l, c, o]`
+/// `y[t, f, o] = bias[o] + Σ_k Σ_l Σ_c x[t·stride₀ + k − padding₀, f·stride₁ + l − padding₁, c] ·
+/// weight[k, l, c, o]`
 ///
-/// PyTorch's `Conv2d` weight `[out, in, kernel₀, kernel₁]` becomes this one by `permute(2, 3, 1, 0)`.
+/// PyTorch's `Conv2d` weight `[out, in, kernel₀, kernel₁]` becomes this one by `permute(2, 3, 1,
+/// 0)`.
 ///
 /// # Shapes
 /// - `x`: `[batch, frames, bins, channels_in]`
@@ -115,20 +117,52 @@ fn pad<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize, padding: usize)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::{Distribution, Tolerance, module, ops::PaddedConvOptions};
+    use burn::tensor::ops::{ConvOptions, PaddedConvOptions};
+    use burn::tensor::{Distribution, Tolerance, module};
+    use burn_autodiff::Autodiff;
     use burn_ndarray::NdArray;
 
-    type B = NdArray<f32>;
+    type B = Autodiff<NdArray<f32>>;
+
+    fn noise<const D: usize>(dims: [usize; D]) -> Tensor<B, D> {
+        Tensor::random(dims, Distribution::Default, &Default::default()).require_grad()
+    }
+
+    /// The gradients of a loss that weighs each output differently.
+    fn gradients<const D: usize>(
+        output: Tensor<B, D>,
+        weights: Tensor<B, D>,
+        of: (&Tensor<B, D>, &Tensor<B, D>, &Tensor<B, 1>),
+    ) -> [burn::tensor::TensorData; 4] {
+        let data = output.to_data();
+        let gradients = (output * weights).sum().backward();
+        let missing = "every input has a gradient";
+        [
+            data,
+            of.0.grad(&gradients).expect(missing).into_data(),
+            of.1.grad(&gradients).expect(missing).into_data(),
+            of.2.grad(&gradients).expect(missing).into_data(),
+        ]
+    }
+
+    fn assert_same(ours: &[burn::tensor::TensorData; 4], theirs: &[burn::tensor::TensorData; 4]) {
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            ours.assert_approx_eq::<f32>(theirs, Tolerance::absolute(1e-4));
+        }
+    }
 
     #[test]
-    fn conv1d_is_burns_own_with_channels_last() {
-        let device = Default::default();
-        for (frames, kernel, stride, padding) in
-            [(9, 3, 1, 1), (10, 3, 2, 0), (11, 5, 3, 2), (4, 4, 1, 0)]
-        {
-            let x = Tensor::<B, 3>::random([2, frames, 3], Distribution::Default, &device);
-            let weight = Tensor::<B, 3>::random([kernel, 3, 4], Distribution::Default, &device);
-            let bias = Tensor::<B, 1>::random([4], Distribution::Default, &device);
+    fn conv1d_and_its_gradients_are_burns_own_with_channels_last() {
+        for (frames, kernel, stride, padding) in [
+            (9, 3, 1, 1),
+            (10, 3, 2, 0),
+            (11, 5, 3, 2),
+            (4, 4, 1, 0),
+            (12, 3, 3, 0),
+        ] {
+            let [x, weight] = [noise([2, frames, 3]), noise([kernel, 3, 4])];
+            let bias = noise([4]);
+            let inputs = (&x, &weight, &bias);
             let ours = conv1d(
                 x.clone(),
                 weight.clone(),
@@ -136,36 +170,30 @@ mod tests {
                 stride,
                 padding,
             );
-            let options = PaddedConvOptions::from(burn::tensor::ops::ConvOptions::new(
-                [stride],
-                [padding],
-                [1],
-                1,
-            ));
             let theirs = module::conv1d(
-                x.swap_dims(1, 2),
-                weight.permute([2, 1, 0]),
-                Some(bias),
-                options,
+                x.clone().swap_dims(1, 2),
+                weight.clone().permute([2, 1, 0]),
+                Some(bias.clone()),
+                PaddedConvOptions::from(ConvOptions::new([stride], [padding], [1], 1)),
             );
-            ours.into_data().assert_approx_eq::<f32>(
-                &theirs.swap_dims(1, 2).into_data(),
-                Tolerance::absolute(1e-5),
+            let weights = noise(ours.dims());
+            assert_same(
+                &gradients(ours, weights.clone(), inputs),
+                &gradients(theirs.swap_dims(1, 2), weights, inputs),
             );
         }
     }
 
     #[test]
-    fn conv2d_is_burns_own_with_channels_last() {
-        let device = Default::default();
-        for (kernel, stride, padding) in [([3, 3], [1, 1], [1, 1]), ([5, 2], [2, 3], [2, 0])] {
-            let x = Tensor::<B, 4>::random([2, 9, 8, 3], Distribution::Default, &device);
-            let weight = Tensor::<B, 4>::random(
-                [kernel[0], kernel[1], 3, 4],
-                Distribution::Default,
-                &device,
-            );
-            let bias = Tensor::<B, 1>::random([4], Distribution::Default, &device);
+    fn conv2d_and_its_gradients_are_burns_own_with_channels_last() {
+        for (kernel, stride, padding) in [
+            ([3, 3], [1, 1], [1, 1]),
+            ([5, 2], [2, 3], [2, 0]),
+            ([1, 1], [1, 1], [0, 0]),
+        ] {
+            let [x, weight] = [noise([2, 9, 8, 3]), noise([kernel[0], kernel[1], 3, 4])];
+            let bias = noise([4]);
+            let inputs = (&x, &weight, &bias);
             let ours = conv2d(
                 x.clone(),
                 weight.clone(),
@@ -173,21 +201,16 @@ mod tests {
                 stride,
                 padding,
             );
-            let options = PaddedConvOptions::from(burn::tensor::ops::ConvOptions::new(
-                stride,
-                padding,
-                [1, 1],
-                1,
-            ));
             let theirs = module::conv2d(
-                x.permute([0, 3, 1, 2]),
-                weight.permute([3, 2, 0, 1]),
-                Some(bias),
-                options,
+                x.clone().permute([0, 3, 1, 2]),
+                weight.clone().permute([3, 2, 0, 1]),
+                Some(bias.clone()),
+                PaddedConvOptions::from(ConvOptions::new(stride, padding, [1, 1], 1)),
             );
-            ours.into_data().assert_approx_eq::<f32>(
-                &theirs.permute([0, 2, 3, 1]).into_data(),
-                Tolerance::absolute(1e-5),
+            let weights = noise(ours.dims());
+            assert_same(
+                &gradients(ours, weights.clone(), inputs),
+                &gradients(theirs.permute([0, 2, 3, 1]), weights, inputs),
             );
         }
     }

@@ -20,7 +20,8 @@ pub fn linear<B: Backend, const D: usize>(
     assert_eq!(dims[D - 1], d_input, "linear: the last axis of the input");
     let rows = dims[..D - 1].iter().product::<usize>();
 
-    // One product of two matrices: a batched product would repeat the weight for each row of the batch.
+    // One product of two matrices: a batched product would repeat the weight for each row of the
+    // batch.
     let mut y = x.reshape([rows, d_input]).matmul(weight); // [rows, d_output]
     if let Some(bias) = bias {
         y = y + bias.unsqueeze::<2>();

@@ -58,3 +58,50 @@ fn fold_max<B: Backend>(windows: Tensor<B, 3>, width: usize) -> Tensor<B, 3> {
         max.max_pair(windows.clone().narrow(2, piece * width, width))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Distribution, module};
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+
+    type B = Autodiff<NdArray<f32>>;
+
+    #[test]
+    fn max_pool_and_its_gradient_are_burns_own_with_channels_last() {
+        for size in [[1, 1], [2, 2], [3, 1], [2, 4]] {
+            let device = Default::default();
+            let x =
+                Tensor::<B, 4>::random([2, 9, 8, 3], Distribution::Default, &device).require_grad();
+            let ours = max_pool2d(x.clone(), size);
+            let theirs = module::max_pool2d(
+                x.clone().permute([0, 3, 1, 2]),
+                size,
+                size,
+                [0, 0],
+                [1, 1],
+                false,
+            )
+            .permute([0, 2, 3, 1]);
+            let weights = Tensor::random(ours.dims(), Distribution::Default, &device);
+            let gradient = |pooled: Tensor<B, 4>| {
+                let gradients = (pooled * weights.clone()).sum().backward();
+                x.grad(&gradients)
+                    .expect("the input has a gradient")
+                    .into_data()
+            };
+            ours.to_data().assert_eq(&theirs.to_data(), true);
+            gradient(ours).assert_eq(&gradient(theirs), true);
+        }
+    }
+
+    #[test]
+    fn one_dimension_is_two_with_a_single_bin() {
+        let x = Tensor::<B, 3>::random([2, 10, 4], Distribution::Default, &Default::default());
+        let flat = max_pool2d(x.clone().unsqueeze_dim(2), [3, 1]).squeeze_dim::<3>(2);
+        max_pool1d(x, 3)
+            .into_data()
+            .assert_eq(&flat.into_data(), true);
+    }
+}

@@ -5,8 +5,9 @@
 //! operator and no model has to know.
 //!
 //! Channels come last, as bins do in features (`[batch, frames, channels]`,
-//! `[batch, frames, bins, channels]`), and the output axis comes last in every weight. A convolution is
-//! then one matrix product over shifted copies of its input, and no tensor is transposed on the way.
+//! `[batch, frames, bins, channels]`), and the output axis comes last in every weight. A
+//! convolution is then one matrix product over shifted copies of its input, and no tensor is
+//! transposed on the way.
 
 mod batch_norm;
 mod conv;

@@ -11,11 +11,12 @@ pub enum Cell {
     /// Elman's network ([1990](https://doi.org/10.1207/s15516709cog1402_1)):
     /// `a⟨t⟩ = tanh(W_ax x⟨t⟩ + W_aa a⟨t−1⟩ + b_a)`.
     Elman,
-    /// Long short-term memory ([Hochreiter and Schmidhuber 1997](https://doi.org/10.1162/neco.1997.9.8.1735)),
-    /// with forget gate and without peepholes; gates in the order i, f, g, o.
+    /// Long short-term memory ([Hochreiter and Schmidhuber
+    /// 1997](https://doi.org/10.1162/neco.1997.9.8.1735)), with forget gate and without peepholes;
+    /// gates in the order i, f, g, o.
     Lstm,
-    /// Gated recurrent unit ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)), in the variant of cuDNN
-    /// and PyTorch that applies the reset gate after the product; gates in the order r, z, n.
+    /// Gated recurrent unit ([Cho et al. 2014](https://arxiv.org/abs/1406.1078)), in the variant of
+    /// cuDNN and PyTorch that applies the reset gate after the product; gates in the order r, z, n.
     Gru,
 }
 
@@ -46,17 +47,18 @@ pub struct DirectionWeights<B: Backend> {
 /// What a recurrent layer returns.
 #[derive(Debug, Clone)]
 pub struct Sequence<B: Backend> {
-    /// The state after each frame, `[batch, frames, directions·d_hidden]`; zero past a row's length.
+    /// The state after each frame, `[batch, frames, directions·d_hidden]`; zero past a row's
+    /// length.
     pub outputs: Tensor<B, 3>,
-    /// The state each direction ends with, `[batch, directions·d_hidden]`: after a row's last valid frame
-    /// going forward, after its first going backward.
+    /// The state each direction ends with, `[batch, directions·d_hidden]`: after a row's last valid
+    /// frame going forward, after its first going backward.
     pub last: Tensor<B, 2>,
 }
 
 /// A recurrent layer over whole sequences, from a zero state.
 ///
-/// The first of `directions` runs forward in time. The second, if there is one, runs backward, each row
-/// from its own last valid frame. Frames past a row's length change nothing.
+/// The first of `directions` runs forward in time. The second, if there is one, runs backward, each
+/// row from its own last valid frame. Frames past a row's length change nothing.
 ///
 /// # Shapes
 /// - `x`: `[batch, frames, d_input]`
@@ -84,7 +86,8 @@ pub fn recurrent<B: Backend>(
     }
 }
 
-/// One direction: outputs `[batch, frames, d_hidden]` (the frozen state in the padding) and the last state
+/// One direction: outputs `[batch, frames, d_hidden]` (the frozen state in the padding) and the
+/// last state
 /// `[batch, d_hidden]`.
 fn one_direction<B: Backend>(
     cell: Cell,
@@ -124,7 +127,8 @@ fn one_direction<B: Backend>(
         );
         state = state.step(gates, recurred);
         if frame >= shortest {
-            // Past its length a row keeps its state: its last one going forward, zero going backward.
+            // Past its length a row keeps its state: its last one going forward, zero going
+            // backward.
             let ended = length.clone().lower_equal_elem(frame as i64); // [batch, d_hidden]
             state.hidden = state.hidden.mask_where(ended.clone(), before.hidden);
             state.memory = state
@@ -159,7 +163,8 @@ impl<B: Backend> State<B> {
         }
     }
 
-    /// One step from the input's share of the gates and the state's, both `[batch, gates·d_hidden]`.
+    /// One step from the input's share of the gates and the state's, both `[batch,
+    /// gates·d_hidden]`.
     fn step(self, input: Tensor<B, 2>, recurred: Tensor<B, 2>) -> Self {
         let d_hidden = self.hidden.dims()[1];
         let gate =
@@ -196,8 +201,8 @@ impl<B: Backend> State<B> {
 
 /// The slices of the first axis, in order.
 ///
-/// By halves: the gradient of a slice is written into zeros of its source's size, so slicing frame by frame
-/// would cost the square of the number of frames on the way back.
+/// By halves: the gradient of a slice is written into zeros of its source's size, so slicing frame
+/// by frame would cost the square of the number of frames on the way back.
 fn unstack<B: Backend>(x: Tensor<B, 3>) -> Vec<Tensor<B, 2>> {
     let [frames, _, _] = x.dims();
     if frames == 1 {
