@@ -22,7 +22,7 @@ type Cpu = Autodiff<NdArray<f32>>;
 const TOLERANCE: f32 = 1e-5;
 /// The largest value a tensor is taken to have at least: the gradient of a bias ahead of batch norm
 /// is zero but for cancellation.
-const FLOOR: f32 = 0.2;
+const FLOOR: f32 = 0.02;
 
 #[test]
 fn mlp_equals_its_torch_twin() {

@@ -72,8 +72,7 @@ impl RecurrentConfig {
 /// All gates of the cell lie side by side in the columns, in PyTorch's order (LSTM: i, f, g, o;
 /// GRU: r, z, n). PyTorch keeps the same matrices transposed: `weight_input = weight_ih_l{k}.T`,
 /// `weight_state = weight_hh_l{k}.T`, `bias_input = bias_ih_l{k}`, `bias_state = bias_hh_l{k}`,
-/// with the suffix
-/// `_reverse` for the backward direction.
+/// with the suffix `_reverse` for the backward direction.
 #[derive(Module, Debug)]
 pub struct Direction<B: Backend> {
     /// `[d_input, gates·d_hidden]`

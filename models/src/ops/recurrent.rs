@@ -86,9 +86,8 @@ pub fn recurrent<B: Backend>(
     }
 }
 
-/// One direction: outputs `[batch, frames, d_hidden]` (the frozen state in the padding) and the
-/// last state
-/// `[batch, d_hidden]`.
+/// One direction: outputs `[batch, frames, d_hidden]`, with the frozen state in the padding, and the
+/// last state `[batch, d_hidden]`.
 fn one_direction<B: Backend>(
     cell: Cell,
     x: Tensor<B, 3>,
@@ -127,8 +126,7 @@ fn one_direction<B: Backend>(
         );
         state = state.step(gates, recurred);
         if frame >= shortest {
-            // Past its length a row keeps its state: its last one going forward, zero going
-            // backward.
+            // Past its length a row keeps its state: the last one forward, zero backward.
             let ended = length.clone().lower_equal_elem(frame as i64); // [batch, d_hidden]
             state.hidden = state.hidden.mask_where(ended.clone(), before.hidden);
             state.memory = state
