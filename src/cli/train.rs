@@ -61,17 +61,8 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
     } else {
         let settings = resolve(common, &args)?;
         let path = args.out.clone().unwrap_or_else(|| {
-            let corpus = settings.data.train.split(['?', ':']).take(2);
-            let last = |part: &str| {
-                Path::new(part)
-                    .file_stem()
-                    .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-            };
-            let corpus: Vec<String> = corpus.map(last).filter(|part| !part.is_empty()).collect();
-            fresh_folder(
-                Path::new("runs"),
-                &format!("{}-{}", settings.model.name(), corpus.join("-")),
-            )
+            let name = format!("{}-{}", settings.model.name(), short_name(&settings.data.train));
+            fresh_folder(Path::new("runs"), &name)
         });
         fit(&settings, &path, common.backend_for(None), show)?
     };
@@ -98,6 +89,19 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         "use it: sori predict {} AUDIO…",
         trained.run.path().display()
     ))
+}
+
+/// What a run folder calls its corpus: `fsdd` for `fsdd:DIR`, `dtmf` for `synth:dtmf`, the name of
+/// the folder or file where that says more.
+fn short_name(spec: &str) -> String {
+    let (corpus, location) = spec.split_once(':').unwrap_or((spec, ""));
+    let location = location.split('?').next().unwrap_or_default();
+    match corpus {
+        "synth" | "folder" | "manifest" => Path::new(location)
+            .file_stem()
+            .map_or_else(|| corpus.to_string(), |name| name.to_string_lossy().into_owned()),
+        _ => corpus.to_string(),
+    }
 }
 
 fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {

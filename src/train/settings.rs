@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sori_datasets::FeatureConfig;
+use sori_datasets::features::Normalize;
 use sori_models::ModelConfig;
 use toml::{Table, Value};
 
@@ -205,6 +206,7 @@ impl Settings {
             },
             features: FeatureConfig {
                 sample_rate_hz,
+                normalize: Normalize::Corpus,
                 ..FeatureConfig::default()
             },
             model: ModelConfig::from_name(model)?,
