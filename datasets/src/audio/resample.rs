@@ -1,7 +1,9 @@
 //! From one sample rate to another.
 
+use std::cell::RefCell;
+
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 
 use super::Waveform;
 use crate::{Error, Result};
@@ -40,31 +42,58 @@ pub fn resample(waveform: &Waveform, sample_rate_hz: u32) -> Result<Waveform> {
         });
     }
 
-    let common = greatest_common_divisor(from_hz, to_hz);
-    let (block_in, block_out) = ((from_hz / common) as usize, (to_hz / common) as usize);
-    // Even on both sides: half a block is the filter's delay, which is then whole samples.
-    let blocks = 2 * MIN_BLOCK.div_ceil(2 * block_in.min(block_out));
-    let mut resampler = Fft::<f32>::new_custom(
-        from_hz as usize,
-        to_hz as usize,
-        blocks * block_in,
-        1,
-        1,
-        rubato::WindowFunction::BlackmanHarris2,
-        FixedSync::Both,
-    )
-    .map_err(|error| refuse(error.to_string()))?;
     let input = InterleavedSlice::new(&waveform.samples, 1, waveform.samples.len())
         .map_err(|error| refuse(error.to_string()))?;
-    let mut samples = resampler
-        .process_all(&input, waveform.samples.len(), None)
-        .map_err(|error| refuse(error.to_string()))?
+    let mut samples = LAST
+        .with_borrow_mut(|last| {
+            let rates_hz = (from_hz, to_hz);
+            let kept = match last.take().filter(|kept| kept.rates_hz == rates_hz) {
+                Some(kept) => kept,
+                None => Kept {
+                    rates_hz,
+                    resampler: resampler(from_hz, to_hz)?,
+                },
+            };
+            last.insert(kept)
+                .resampler
+                .process_all(&input, waveform.samples.len(), None)
+                .map_err(|error| error.to_string())
+        })
+        .map_err(refuse)?
         .take_data();
     samples.resize(length, 0.0);
     Ok(Waveform {
         samples,
         sample_rate_hz,
     })
+}
+
+thread_local! {
+    /// The resampler used last, with its rates: a corpus mostly has one rate, and designing the
+    /// filter takes longer than resampling a second by it.
+    static LAST: RefCell<Option<Kept>> = const { RefCell::new(None) };
+}
+
+struct Kept {
+    rates_hz: (u32, u32),
+    resampler: Fft<f32>,
+}
+
+fn resampler(from_hz: u32, to_hz: u32) -> std::result::Result<Fft<f32>, String> {
+    let common = greatest_common_divisor(from_hz, to_hz);
+    let (block_in, block_out) = ((from_hz / common) as usize, (to_hz / common) as usize);
+    // Even on both sides: half a block is the filter's delay, which is then whole samples.
+    let blocks = 2 * MIN_BLOCK.div_ceil(2 * block_in.min(block_out));
+    Fft::new_custom(
+        from_hz as usize,
+        to_hz as usize,
+        blocks * block_in,
+        1,
+        1,
+        WindowFunction::BlackmanHarris2,
+        FixedSync::Both,
+    )
+    .map_err(|error| error.to_string())
 }
 
 /// `round(samples * to / from)`, exactly.

@@ -283,11 +283,13 @@ fn babble(draw: &mut Draw) -> Vec<f64> {
             let part = n as f64 / CLIP_SAMPLES as f64;
             phase += TAU * pitch_hz * (1.0 + glide * part) / f64::from(SAMPLE_RATE_HZ);
             let swell = 0.5 + 0.5 * (swell_phase + TAU * swell_hz * part).sin();
-            let voice: f64 = amplitudes
-                .iter()
-                .enumerate()
-                .map(|(index, amplitude)| amplitude * (phase * (index + 1) as f64).sin())
-                .sum();
+            // sin((k + 1)φ) = 2 cos(φ) sin(kφ) - sin((k - 1)φ)
+            let (mut before, mut now, twice_cos) = (0.0, phase.sin(), 2.0 * phase.cos());
+            let mut voice = 0.0;
+            for amplitude in &amplitudes {
+                voice += amplitude * now;
+                (before, now) = (now, twice_cos * now - before);
+            }
             *sample += swell * voice;
         }
     }
