@@ -178,6 +178,18 @@ fn encodings_that_are_not_read_say_which_are() {
 }
 
 #[test]
+fn a_sample_rate_nobody_records_at_is_refused() {
+    let mut bytes = wav(1, 8, SampleFormat::Int, &sine(10));
+    for rate in [0_u32, 1, 999, 1_000_001] {
+        // Samples and, at one byte each, bytes per second.
+        bytes[24..28].copy_from_slice(&rate.to_le_bytes());
+        bytes[28..32].copy_from_slice(&rate.to_le_bytes());
+        let error = decoded(&bytes).unwrap_err().to_string();
+        assert!(error.contains("1000 to 1000000"), "{error}");
+    }
+}
+
+#[test]
 fn a_cut_wav_is_truncated_at_every_length() {
     let bytes = wav(2, 16, SampleFormat::Int, &sine(64));
     for length in 1..bytes.len() {

@@ -172,6 +172,6 @@ fn a_linear_model_is_not_enough() {
     }
     let seen = accuracy(&weights, &train);
     assert!(seen > 0.8, "it should at least learn what it sees: {seen}");
-    assert!(best < 0.7, "linear accuracy {best}");
+    assert!(best < 0.5, "linear accuracy {best}");
     assert!(best > 1.5 / 16.0, "chance would be 0.0625: {best}");
 }

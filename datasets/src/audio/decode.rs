@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Cursor, Read};
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -14,6 +15,10 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::Waveform;
 use crate::{Error, Result};
+
+/// Sample rates of recordings. A damaged header beyond them would have a file of a few seconds
+/// resampled to hours.
+const PLAUSIBLE_HZ: RangeInclusive<u32> = 1000..=1_000_000;
 
 /// What a file is, by its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,11 +167,15 @@ fn truncated(path: &Path, reason: impl Into<String>) -> Error {
 }
 
 fn checked_rate(path: &Path, format: Format, sample_rate_hz: u32) -> Result<u32> {
-    if sample_rate_hz == 0 {
+    if !PLAUSIBLE_HZ.contains(&sample_rate_hz) {
         return Err(damaged(
             path,
             format,
-            "its header says 0 samples per second",
+            format!(
+                "its header says {sample_rate_hz} samples per second; {} to {} are plausible",
+                PLAUSIBLE_HZ.start(),
+                PLAUSIBLE_HZ.end()
+            ),
         ));
     }
     Ok(sample_rate_hz)

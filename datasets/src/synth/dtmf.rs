@@ -36,13 +36,13 @@ const ROW_HZ: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const COLUMN_HZ: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
 
 const CLIP_SAMPLES: usize = SAMPLE_RATE_HZ as usize;
-const KEY_MS: (f64, f64) = (60.0, 300.0);
+const KEY_MS: (f64, f64) = (150.0, 500.0);
 const RAMP_SAMPLES: usize = 40;
 const MAX_DEVIATION: f64 = 0.015;
 const MAX_TWIST_DB: f64 = 6.0;
-const SNR_DB: (f64, f64) = (-5.0, 15.0);
+const SNR_DB: (f64, f64) = (-5.0, 20.0);
 const PEAK: (f64, f64) = (0.05, 0.95);
-const MAX_DISTRACTORS: usize = 4;
+const MAX_DISTRACTORS: usize = 3;
 const DISTRACTOR_MS: (f64, f64) = (50.0, 250.0);
 const DISTRACTOR_DB: (f64, f64) = (-6.0, 3.0);
 const MAX_CLICKS: usize = 3;
