@@ -18,7 +18,8 @@ Into the folder `features` beside it:
   signal.npy     the signal, float32, 16 kHz
   resample.json  pairs of sample rates, each with the length soxr gives 0.1 s of faded tones
   resample.npy   its samples, one after another, float32
-  tone.*         a tone of 0.25 s in each compressed format
+  tone.*         a tone of 0.25 s in each compressed format (an ogg stream's serial number is
+                 random, so that file differs from run to run)
 """
 
 import itertools
