@@ -163,14 +163,6 @@ fn clip_scale<A: AutodiffBackend, M: Module<A>>(
     Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
 }
 
-/// The norm of all gradients together.
-#[cfg(test)]
-fn global_norm<A: AutodiffBackend, M: Module<A>>(model: &M, grads: &A::Gradients) -> f64 {
-    // `clip_scale` with a bound that always applies is bound / norm.
-    let tiny = 1e-9;
-    clip_scale(model, grads, tiny).map_or(0.0, |scale| tiny / scale.into_scalar().elem::<f64>())
-}
-
 struct Step<'a, A: AutodiffBackend> {
     optimizer: &'a mut Optimizer<A::InnerBackend>,
     grads: &'a A::Gradients,

@@ -1,0 +1,25 @@
+//! Trains a bidirectional LSTM to tell the sixteen keys of a telephone by their tones, in noise.
+//! Its gates decide what to keep from frame to frame, in both directions of time.
+//!
+//! `cargo run --release --example lstm`
+
+use sori::train::fresh_folder;
+use sori::{BackendName, Settings, Show, fit, guesses};
+
+fn main() -> sori::Result<()> {
+    let settings = Settings::new("lstm", "synth:dtmf", 8000)?.with_override("epochs=4")?;
+    let backend = BackendName::default();
+    let folder = fresh_folder("runs".as_ref(), "example-lstm");
+    let trained = fit(&settings, &folder, backend, Show::Auto)?;
+
+    println!(
+        "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
+        trained.run.info()?.splits.test,
+        trained.result.value
+    );
+    for guess in guesses(&trained.run, 8, backend)? {
+        println!("key {} heard as {}", guess.truth, guess.prediction.label);
+    }
+    println!("use it: sori predict {} AUDIO…", trained.run.path().display());
+    Ok(())
+}

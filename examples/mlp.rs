@@ -1,0 +1,26 @@
+//! Trains a multilayer perceptron to tell the sixteen keys of a telephone by their tones, in noise.
+//! It sees the whole second at once and has to learn every key anew at every position, so it
+//! stays far behind the convolutions of `cnn1d`.
+//!
+//! `cargo run --release --example mlp`
+
+use sori::train::fresh_folder;
+use sori::{BackendName, Settings, Show, fit, guesses};
+
+fn main() -> sori::Result<()> {
+    let settings = Settings::new("mlp", "synth:dtmf", 8000)?.with_override("epochs=12")?;
+    let backend = BackendName::default();
+    let folder = fresh_folder("runs".as_ref(), "example-mlp");
+    let trained = fit(&settings, &folder, backend, Show::Auto)?;
+
+    println!(
+        "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
+        trained.run.info()?.splits.test,
+        trained.result.value
+    );
+    for guess in guesses(&trained.run, 8, backend)? {
+        println!("key {} heard as {}", guess.truth, guess.prediction.label);
+    }
+    println!("use it: sori predict {} AUDIO…", trained.run.path().display());
+    Ok(())
+}

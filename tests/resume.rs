@@ -1,0 +1,239 @@
+//! A run that is killed, again and again, ends with the very numbers of one that was not.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+const MODELS: [&str; 2] = ["mlp", "cnn1d"];
+
+fn sori() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_sori"))
+}
+
+/// Training small enough to end in seconds, with dropout, momentum state and checkpoints in the
+/// middle of epochs.
+fn train(model: &str, out: &Path) -> Child {
+    let size = match model {
+        "mlp" => "model.d_hidden=[48]",
+        _ => "model.channels=[16, 16]",
+    };
+    sori()
+        .args(["train", model, "--data", "synth:dtmf?size=480"])
+        .args(["--epochs", "4", "--seed", "5", "--quiet"])
+        .args(["--set", "checkpoint_steps=2", "--set", size])
+        .args(["--set", "model.dropout=0.3", "--out"])
+        .arg(out)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn resume(out: &Path) -> Child {
+    sori()
+        .args(["train", "--quiet", "--resume"])
+        .arg(out)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// The run's numbers, without what a clock says.
+fn numbers(run: &Path) -> (Vec<Value>, Value) {
+    let without_clock = |mut value: Value| {
+        for key in ["seconds", "items_per_second", "waited"] {
+            value.as_object_mut().unwrap().remove(key);
+        }
+        value
+    };
+    let epochs = fs::read_to_string(run.join("metrics.jsonl"))
+        .unwrap()
+        .lines()
+        .map(|line| without_clock(serde_json::from_str(line).unwrap()))
+        .collect();
+    let result = fs::read_to_string(run.join("result.json")).unwrap();
+    (
+        epochs,
+        without_clock(serde_json::from_str(&result).unwrap()),
+    )
+}
+
+fn assert_same_tensors(file: &str, run: &Path, other: &Path) {
+    let read = |run: &Path| fs::read(run.join("checkpoints").join(file)).unwrap();
+    let (bytes, other_bytes) = (read(run), read(other));
+    let (tensors, others) = (
+        SafeTensors::deserialize(&bytes).unwrap(),
+        SafeTensors::deserialize(&other_bytes).unwrap(),
+    );
+    assert_eq!(tensors.len(), others.len());
+    for (name, tensor) in tensors.iter() {
+        assert_eq!(
+            tensor.data(),
+            others.tensor(name).unwrap().data(),
+            "{file}: {name}"
+        );
+    }
+}
+
+fn assert_same_run(run: &Path, other: &Path) {
+    assert_eq!(numbers(run), numbers(other));
+    for file in ["best.safetensors", "last.safetensors"] {
+        assert_same_tensors(file, run, other);
+    }
+    for file in ["confusion.csv", "config.toml", "run.json", "splits.json"] {
+        assert_eq!(
+            fs::read(run.join(file)).unwrap(),
+            fs::read(other.join(file)).unwrap(),
+            "{file}"
+        );
+    }
+}
+
+/// How long the last checkpoint has been what it is, to see that training moves.
+fn modified(run: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(run.join("checkpoints/last.safetensors"))
+        .ok()?
+        .modified()
+        .ok()
+}
+
+#[test]
+fn a_killed_run_reaches_the_numbers_of_an_uninterrupted_one() {
+    for model in MODELS {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+        assert!(train(model, &whole).wait().unwrap().success());
+
+        let mut child = train(model, &broken);
+        let mut kills = 0;
+        for extra_ms in [0, 7, 23, 41, 3] {
+            // Until a checkpoint of this sitting is there, then a little longer.
+            let before = modified(&broken);
+            let start = Instant::now();
+            while modified(&broken) == before && start.elapsed() < Duration::from_secs(60) {
+                if child.try_wait().unwrap().is_some() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(extra_ms));
+            if child.try_wait().unwrap().is_some() {
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            kills += 1;
+            child = resume(&broken);
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(kills >= 3, "{model}: only {kills} kills hit the run");
+        assert_same_run(&whole, &broken);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    assert!(train("mlp", &whole).wait().unwrap().success());
+
+    let child = sori()
+        .args(["train", "mlp", "--data", "synth:dtmf?size=480"])
+        .args(["--epochs", "4", "--seed", "5"])
+        .args(["--set", "checkpoint_steps=2", "--set", "model.d_hidden=[48]"])
+        .args(["--set", "model.dropout=0.3", "--out"])
+        .arg(&broken)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while modified(&broken).is_none() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let sent = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{error}");
+    assert!(error.contains("sori train --resume"), "{error}");
+
+    assert!(resume(&broken).wait().unwrap().success());
+    assert_same_run(&whole, &broken);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs: Vec<_> = ["1", "2", "3"]
+        .iter()
+        .map(|threads| {
+            let out = folder.path().join(threads);
+            let status = sori()
+                .args(["train", "cnn1d", "--data", "synth:dtmf?size=96"])
+                .args(["--epochs", "2", "--quiet", "--threads", threads])
+                .args(["--set", "model.channels=[32, 32]", "--out"])
+                .arg(&out)
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success());
+            out
+        })
+        .collect();
+    assert_same_run(&runs[0], &runs[1]);
+    assert_same_run(&runs[0], &runs[2]);
+}
+
+#[test]
+fn two_processes_do_not_train_one_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let mut first = train("mlp", &run);
+    let start = Instant::now();
+    while modified(&run).is_none() && start.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let second = sori()
+        .args(["train", "--quiet", "--resume"])
+        .arg(&run)
+        .output()
+        .unwrap();
+    let still_training = first.try_wait().unwrap().is_none();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(still_training, "the first run ended too soon to tell");
+    assert!(!second.status.success());
+    let error = String::from_utf8_lossy(&second.stderr);
+    assert!(error.contains("another process"), "{error}");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_not_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    assert!(train("mlp", &run).wait().unwrap().success());
+    fs::remove_file(run.join("result.json")).unwrap();
+    let last = run.join("checkpoints/last.safetensors");
+    let whole = fs::read(&last).unwrap();
+    for damage in [&whole[..whole.len() / 2], b"", b"not a checkpoint at all"] {
+        fs::write(&last, damage).unwrap();
+        let output = sori()
+            .args(["train", "--quiet", "--resume"])
+            .arg(&run)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains("last.safetensors"), "{error}");
+        assert_eq!(fs::read(&last).unwrap(), damage);
+    }
+}

@@ -1,0 +1,162 @@
+//! Every model of the zoo on `wgpu`, against the same model on `ndarray`.
+//!
+//! `cargo test --features wgpu-plain --test wgpu` runs a plain build of burn-wgpu; with
+//! `--features wgpu`, the build with fusion and autotune that users have, only a smoke test runs,
+//! because its first steps take minutes on a software adapter.
+#![cfg(feature = "wgpu-plain")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
+use burn_autodiff::Autodiff;
+use burn_ndarray::NdArray;
+use sori::backend::{BackendName, Job, run_on};
+use sori::batch::{FrameLimits, HostBatch};
+use sori::datasets::{Features, Target};
+use sori::models::{Model, ModelConfig, catalogue};
+use sori::train::{Stepper, TrainSettings, random_model};
+
+const FRAMES: usize = 20;
+const BINS: usize = 8;
+const CLASSES: usize = 3;
+
+/// A small model of each architecture, so that a software adapter is done in seconds.
+fn small(name: &str) -> ModelConfig {
+    let table = match name {
+        "mlp" => "d_hidden = [16, 8]",
+        "cnn1d" => "channels = [6, 4]",
+        "cnn2d" => "channels = [4, 3]",
+        _ => "d_hidden = 5",
+    };
+    let config: ModelConfig =
+        toml::from_str(&format!("name = \"{name}\"\ndropout = 0.0\n{table}")).unwrap();
+    config.with_input(FRAMES, BINS, CLASSES)
+}
+
+fn batch(config: &ModelConfig) -> HostBatch {
+    let rows: Vec<_> = [FRAMES, 13, 7]
+        .iter()
+        .enumerate()
+        .map(|(row, &frames)| {
+            let values = (0..frames * BINS)
+                .map(|i| ((i * 7 + row * 13) % 29) as f32 / 14.5 - 1.0)
+                .collect();
+            let features = Features {
+                frames,
+                bins: BINS,
+                values,
+            };
+            (features, Target::Class(row))
+        })
+        .collect();
+    HostBatch::collate(&rows, FrameLimits::from(config))
+}
+
+struct Read(Vec<TensorData>);
+
+impl<B: Backend> ModuleVisitor<B> for Read {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.0.push(param.val().into_data());
+    }
+}
+
+struct Write(std::vec::IntoIter<TensorData>);
+
+impl<B: Backend> ModuleMapper<B> for Write {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, value, mapper) = param.consume();
+        let tracked = value.is_require_grad();
+        let data = self.0.next().unwrap();
+        let value = Tensor::from_data(data, &value.device()).set_require_grad(tracked);
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+fn parameters<B: Backend>(model: &Model<B>) -> Vec<TensorData> {
+    let mut read = Read(Vec::new());
+    model.visit(&mut read);
+    read.0
+}
+
+/// Losses of three training steps from the same parameters, and the parameters after the first.
+struct Steps {
+    config: ModelConfig,
+    parameters: Vec<TensorData>,
+}
+
+impl Job for Steps {
+    type Output = (Vec<f64>, Vec<TensorData>);
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        let batch = batch(&self.config);
+        let model = self.config.init::<B>(device).unwrap();
+        let model = model.map(&mut Write(self.parameters.into_iter()));
+        // Plain descent: its step shows the gradient itself.
+        let settings = TrainSettings {
+            optimizer: sori::train::OptimizerKind::Sgd,
+            momentum: 0.0,
+            clip_norm: 0.0,
+            ..TrainSettings::default()
+        };
+        let mut stepper = Stepper::<B>::new(model, &settings);
+        let mut losses = Vec::new();
+        let mut after = Vec::new();
+        for step in 0..3 {
+            losses.push(stepper.step(batch.clone().to_device(device), 0.1).loss);
+            if step == 0 {
+                after = parameters(stepper.model());
+            }
+        }
+        (losses, after)
+    }
+}
+
+/// Shaders may fuse and reorder 32-bit sums, hence 1e-3 of the largest value instead of equality.
+fn assert_trains_as_ndarray(name: &str) {
+    let config = small(name);
+    let model =
+        random_model::<Autodiff<NdArray>>(&config, 1, &burn_ndarray::NdArrayDevice::Cpu).unwrap();
+    let run = |backend| {
+        let steps = Steps {
+            config: config.clone(),
+            parameters: parameters(&model),
+        };
+        run_on(backend, steps).unwrap()
+    };
+    let (expected, expected_after) = run(BackendName::Ndarray);
+    let (losses, after) = run(BackendName::Wgpu);
+    for (loss, expected) in losses.iter().zip(&expected) {
+        assert!(
+            (loss - expected).abs() < 1e-3 * expected.abs(),
+            "{name}: {losses:?} instead of {expected:?}"
+        );
+    }
+    assert_eq!(after.len(), expected_after.len());
+    for (tensor, expected) in after.iter().zip(&expected_after) {
+        let expected: Vec<f32> = expected.to_vec().unwrap();
+        let scale = expected.iter().fold(1e-3_f32, |scale, v| scale.max(v.abs()));
+        for (value, expected) in tensor.to_vec::<f32>().unwrap().iter().zip(&expected) {
+            assert!(
+                (value - expected).abs() < 1e-3 * scale,
+                "{name}: a parameter is {value} instead of {expected} after a step"
+            );
+        }
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn every_model_trains_on_wgpu_as_on_ndarray() {
+    for entry in catalogue() {
+        let start = std::time::Instant::now();
+        assert_trains_as_ndarray(entry.name);
+        println!("{} in {:.1?}", entry.name, start.elapsed());
+    }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn the_tuned_build_trains_as_ndarray() {
+    assert_trains_as_ndarray("mlp");
+}
