@@ -20,6 +20,9 @@ fn main() -> sori::Result<()> {
     for guess in guesses(&trained.run, 8, backend)? {
         println!("key {} heard as {}", guess.truth, guess.prediction.label);
     }
-    println!("use it: sori predict {} AUDIO…", trained.run.path().display());
+    println!(
+        "use it: sori predict {} AUDIO…",
+        trained.run.path().display()
+    );
     Ok(())
 }

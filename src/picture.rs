@@ -173,6 +173,14 @@ fn bin_axis(config: &FeatureConfig) -> (&'static str, Box<dyn Fn(f64) -> String>
                 Box::new(move |bin| format!("{:.0}", bin / top * rate / 2.0)),
             )
         }
+        FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::MelDb if config.deltas == 0 => {
+            let config = config.clone();
+            // A bin's cell is drawn from its number to the next: its middle is where it peaks.
+            (
+                "hertz (mel scale)",
+                Box::new(move |bin| format!("{:.0}", config.mel_peak_hz(bin - 0.5))),
+            )
+        }
         _ => ("coefficient", Box::new(|bin| format!("{bin:.0}"))),
     }
 }

@@ -145,7 +145,12 @@ fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
     let child = sori()
         .args(["train", "mlp", "--data", "synth:dtmf?size=480"])
         .args(["--epochs", "4", "--seed", "5"])
-        .args(["--set", "checkpoint_steps=2", "--set", "model.d_hidden=[48]"])
+        .args([
+            "--set",
+            "checkpoint_steps=2",
+            "--set",
+            "model.d_hidden=[48]",
+        ])
         .args(["--set", "model.dropout=0.3", "--out"])
         .arg(&broken)
         .stdout(Stdio::null())

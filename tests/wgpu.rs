@@ -135,7 +135,9 @@ fn assert_trains_as_ndarray(name: &str) {
     assert_eq!(after.len(), expected_after.len());
     for (tensor, expected) in after.iter().zip(&expected_after) {
         let expected: Vec<f32> = expected.to_vec().unwrap();
-        let scale = expected.iter().fold(1e-3_f32, |scale, v| scale.max(v.abs()));
+        let scale = expected
+            .iter()
+            .fold(1e-3_f32, |scale, v| scale.max(v.abs()));
         for (value, expected) in tensor.to_vec::<f32>().unwrap().iter().zip(&expected) {
             assert!(
                 (value - expected).abs() < 1e-3 * scale,

@@ -11,6 +11,7 @@ use crate::{Error, Result, RunFolder, Settings};
 const EMBEDDED: &str = "synth:dtmf";
 
 #[derive(Args)]
+#[command(override_usage = "sori train [OPTIONS] MODEL\n       sori train [OPTIONS] --resume RUN")]
 pub(super) struct TrainArgs {
     /// The architecture, as in `sori models`
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
@@ -61,7 +62,11 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
     } else {
         let settings = resolve(common, &args)?;
         let path = args.out.clone().unwrap_or_else(|| {
-            let name = format!("{}-{}", settings.model.name(), short_name(&settings.data.train));
+            let name = format!(
+                "{}-{}",
+                settings.model.name(),
+                short_name(&settings.data.train)
+            );
             fresh_folder(Path::new("runs"), &name)
         });
         fit(&settings, &path, common.backend_for(None), show)?
@@ -97,9 +102,10 @@ fn short_name(spec: &str) -> String {
     let (corpus, location) = spec.split_once(':').unwrap_or((spec, ""));
     let location = location.split('?').next().unwrap_or_default();
     match corpus {
-        "synth" | "folder" | "manifest" => Path::new(location)
-            .file_stem()
-            .map_or_else(|| corpus.to_string(), |name| name.to_string_lossy().into_owned()),
+        "synth" | "folder" | "manifest" => Path::new(location).file_stem().map_or_else(
+            || corpus.to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
         _ => corpus.to_string(),
     }
 }

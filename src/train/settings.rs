@@ -374,9 +374,9 @@ fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result
             (current, change) if current.type_str() == change.type_str() => *current = change,
             (current, change) => {
                 return Err(format!(
-                    "setting `{path}` is a {}; it must be a {}, such as {current}",
-                    change.type_str(),
-                    current.type_str()
+                    "setting `{path}` must be of type {}, such as {current}; it is of type {}",
+                    current.type_str(),
+                    change.type_str()
                 ));
             }
         }

@@ -19,15 +19,8 @@ impl MelFilters {
     pub(super) fn new(config: &FeatureConfig) -> Self {
         let fft_samples = config.fft_samples();
         let bin_hz = f64::from(config.sample_rate_hz) / fft_samples as f64;
-        let scale = config.mel_scale;
-        let (low, high) = (
-            hz_to_mel(scale, config.min_hz),
-            hz_to_mel(scale, config.max_mel_hz()),
-        );
-        let edge = |index: usize| {
-            let part = index as f64 / (config.num_mels + 1) as f64;
-            mel_to_hz(scale, low + (high - low) * part)
-        };
+        // Filter i peaks at the edge where its neighbours begin and end.
+        let edge = |index: usize| config.mel_peak_hz(index as f64 - 1.0);
         let filters = (0..config.num_mels)
             .map(|m| {
                 let (left, peak, right) = (edge(m), edge(m + 1), edge(m + 2));
@@ -82,6 +75,20 @@ impl MelFilters {
 const SLANEY_HZ_PER_MEL: f64 = 200.0 / 3.0;
 /// Where its logarithmic part begins.
 const SLANEY_KNEE_HZ: f64 = 1000.0;
+
+impl FeatureConfig {
+    /// Frequency in Hz at which mel filter number `filter` peaks, counted from 0; between two whole
+    /// numbers, what lies between on the mel scale.
+    #[must_use]
+    pub fn mel_peak_hz(&self, filter: f64) -> f64 {
+        let (low, high) = (
+            hz_to_mel(self.mel_scale, self.min_hz),
+            hz_to_mel(self.mel_scale, self.max_mel_hz()),
+        );
+        let part = (filter + 1.0) / (self.num_mels + 1) as f64;
+        mel_to_hz(self.mel_scale, low + (high - low) * part)
+    }
+}
 
 /// Step of its logarithmic part: 27 mels for a factor of 6.4.
 fn slaney_log_step() -> f64 {

@@ -1,0 +1,43 @@
+//! Models learn what they are for: the embedded telephone keys, and, where `SORI_DATA` names a
+//! folder with the corpus, spoken digits to the accuracy the README states.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::PathBuf;
+
+use sori::{BackendName, Settings, Show, fit};
+
+fn accuracy(model: &str, data: &str, changes: &[&str]) -> f64 {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = Settings::new(model, data, 8000).unwrap();
+    for change in changes {
+        settings = settings.with_override(change).unwrap();
+    }
+    let run = folder.path().join("run");
+    fit(&settings, &run, BackendName::Ndarray, Show::Quiet)
+        .unwrap()
+        .result
+        .value
+}
+
+#[test]
+fn a_convolution_finds_keys_where_a_perceptron_does_not() {
+    let keys = ["epochs=6"];
+    let cnn = accuracy("cnn1d", "synth:dtmf", &keys);
+    let mlp = accuracy("mlp", "synth:dtmf", &keys);
+    assert!(cnn > 0.9, "cnn1d reaches {cnn}");
+    assert!(mlp < cnn - 0.15, "mlp reaches {mlp}, cnn1d {cnn}");
+}
+
+#[test]
+fn spoken_digits_reach_their_bars() {
+    let Some(data) = std::env::var_os("SORI_DATA") else {
+        println!("skipped: spoken_digits_reach_their_bars (SORI_DATA is not set)");
+        return;
+    };
+    let fsdd = format!("fsdd:{}", PathBuf::from(data).join("fsdd").display());
+    for (model, bar) in [("mlp", 0.942), ("cnn1d", 0.99)] {
+        let reached = accuracy(model, &fsdd, &[]);
+        println!("{model}: {reached}");
+        assert!(reached >= bar, "{model} reaches {reached}, not {bar}");
+    }
+}
