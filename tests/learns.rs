@@ -3,10 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use sori::{BackendName, Settings, Show, fit};
 
+/// Random numbers come from one state of the whole process, so one training at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
 fn accuracy(model: &str, data: &str, changes: &[&str]) -> f64 {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let mut settings = Settings::new(model, data, 8000).unwrap();
     for change in changes {

@@ -137,6 +137,9 @@ impl Default for TrainSettings {
     }
 }
 
+/// More threads than any machine's data pipeline needs.
+const MAX_WORKERS: usize = 256;
+
 fn require(ok: bool, key: &str, value: impl ToString, expected: &str) -> Result<()> {
     if ok {
         return Ok(());
@@ -175,6 +178,12 @@ impl TrainSettings {
             "train.momentum",
             self.momentum,
             "it must be from 0 to below 1, such as 0.9",
+        )?;
+        require(
+            self.workers <= MAX_WORKERS,
+            "train.workers",
+            self.workers,
+            "it must be at most 256; one or two keep up with most models",
         )?;
         for (key, value) in [
             ("train.weight_decay", self.weight_decay),
