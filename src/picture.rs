@@ -104,17 +104,14 @@ fn heat_map(
     let group = features.frames.div_ceil(MAX_COLUMNS).max(1);
     let columns = features.frames.div_ceil(group);
     // Magnitudes and powers span orders of magnitude: their picture is in decibels.
-    let linear = matches!(
-        config.kind,
-        FeatureKind::Spectrogram | FeatureKind::PowerSpectrogram | FeatureKind::Mel
-    );
+    let decibels = match config.kind {
+        FeatureKind::Spectrogram => Some(20.0),
+        FeatureKind::PowerSpectrogram | FeatureKind::Mel => Some(10.0),
+        _ => None,
+    };
     let value = |frame: usize, bin: usize| {
         let raw = features.row(frame)[bin];
-        if linear {
-            10.0 * raw.max(1e-10).log10()
-        } else {
-            raw
-        }
+        decibels.map_or(raw, |factor| factor * raw.max(1e-10).log10())
     };
     let cell = |column: usize, bin: usize| {
         (column * group..((column + 1) * group).min(features.frames))
@@ -127,7 +124,10 @@ fn heat_map(
         .collect();
     let high = cells.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let low = cells.iter().copied().fold(f32::INFINITY, f32::min);
-    let low = if linear { low.max(high - 80.0) } else { low };
+    let low = match decibels {
+        Some(_) => low.max(high - 80.0),
+        None => low,
+    };
     let span = (high - low).max(f32::EPSILON);
 
     let (description, label) = bin_axis(config);

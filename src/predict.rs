@@ -92,6 +92,13 @@ impl<B: Backend> Predictor<B> {
         }
     }
 
+    /// The shortest window there can be, in seconds: a hundredth, or what the features need.
+    pub fn least_window_s(&self) -> f64 {
+        let features = &self.settings.features;
+        let needed = features.min_samples() as f64 / f64::from(features.sample_rate_hz);
+        needed.max(0.01)
+    }
+
     /// Labels the audio file `path`.
     ///
     /// # Errors
@@ -130,6 +137,13 @@ impl<B: Backend> Predictor<B> {
                 .to_device::<B>(&self.device);
             scores.extend(probabilities(
                 self.model.forward(batch.features, &batch.lengths),
+            ));
+        }
+        if scores.iter().flatten().any(|score| !score.is_finite()) {
+            return Err(Error::Input(
+                "the model's answer is not a number; the recording's level may be far outside of \
+                 what it was trained on"
+                    .to_string(),
             ));
         }
         let count = scores.len() as f32;

@@ -19,7 +19,8 @@
 //!
 //! let config = FeatureConfig { sample_rate_hz: 8000, ..FeatureConfig::default() };
 //! let pipeline = Pipeline::new(config)?;
-//! let (items, seen) = scan(&corpus.items, &pipeline, 2, false, |_| {})?;
+//! use std::ops::ControlFlow;
+//! let (items, seen) = scan(&corpus.items, &pipeline, 2, false, |_| ControlFlow::Continue(()))?;
 //! assert_eq!(seen.frames.iter().max(), Some(&101));
 //!
 //! let train: Vec<_> = items.into_iter().filter(|item| item.part == Part::Train).collect();

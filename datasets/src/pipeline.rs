@@ -1,5 +1,6 @@
 //! From an item of a corpus to an example a model can learn from.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::corpus::{Item, Part, Rejected, Target};
@@ -177,7 +178,7 @@ fn normalize(features: &mut Features, stats: Option<&BinStats>) -> Result<()> {
 pub struct Scan {
     /// Number of frames of each item that was kept.
     pub frames: Vec<usize>,
-    /// Length of each in seconds, as its frames cover it: frames times their distance.
+    /// Length of each in seconds, as far as its frames tell: to within one hop.
     pub durations_s: Vec<f64>,
     /// Statistics of the training part, if `normalize = corpus` and there is one.
     pub stats: Option<BinStats>,
@@ -188,7 +189,8 @@ pub struct Scan {
 /// Loads every item once, on `workers` threads (0: on this one), before anything is trained on
 /// them: finds those that cannot be used, fills the cache, and sums up the training part.
 ///
-/// `on_progress` is told how many items are done. Returns the items that can be used and what was
+/// `on_progress` is told how many items are done, and may break off; what has been seen until then
+/// is returned. Returns the items that can be used and what was
 /// seen of them; the result does not depend on `workers`.
 ///
 /// # Errors
@@ -200,7 +202,7 @@ pub fn scan(
     pipeline: &Pipeline,
     workers: usize,
     skip_bad: bool,
-    mut on_progress: impl FnMut(usize),
+    mut on_progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(Vec<Item>, Scan)> {
     let unnormalized = Pipeline {
         stats: None,
@@ -226,8 +228,7 @@ pub fn scan(
                 }
                 let frames = example.features.frames;
                 scan.frames.push(frames);
-                scan.durations_s
-                    .push(frames as f64 * pipeline.config.frame_period_s());
+                scan.durations_s.push(pipeline.config.duration_s(frames));
                 kept.push(item.clone());
             }
             Err(error) if skip_bad => scan.bad.push(Rejected {
@@ -236,7 +237,9 @@ pub fn scan(
             }),
             Err(error) => return Err(error),
         }
-        on_progress(done + 1);
+        if on_progress(done + 1).is_break() {
+            break;
+        }
     }
     if kept.is_empty() {
         return Err(Error::Nothing {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,11 +59,18 @@ fn a_scan_does_not_depend_on_the_number_of_workers() {
     })
     .unwrap();
     let mut done = Vec::new();
-    let (kept, alone) = scan(&clips(), &pipeline, 0, false, |n| done.push(n)).unwrap();
+    let (kept, alone) = scan(&clips(), &pipeline, 0, false, |n| {
+        done.push(n);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!(kept, clips());
     assert_eq!(done, (1..=kept.len()).collect::<Vec<_>>());
     for workers in [1, 3] {
-        let (_, seen) = scan(&clips(), &pipeline, workers, false, |_| {}).unwrap();
+        let (_, seen) = scan(&clips(), &pipeline, workers, false, |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         assert_eq!(seen.stats, alone.stats);
         assert_eq!(seen.frames, alone.frames);
     }
@@ -82,7 +90,7 @@ fn the_training_part_normalised_by_its_statistics_has_mean_0_and_variance_1() {
     })
     .unwrap();
     assert!(matches!(pipeline.loader().err(), Some(Error::NoStats)));
-    let (items, seen) = scan(&clips(), &pipeline, 2, false, |_| {}).unwrap();
+    let (items, seen) = scan(&clips(), &pipeline, 2, false, |_| ControlFlow::Continue(())).unwrap();
     let pipeline = pipeline.with_stats(seen.stats.unwrap()).unwrap();
     let mut loader = pipeline.loader().unwrap();
     let mut sums = sori_datasets::features::BinAccumulator::new();
@@ -122,11 +130,11 @@ fn bad_recordings_are_named_or_listed() {
     })
     .unwrap();
 
-    let error = scan(&items, &pipeline, 2, false, |_| {})
+    let error = scan(&items, &pipeline, 2, false, |_| ControlFlow::Continue(()))
         .unwrap_err()
         .to_string();
     assert!(error.contains("cut.wav is truncated"), "{error}");
-    let (kept, seen) = scan(&items, &pipeline, 2, true, |_| {}).unwrap();
+    let (kept, seen) = scan(&items, &pipeline, 2, true, |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(kept, [good]);
     assert_eq!((seen.frames.len(), seen.bad.len()), (1, 2));
     assert!(
@@ -136,9 +144,11 @@ fn bad_recordings_are_named_or_listed() {
         "{:?}",
         seen.bad
     );
-    let error = scan(&items[1..], &pipeline, 0, true, |_| {})
-        .unwrap_err()
-        .to_string();
+    let error = scan(&items[1..], &pipeline, 0, true, |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap_err()
+    .to_string();
     assert!(error.contains("none of its 2 recordings"), "{error}");
 }
 

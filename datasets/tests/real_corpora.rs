@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use sori_datasets::corpus::{Corpus, Part};
@@ -74,7 +75,10 @@ fn every_fsdd_recording_becomes_features() {
         ..FeatureConfig::default()
     };
     let pipeline = Pipeline::new(config).unwrap();
-    let (kept, seen) = scan(&corpus.items, &pipeline, 2, false, |_| {}).unwrap();
+    let (kept, seen) = scan(&corpus.items, &pipeline, 2, false, |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!((kept.len(), seen.frames.len()), (3000, 3000));
 }
 

@@ -152,6 +152,18 @@ impl ModelConfig {
         self
     }
 
+    /// Classes to tell apart.
+    pub fn num_classes(&self) -> usize {
+        match self {
+            Self::Mlp(config) => config.num_classes,
+            Self::Cnn1d(config) => config.num_classes,
+            Self::Cnn2d(config) => config.num_classes,
+            Self::Rnn(config) => config.num_classes,
+            Self::Lstm(config) => config.num_classes,
+            Self::Gru(config) => config.num_classes,
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Common, print_json};
+use super::{Common, print, print_json};
 use crate::bench::{PRESETS, Preset};
 use crate::train::thousands;
 use crate::{Error, Result};
@@ -35,15 +35,17 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
         } else {
             in_own_process(common, preset, args.steps)?
         };
-        common.tell(&format!(
-            "{:<8} {:>9.1} ms a step  {:>11} parameters  {}",
-            preset.name,
-            timing["median_ms"].as_f64().unwrap_or(f64::NAN),
-            thousands(timing["params"].as_u64().unwrap_or(0) as usize),
-            timing["peak_mib"]
-                .as_f64()
-                .map_or_else(String::new, |mib| format!("{mib:>7.0} MiB")),
-        ))?;
+        if !common.json {
+            print(&format!(
+                "{:<8} {:>9.1} ms a step  {:>11} parameters  {}",
+                preset.name,
+                timing["median_ms"].as_f64().unwrap_or(f64::NAN),
+                thousands(timing["params"].as_u64().unwrap_or(0) as usize),
+                timing["peak_mib"]
+                    .as_f64()
+                    .map_or_else(String::new, |mib| format!("{mib:>7.0} MiB")),
+            ))?;
+        }
         workloads.insert(preset.name.to_string(), timing);
     }
     if !common.json {
@@ -54,8 +56,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
         .map_or_else(rayon::current_num_threads, usize::from);
     print_json(&json!({
         "backend": backend.as_str(), "threads": threads, "workloads": workloads,
-    }))?;
-    Ok(())
+    }))
 }
 
 fn in_own_process(common: &Common, preset: &Preset, steps: u32) -> Result<Value> {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -66,12 +67,15 @@ fn read(
         &pipeline,
         settings.train.workers,
         common.skip_bad,
-        |done| dashboard.show(&Event::Scan { done, total }),
+        |done| {
+            dashboard.show(&Event::Scan { done, total });
+            ControlFlow::Continue(())
+        },
     );
-    dashboard.end();
+    drop(dashboard);
     let (items, scanned) = scanned?;
-    for Rejected { place, reason } in corpus.rejected.iter().chain(&scanned.bad) {
-        remark(&format!("left out: {place}: {reason}"));
+    for Rejected { reason, .. } in corpus.rejected.iter().chain(&scanned.bad) {
+        remark(&format!("left out: {reason}"));
     }
     Ok((corpus, settings, items, scanned))
 }
@@ -112,6 +116,7 @@ fn info(common: &Common, spec: &str) -> Result<()> {
             .collect();
         return print_json(&json!({
             "data": spec, "task": corpus.task, "items": items.len(), "skipped": skipped,
+            "ignored_files": corpus.ignored_files,
             "splits": {"train": parts.0, "valid": parts.1, "test": parts.2},
             "seconds": seconds, "shortest_s": shortest, "longest_s": longest,
             "sample_rate_hz": corpus.native_rate_hz, "labels": labels,
@@ -126,10 +131,11 @@ fn info(common: &Common, spec: &str) -> Result<()> {
         parts.0,
         parts.1,
         parts.2,
-        if skipped > 0 {
-            format!("; {skipped} left out")
-        } else {
-            String::new()
+        match (skipped, corpus.ignored_files) {
+            (0, 0) => String::new(),
+            (skipped, ignored) => {
+                format!("; {skipped} left out, {ignored} other files not looked at")
+            }
         }
     ))?;
     for (name, count) in labels {
@@ -145,7 +151,7 @@ fn prepare(
     changes: &SettingArgs,
 ) -> Result<()> {
     let folder = cache.display().to_string();
-    let (_, settings, items, scanned) = read(common, spec, |settings| {
+    let (corpus, settings, items, scanned) = read(common, spec, |settings| {
         let mut settings = changes.apply(settings)?;
         settings.data.cache.clone_from(&folder);
         Ok(settings)
@@ -154,7 +160,7 @@ fn prepare(
     if common.json {
         return print_json(&json!({
             "data": spec, "cache": cache, "items": items.len(), "frames": frames,
-            "bins": settings.features.num_bins(), "skipped": scanned.bad.len(),
+            "bins": settings.features.num_bins(), "skipped": corpus.rejected.len() + scanned.bad.len(),
         }));
     }
     print(&format!(

@@ -1,9 +1,10 @@
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use serde_json::json;
-use sori_datasets::{Item, OpenOptions, Part, scan};
+use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
 
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
@@ -37,14 +38,17 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
     let info = run.info()?;
     run.best_checkpoint()?;
-    let (items, split) = match &args.data {
-        Some(spec) => (given(common, &run, &info, spec)?, "all"),
+    let (mut items, split) = match &args.data {
+        Some(spec) => (given(common, &info, spec)?, "all"),
         None => {
             let data = Data::of_run(&run)?;
             let (items, split) = data.held_out();
             (items.into_iter().cloned().collect(), split)
         }
     };
+    if common.skip_bad {
+        items = usable(&run, &info, &items)?;
+    }
     let backend = common.backend_for(Some(&info.backend));
     let evaluation = run_on(
         backend,
@@ -84,29 +88,33 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
 }
 
 /// The recordings of `spec`, all of them, under the labels of the run.
-fn given(common: &Common, run: &RunFolder, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
+fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
     let options = OpenOptions {
         skip_bad: common.skip_bad,
         labels: Some(info.labels.clone()),
     };
-    let (mut items, mut skipped) = whole(spec, &options, Part::Test)?;
-    if common.skip_bad {
-        let settings = run.settings()?;
-        let pipeline = pipeline(&settings.features, &settings.data, info.stats.as_ref())?;
-        let (kept, scanned) = scan(&items, &pipeline, settings.train.workers, true, |_| {})?;
-        items = kept;
-        skipped.extend(scanned.bad);
-    }
-    for rejected in &skipped {
-        remark(&format!(
-            "left out: {}: {}",
-            rejected.place, rejected.reason
-        ));
-    }
+    let (items, rejected) = whole(spec, &options, Part::Test)?;
+    left_out(&rejected);
     if items.is_empty() {
         return Err(Error::Input(format!(
             "{spec}: there is no recording to measure on"
         )));
     }
     Ok(items)
+}
+
+/// Those of `items` that can be read.
+fn usable(run: &RunFolder, info: &RunInfo, items: &[Item]) -> Result<Vec<Item>> {
+    let settings = run.settings()?;
+    let pipeline = pipeline(&settings.features, &settings.data, info.stats.as_ref())?;
+    let on_progress = |_| ControlFlow::Continue(());
+    let (items, scanned) = scan(items, &pipeline, settings.train.workers, true, on_progress)?;
+    left_out(&scanned.bad);
+    Ok(items)
+}
+
+fn left_out(rejected: &[Rejected]) {
+    for rejected in rejected {
+        remark(&format!("left out: {}", rejected.reason));
+    }
 }

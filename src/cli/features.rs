@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +8,7 @@ use sori_datasets::{
 };
 
 use super::{Common, print, print_json};
+use crate::file::write_atomically;
 use crate::picture::draw_features;
 use crate::{Error, Result, Settings};
 
@@ -130,15 +129,16 @@ impl Form {
 }
 
 fn write_npy(features: &Features, path: &Path) -> Result<()> {
-    let write = || -> std::io::Result<()> {
-        let shape = [features.frames as u64, features.bins as u64];
+    let bytes = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
         let mut writer = npyz::WriteOptions::new()
             .default_dtype()
-            .shape(&shape)
-            .writer(BufWriter::new(File::create(path)?))
+            .shape(&[features.frames as u64, features.bins as u64])
+            .writer(&mut bytes)
             .begin_nd()?;
         writer.extend(features.values.iter().copied())?;
-        writer.finish()
+        writer.finish()?;
+        Ok(bytes)
     };
-    write().map_err(Error::io("cannot write", path))
+    write_atomically(path, &bytes().map_err(Error::io("cannot write", path))?)
 }

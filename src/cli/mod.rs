@@ -34,7 +34,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_name = "NAME")]
     backend: Option<BackendName>,
     /// Threads to compute with [default: all cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Leave out recordings that cannot be used instead of stopping at the first
     #[arg(long, global = true)]

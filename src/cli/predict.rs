@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
-use crate::predict::{Prediction, Predictor, Windows};
+use crate::predict::{Prediction, Predictor};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -18,10 +18,10 @@ pub(super) struct PredictArgs {
     audio: Vec<PathBuf>,
     /// Seconds of a window, into which longer recordings are cut [default: the run's longest
     /// training recording]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     window: Option<f64>,
     /// Seconds from one window to the next [default: half a window]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     hop: Option<f64>,
 }
 
@@ -39,13 +39,22 @@ impl Job for Predict<'_> {
         let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
         let mut windows = predictor.default_windows();
         if let Some(window_s) = args.window {
-            windows = Windows {
-                window_s: seconds("--window", window_s)?,
-                hop_s: window_s / 2.0,
-            };
+            windows.window_s = window_s;
+            windows.hop_s = window_s / 2.0;
         }
-        if let Some(hop_s) = args.hop {
-            windows.hop_s = seconds("--hop", hop_s)?;
+        windows.hop_s = args.hop.unwrap_or(windows.hop_s);
+        let least = predictor.least_window_s();
+        if !(windows.window_s >= least && windows.window_s.is_finite()) {
+            return Err(Error::Input(format!(
+                "--window {}: it must be at least {least} seconds, which these features need",
+                windows.window_s
+            )));
+        }
+        if !(windows.hop_s >= least.min(windows.window_s) && windows.hop_s <= windows.window_s) {
+            return Err(Error::Input(format!(
+                "--hop {}: it must be from {least} seconds to the length of a window ({})",
+                windows.hop_s, windows.window_s
+            )));
         }
         let labels = predictor.labels().to_vec();
         let mut skipped = 0;
@@ -80,15 +89,6 @@ impl Job for Predict<'_> {
         }
         Ok(())
     }
-}
-
-fn seconds(option: &str, value: f64) -> Result<f64> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(value);
-    }
-    Err(Error::Input(format!(
-        "{option} {value}: it must be above 0 seconds"
-    )))
 }
 
 fn text(audio: &std::path::Path, labels: &[String], prediction: &Prediction) -> String {

@@ -31,7 +31,12 @@ pub(super) struct TrainArgs {
     #[arg(long, conflicts_with = "resume")]
     epochs: Option<usize>,
     /// Stop after so many minutes of training
-    #[arg(long, value_name = "M", conflicts_with = "resume")]
+    #[arg(
+        long,
+        value_name = "M",
+        conflicts_with = "resume",
+        allow_negative_numbers = true
+    )]
     max_minutes: Option<f64>,
     /// Where all randomness starts from
     #[arg(long, conflicts_with = "resume")]
@@ -57,18 +62,26 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
     };
     let trained = if let Some(path) = &args.resume {
         let run = RunFolder::open(path)?;
+        if common.skip_bad {
+            return Err(Error::Input(
+                "--skip-bad: a resumed run keeps the recordings it began with".to_string(),
+            ));
+        }
+        if run.result()?.is_some() {
+            common.tell(&format!("run {} has already ended", path.display()))?;
+        }
         let backend = common.backend_for(Some(&run.info()?.backend));
         resume(path, backend, show)?
     } else {
         let settings = resolve(common, &args)?;
-        let path = args.out.clone().unwrap_or_else(|| {
-            let name = format!(
-                "{}-{}",
-                settings.model.name(),
-                short_name(&settings.data.train)
-            );
-            fresh_folder(Path::new("runs"), &name)
-        });
+        let path = match &args.out {
+            Some(path) => path.clone(),
+            None => {
+                let corpus = short_name(&settings.data.train);
+                let name = format!("{}-{corpus}", settings.model.name());
+                fresh_folder(Path::new("runs"), &name)?
+            }
+        };
         fit(&settings, &path, common.backend_for(None), show)?
     };
     if common.json {
@@ -118,13 +131,6 @@ fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
         args.data.as_deref().unwrap_or(EMBEDDED),
         16_000,
     )?)?;
-    if named.model.name() != model {
-        return Err(Error::Setting {
-            key: "model.name".to_string(),
-            value: named.model.name().to_string(),
-            expected: format!("the command says {model}; they must agree"),
-        });
-    }
     let spec = args.data.clone().unwrap_or(named.data.train);
     let options = OpenOptions {
         skip_bad: common.skip_bad || named.data.skip_bad,

@@ -31,14 +31,12 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Writes model, optimizer and state to `path`, so that a crash leaves the file of before or
-    /// the new one.
-    pub(super) fn write<B, M, O>(
-        path: &Path,
+    /// Model, optimizer and state as they are now.
+    pub(super) fn of<B, M, O>(
         model: &M,
         optimizer: Option<&Optimizer<O>>,
         state: &impl Serialize,
-    ) -> Result<()>
+    ) -> Result<Self>
     where
         B: Backend,
         M: Module<B>,
@@ -58,8 +56,32 @@ impl Checkpoint {
                 }
             }
         }
-        let state = serde_json::to_string(state).map_err(|e| bad(path, &e))?;
-        let views = tensors
+        let path = PathBuf::new();
+        let state = serde_json::to_string(state).map_err(|e| bad(&path, &e))?;
+        Ok(Self {
+            path,
+            tensors,
+            state,
+        })
+    }
+
+    /// The same without the optimizer's moments, for use rather than for training on.
+    pub(super) fn without_optimizer(mut self) -> Self {
+        self.tensors.retain(|name, _| name.starts_with("model."));
+        self
+    }
+
+    /// Whether every number is finite.
+    pub(super) fn is_finite(&self) -> bool {
+        self.tensors
+            .values()
+            .all(|data| data.iter::<f32>().all(f32::is_finite))
+    }
+
+    /// Writes it to `path`, so that a crash leaves the file of before or the new one.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let views = self
+            .tensors
             .iter()
             .map(|(name, data)| {
                 TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())
@@ -67,7 +89,7 @@ impl Checkpoint {
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|e| bad(path, &e))?;
-        let header = HashMap::from([(STATE_KEY.to_string(), state)]);
+        let header = HashMap::from([(STATE_KEY.to_string(), self.state.clone())]);
         let bytes = safetensors::serialize(views, Some(header)).map_err(|e| bad(path, &e))?;
         write_atomically(path, &bytes)
     }
@@ -119,11 +141,12 @@ impl Checkpoint {
         let (model, left) = self.load_matching(model);
         match left.first() {
             None => Ok(model),
-            Some(name) => Err(bad(
+            Some(name) => Err(Error::run(
                 &self.path,
-                &format!(
-                    "parameter {name} is missing or has another shape than the run's config.toml \
-                     says"
+                format!(
+                    "this checkpoint is not of the model that the run's config.toml describes: \
+                     {name} is missing or has another shape; put both back as `sori train` wrote \
+                     them"
                 ),
             )),
         }
@@ -169,7 +192,10 @@ impl Checkpoint {
 fn bad(path: &Path, reason: &dyn std::fmt::Display) -> Error {
     Error::run(
         path,
-        format!("this is not a whole checkpoint of Sori ({reason})"),
+        format!(
+            "this is not a whole checkpoint of Sori ({reason}); put back the file that `sori \
+             train` wrote"
+        ),
     )
 }
 

@@ -17,7 +17,6 @@ const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Shows the events of a run.
 pub struct Dashboard {
     style: Style,
-    started: Instant,
     last_line: Instant,
     epochs: usize,
 }
@@ -52,11 +51,9 @@ impl Dashboard {
             Show::Auto if io::stderr().is_terminal() && io::stdout().is_terminal() => terminal(),
             Show::Auto => Style::Plain,
         };
-        let now = Instant::now();
         Self {
             style,
-            started: now,
-            last_line: now,
+            last_line: Instant::now(),
             epochs: 0,
         }
     }
@@ -65,26 +62,15 @@ impl Dashboard {
     pub fn show(&mut self, event: &Event<'_>) {
         match event {
             Event::Scan { done, total } => self.scan(*done, *total),
+            Event::From { run, fresh } => self.from(run, fresh),
             Event::Begin {
                 info,
                 settings,
                 path,
                 steps_done,
-                model: _,
-                fresh,
             } => {
                 self.epochs = settings.train.epochs;
-                self.started = Instant::now();
                 self.begin(info, settings, path, *steps_done);
-                if let (Some(fresh), false) = (fresh, matches!(self.style, Style::Json)) {
-                    self.line(&format!(
-                        "starts from the weights of {}; {} parameters are new{}{}",
-                        settings.data.from,
-                        fresh.len(),
-                        if fresh.is_empty() { "" } else { ": " },
-                        fresh.join(", ")
-                    ));
-                }
             }
             Event::Step(progress) => self.step(progress),
             Event::Epoch(record) => self.epoch(record),
@@ -104,6 +90,20 @@ impl Dashboard {
             }
             _ => {}
         }
+    }
+
+    fn from(&mut self, run: &str, fresh: &[String]) {
+        if let Style::Json = self.style {
+            self.line(&json!({"event": "from", "run": run, "fresh": fresh}).to_string());
+            return;
+        }
+        self.line(&match fresh.len() {
+            0 => format!("starts from the weights of {run}"),
+            n => format!(
+                "starts from the weights of {run}, but for {n} that are new: {}",
+                fresh.join(", ")
+            ),
+        });
     }
 
     fn begin(
@@ -142,6 +142,13 @@ impl Dashboard {
                 n => format!("; {n} left out, listed in skipped.jsonl"),
             }
         ));
+        if info.window_s < info.longest_s {
+            self.line(&format!(
+                "{} sees the first {:.2} s of each; the longest has {:.2} s (set model.num_frames \
+                 for more)",
+                info.model, info.window_s, info.longest_s
+            ));
+        }
         let verb = if steps_done == 0 { "run" } else { "resumed" };
         self.line(&format!("{verb} {} (step {steps_done})", path.display()));
     }
@@ -216,9 +223,11 @@ impl Dashboard {
             Style::Json | Style::Plain => print(),
         }
     }
+}
 
-    /// Takes the bar away.
-    pub fn end(&mut self) {
+/// Takes the bar away.
+impl Drop for Dashboard {
+    fn drop(&mut self) {
         if let Style::Bar(bar) = &self.style {
             bar.finish_and_clear();
         }

@@ -1,11 +1,14 @@
 //! From SPECs to the three parts a run learns from, chooses on and is tested on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sori_datasets::{
     BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline, Rejected,
-    Spec, TaskKind, scan,
+    Source, Spec, Target, TaskKind, scan,
 };
 
 use super::run::RunFolder;
@@ -32,19 +35,35 @@ impl Data {
     /// recordings have been read.
     ///
     /// # Errors
-    /// When a corpus cannot be opened, a part is empty, or a recording cannot be used and
-    /// `skip_bad` is off.
-    pub fn open(settings: &Settings, progress: &mut dyn FnMut(usize, usize)) -> Result<Self> {
+    /// When a corpus cannot be opened, a part or a class is empty, one recording is in two parts, a
+    /// recording cannot be used and `skip_bad` is off, or `stop` is set meanwhile.
+    pub fn open(
+        settings: &Settings,
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Self> {
         let (labels, items, mut skipped) = Self::split(settings)?;
         let pipeline = pipeline(&settings.features, &settings.data, None)?;
         let total = items.len();
+        let had_test = items.iter().any(|item| item.part == Part::Test);
         let (items, scanned) = scan(
             &items,
             &pipeline,
             settings.train.workers.max(1),
             settings.data.skip_bad,
-            |done| progress(done, total),
+            |done| {
+                if stop.load(Ordering::Relaxed) {
+                    return ControlFlow::Break(());
+                }
+                progress(done, total);
+                ControlFlow::Continue(())
+            },
         )?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(Error::Input(
+                "interrupted while reading the recordings, before the run had begun".to_string(),
+            ));
+        }
         skipped.extend(scanned.bad);
         let longest_s = items
             .iter()
@@ -58,17 +77,83 @@ impl Data {
             stats: scanned.stats,
             longest_s,
         };
-        for (part, name) in [(Part::Train, "training"), (Part::Valid, "validation")] {
-            if data.part(part).is_empty() {
-                return Err(Error::Input(format!(
-                    "{}: the {name} part has no recording ({} were left out); give data with at \
-                     least two recordings of each class",
-                    settings.data.train,
-                    data.skipped.len()
-                )));
+        data.check(settings, had_test)?;
+        Ok(data)
+    }
+
+    fn check(&self, settings: &Settings, had_test: bool) -> Result<()> {
+        let specs = &settings.data;
+        let refuse = |reason: String| Err(Error::Input(reason));
+        if self.labels.len() < 2 {
+            return refuse(format!(
+                "{}: there is only the class {}; telling classes apart takes two",
+                specs.train,
+                self.labels.join(", ")
+            ));
+        }
+        let train = self.part(Part::Train);
+        if train.is_empty() {
+            return refuse(format!(
+                "{}: no recording is left to train on; a `split=` in it must be train, or left out",
+                specs.train
+            ));
+        }
+        let learned: HashSet<usize> = train
+            .iter()
+            .filter_map(|item| match item.target {
+                Target::Class(class) => Some(class),
+                _ => None,
+            })
+            .collect();
+        if let Some(class) = (0..self.labels.len()).find(|class| !learned.contains(class)) {
+            return refuse(format!(
+                "{}: no recording of the class {} is left to train on ({} were left out); add one \
+                 or take the class away",
+                specs.train,
+                self.labels[class],
+                self.skipped.len()
+            ));
+        }
+        if self.part(Part::Valid).is_empty() {
+            return refuse(match specs.valid.as_str() {
+                "" => format!(
+                    "{}: no class has a second recording to set aside for validation; add some, or \
+                     name others with --valid-data",
+                    specs.train
+                ),
+                valid => format!("{valid}: no recording is left to choose the best checkpoint by"),
+            });
+        }
+        if had_test && self.part(Part::Test).is_empty() {
+            return refuse(format!(
+                "{}: none of the recordings to test on can be used",
+                if specs.test.is_empty() {
+                    &specs.train
+                } else {
+                    &specs.test
+                }
+            ));
+        }
+        let mut seen: HashMap<PathBuf, Part> = HashMap::new();
+        for item in &self.items {
+            let Source::File(path) = &item.source else {
+                continue;
+            };
+            let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+            match seen.insert(path, item.part) {
+                Some(part) if part != item.part => {
+                    return refuse(format!(
+                        "{} is in two parts ({} and {}), so that the result would mean nothing; \
+                         choose parts that share no recording, with `?split=` or other folders",
+                        item.place(),
+                        part_name(part),
+                        part_name(item.part)
+                    ));
+                }
+                _ => {}
             }
         }
-        Ok(data)
+        Ok(())
     }
 
     /// The data of a run in the parts it began with, without reading a recording. Recordings that
@@ -79,8 +164,9 @@ impl Data {
     pub fn of_run(run: &RunFolder) -> Result<Self> {
         let settings = run.settings()?;
         let labels = run.info()?.labels;
+        // What has come since, and what may be wrong with it, is of no concern to the run.
         let options = OpenOptions {
-            skip_bad: settings.data.skip_bad,
+            skip_bad: true,
             labels: Some(labels.clone()),
         };
         let data = &settings.data;
@@ -93,7 +179,9 @@ impl Data {
             if spec.is_empty() {
                 continue;
             }
-            for item in open(spec, &options)?.items {
+            let mut spec: Spec = spec.parse()?;
+            spec.query.remove("split");
+            for item in open(&spec.to_string(), &options)?.items {
                 for &part in parts {
                     found.insert((part as u8, item.id.clone()), item.clone());
                 }
@@ -218,4 +306,12 @@ pub(crate) fn pipeline(
         pipeline = pipeline.with_cache(Arc::new(FeatureCache::new(&data.cache)?));
     }
     Ok(pipeline)
+}
+
+fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Train => "train",
+        Part::Valid => "valid",
+        Part::Test => "test",
+    }
 }

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use burn::tensor::backend::AutodiffBackend;
 
@@ -66,19 +67,20 @@ impl Job for Fit<'_> {
         let mut dashboard = Dashboard::new(self.show);
         let mut report = |event: &Event<'_>| dashboard.show(event);
         let stop = stop_on_interrupt();
+        // A flag left from an earlier run of this process is not meant for this one.
+        stop.store(false, Ordering::Relaxed);
         let run = match self.settings {
             Some(settings) => begin::<B::InnerBackend>(
                 settings,
                 self.path,
                 self.backend.as_str(),
                 device,
+                stop,
                 &mut report,
             )?,
             None => RunFolder::open(self.path)?,
         };
-        let outcome = train::<B>(&run, device, stop, &mut report);
-        dashboard.end();
-        match outcome? {
+        match train::<B>(&run, device, stop, &mut report)? {
             Outcome::Ended(result) => Ok(Trained {
                 run,
                 result: *result,
@@ -90,10 +92,20 @@ impl Job for Fit<'_> {
     }
 }
 
-/// A folder below `parent` for a new run: `name-1`, or the next number that is free.
-pub fn fresh_folder(parent: &Path, name: &str) -> PathBuf {
-    (1..)
-        .map(|number| parent.join(format!("{name}-{number}")))
-        .find(|path| !path.exists())
-        .unwrap_or_else(|| parent.join(name))
+/// Makes a folder below `parent` for a new run: `name-1`, or the next number that is free, also
+/// while other processes do the same.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn fresh_folder(parent: &Path, name: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(parent).map_err(Error::io("cannot create", parent))?;
+    let mut number = 1;
+    loop {
+        let path = parent.join(format!("{name}-{number}"));
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+            Err(e) => return Err(Error::io("cannot create", &path)(e)),
+        }
+    }
 }

@@ -11,6 +11,7 @@
 //! confusion.csv        rows: true class, columns: predicted class
 //! ```
 
+use std::cell::OnceCell;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{BinStats, Part};
 
+use super::checkpoint::Checkpoint;
 use super::data::Data;
 use super::settings::Settings;
 use crate::file::{read_json, remove_temporary, write_atomically, write_json};
@@ -45,7 +47,10 @@ pub struct RunInfo {
     pub splits: SplitSizes,
     /// How many recordings were left out.
     pub skipped: usize,
-    /// The longest training recording in seconds: longer ones are predicted window by window.
+    /// The longest training recording in seconds.
+    pub longest_s: f64,
+    /// What the model sees of a recording at once, in seconds: longer ones are predicted window by
+    /// window.
     pub window_s: f64,
     /// Mean and deviation of the training part's features, where the settings normalise by them.
     pub stats: Option<BinStats>,
@@ -122,10 +127,9 @@ pub struct RunResult {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Keeps a second process from training into the same folder.
+    lock: OnceCell<File>,
 }
-
-/// Keeps a second process from training into the same folder.
-pub(super) struct RunLock(#[allow(dead_code, reason = "held, not read")] File);
 
 #[derive(Serialize, Deserialize)]
 struct SplitIds {
@@ -140,9 +144,7 @@ impl RunFolder {
     /// # Errors
     /// When there is no run, with what is there instead.
     pub fn open(path: &Path) -> Result<Self> {
-        let run = Self {
-            path: path.to_path_buf(),
-        };
+        let run = Self::at(path);
         if run.info_path().is_file() {
             return Ok(run);
         }
@@ -158,24 +160,52 @@ impl RunFolder {
         ))
     }
 
-    /// Writes a new run, before its first step, into the folder `path`, which must not exist or be
-    /// empty.
-    pub(super) fn create(
-        path: &Path,
-        settings: &Settings,
-        info: &RunInfo,
-        data: &Data,
-    ) -> Result<Self> {
-        let run = Self {
+    fn at(path: &Path) -> Self {
+        Self {
             path: path.to_path_buf(),
-        };
+            lock: OnceCell::new(),
+        }
+    }
+
+    /// Takes the folder `path` for a new run. It must not exist, be empty, or be what is left of a
+    /// run that was killed before it had begun.
+    pub(super) fn claim(path: &Path) -> Result<Self> {
+        let run = Self::at(path);
         if run.info_path().exists() {
             return Err(Error::run(
                 path,
                 "there is a run already; continue it with `--resume`, or choose another `--out`",
             ));
         }
-        fs::create_dir_all(run.checkpoints()).map_err(Error::io("cannot create", path))?;
+        fs::create_dir_all(path).map_err(Error::io("cannot create", path))?;
+        let mut entries = fs::read_dir(path).map_err(Error::io("cannot read", path))?;
+        if entries.next().is_some() && !run.lock_path().is_file() {
+            return Err(Error::run(
+                path,
+                "this folder holds something else; a new run needs a folder of its own",
+            ));
+        }
+        run.lock()?;
+        Ok(run)
+    }
+
+    /// Gives the folder back if nothing was written to it.
+    pub(super) fn give_up(&self) {
+        // What cannot be removed is only untidy.
+        let _ = fs::remove_file(self.lock_path());
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Writes a new run, before its first step.
+    pub(super) fn write_start(
+        &self,
+        settings: &Settings,
+        info: &RunInfo,
+        data: &Data,
+        start: &Checkpoint,
+    ) -> Result<()> {
+        let path = &self.path;
+        fs::create_dir_all(self.checkpoints()).map_err(Error::io("cannot create", path))?;
         write_atomically(&path.join("config.toml"), settings.to_toml()?.as_bytes())?;
         let ids = |part| data.part(part).iter().map(|item| item.id.clone()).collect();
         let splits = SplitIds {
@@ -191,10 +221,10 @@ impl RunFolder {
             skipped.push('\n');
         }
         write_atomically(&path.join("skipped.jsonl"), skipped.as_bytes())?;
-        write_atomically(&run.metrics_path(), b"")?;
+        write_atomically(&self.metrics_path(), b"")?;
+        start.write(&self.last_path())?;
         // Last: a folder with a run.json is a run that can be resumed.
-        write_json(&run.info_path(), info)?;
-        Ok(run)
+        write_json(&self.info_path(), info)
     }
 
     /// The folder.
@@ -203,15 +233,33 @@ impl RunFolder {
     }
 
     /// What `run.json` says.
+    ///
+    /// # Errors
+    /// When it cannot be read, or does not belong to the run's settings.
     pub fn info(&self) -> Result<RunInfo> {
-        read_json(&self.info_path())
+        let info: RunInfo = read_json(&self.info_path())?;
+        let settings = self.settings()?;
+        let belongs = info.labels.len() == settings.model.num_classes()
+            && info.splits.train > 0
+            && info.splits.valid > 0
+            && info.window_s > 0.0;
+        if belongs {
+            return Ok(info);
+        }
+        Err(Error::run(
+            &self.path,
+            "its run.json does not belong to its config.toml; put them back as `sori train` wrote \
+             them",
+        ))
     }
 
     /// What `config.toml` says.
     pub fn settings(&self) -> Result<Settings> {
         let path = self.path.join("config.toml");
         let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-        Settings::from_toml(&text, &path.display().to_string())
+        let settings = Settings::from_toml(&text, &path.display().to_string())?;
+        settings.check()?;
+        Ok(settings)
     }
 
     /// What `result.json` says, if the run has ended.
@@ -224,14 +272,22 @@ impl RunFolder {
     }
 
     /// The lines of `metrics.jsonl`.
+    ///
+    /// # Errors
+    /// When a line is not one that training wrote; the last one may be cut short by a crash.
     pub fn metrics(&self) -> Result<Vec<EpochRecord>> {
         let path = self.metrics_path();
         let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-        // The last line may be cut short by a crash; `keep_metrics` removes it on resume.
-        Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect())
+        text.split_inclusive('\n')
+            .enumerate()
+            .filter(|(_, line)| line.ends_with('\n'))
+            .map(|(number, line)| {
+                serde_json::from_str(line).map_err(|e| Error::Config {
+                    origin: format!("{}:{}", path.display(), number + 1),
+                    reason: format!("{e}; this line is not one that training wrote"),
+                })
+            })
+            .collect()
     }
 
     /// Part and identifier of each of the run's recordings.
@@ -255,13 +311,17 @@ impl RunFolder {
         }
         Err(Error::run(
             &self.path,
-            "it has no best checkpoint yet, because its first epoch has not ended; continue it \
+            "it has no checkpoints/best.safetensors, which the first epoch writes at its end; go on \
              with `sori train --resume`",
         ))
     }
 
-    pub(super) fn lock(&self) -> Result<RunLock> {
-        let path = self.path.join("lock");
+    /// Locks the folder for this process, until it is dropped.
+    pub(super) fn lock(&self) -> Result<()> {
+        if self.lock.get().is_some() {
+            return Ok(());
+        }
+        let path = self.lock_path();
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -280,7 +340,9 @@ impl RunFolder {
         }
         remove_temporary(&self.path);
         remove_temporary(&self.checkpoints());
-        Ok(RunLock(file))
+        // Nobody else can have set it: `OnceCell` is not shared between threads.
+        let _ = self.lock.set(file);
+        Ok(())
     }
 
     pub(super) fn append_metrics(&self, record: &EpochRecord) -> Result<()> {
@@ -292,7 +354,11 @@ impl RunFolder {
             .append(true)
             .create(true)
             .open(&path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .and_then(|mut file| {
+                file.write_all(line.as_bytes())?;
+                // The checkpoint that follows must not reach the disk before its line.
+                file.sync_data()
+            })
             .map_err(Error::io("cannot write", &path))
     }
 
@@ -316,6 +382,10 @@ impl RunFolder {
     pub(super) fn write_result(&self, result: &RunResult, confusion: &str) -> Result<()> {
         write_atomically(&self.path.join("confusion.csv"), confusion.as_bytes())?;
         write_json(&self.path.join("result.json"), result)
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.path.join("lock")
     }
 
     fn info_path(&self) -> PathBuf {

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sori_datasets::FeatureConfig;
 use sori_datasets::features::Normalize;
+use sori_datasets::{FeatureConfig, Spec};
 use sori_models::ModelConfig;
 use toml::{Table, Value};
 
@@ -57,6 +57,37 @@ impl Default for DataSettings {
             cache: String::new(),
             from: String::new(),
         }
+    }
+}
+
+impl DataSettings {
+    /// The same with absolute paths, so that a run can be resumed from any folder.
+    pub(super) fn absolute(&self) -> Result<Self> {
+        let absolute = |path: &str| -> Result<String> {
+            let whole = std::path::absolute(path)
+                .map_err(Error::io("cannot find the folder of", Path::new(path)))?;
+            Ok(whole.display().to_string())
+        };
+        let path = |path: &str| match path {
+            "" => Ok(String::new()),
+            path => absolute(path),
+        };
+        let spec = |text: &str| -> Result<String> {
+            if text.is_empty() || text.starts_with("synth:") {
+                return Ok(text.to_string());
+            }
+            let mut spec: Spec = text.parse()?;
+            spec.location = absolute(&spec.location)?;
+            Ok(spec.to_string())
+        };
+        Ok(Self {
+            train: spec(&self.train)?,
+            valid: spec(&self.valid)?,
+            test: spec(&self.test)?,
+            cache: path(&self.cache)?,
+            from: path(&self.from)?,
+            ..self.clone()
+        })
     }
 }
 
@@ -363,8 +394,17 @@ impl Settings {
 
 /// Puts `changes` over `table`. A number may be written without its point where one is expected.
 fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result<(), String> {
-    for (key, change) in changes {
+    // The name first: what does not fit another model's settings is only a consequence.
+    let (name, rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(key, _)| key == "name");
+    for (key, change) in name.into_iter().chain(rest) {
         let path = format!("{prefix}{key}");
+        if path == "model.name" && table.get(&key) != Some(&change) {
+            let model = table.get(&key).unwrap_or(&change);
+            return Err(format!(
+                "these settings are for the model {change}, the command is for {model}; they must \
+                 agree"
+            ));
+        }
         let Some(current) = table.get_mut(&key) else {
             return Err(format!(
                 "there is no setting `{path}`; there are {}",

@@ -19,7 +19,7 @@ use super::seed::{Purpose, derive, shuffled};
 use super::settings::Settings;
 use super::stepper::{Step, Stepper};
 use crate::batch::{FrameLimits, HostBatch};
-use crate::task::classify::{self, Evaluation};
+use crate::task::classify::{self, Evaluation, Metrics};
 use crate::{Error, Result};
 
 /// Batches loaded ahead of the training step by each worker.
@@ -44,10 +44,13 @@ pub enum Event<'a> {
         path: &'a Path,
         /// Steps taken in earlier sittings.
         steps_done: usize,
-        /// The model as Burn shows it.
-        model: &'a str,
-        /// Parameters that `--from` did not fill, if the run starts from another.
-        fresh: Option<&'a [String]>,
+    },
+    /// The run starts from the weights of another.
+    From {
+        /// The other run's folder.
+        run: &'a str,
+        /// Parameters that the other run does not have in this shape.
+        fresh: &'a [String],
     },
     /// A step was taken.
     Step(Progress),
@@ -107,14 +110,15 @@ struct State {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Best {
     epoch: usize,
-    accuracy: f64,
+    metrics: Metrics,
     loss: f64,
 }
 
 impl Best {
     /// More accurate, or as accurate with a lower loss.
     fn is_beaten_by(&self, accuracy: f64, loss: f64) -> bool {
-        accuracy > self.accuracy || (accuracy == self.accuracy && loss < self.loss)
+        let best = self.metrics.accuracy;
+        accuracy > best || (accuracy == best && loss < self.loss)
     }
 }
 
@@ -203,34 +207,74 @@ pub fn random_model<B: Backend>(
 /// Reads the data that `settings` name and begins a run in the folder `path`, without a step.
 ///
 /// # Errors
-/// When the settings, the data or the folder cannot be used.
+/// When the settings, the data or the folder cannot be used, or `stop` is set meanwhile.
 pub fn begin<B: Backend>(
     settings: &Settings,
     path: &Path,
     backend: &str,
     device: &B::Device,
+    stop: &AtomicBool,
     report: &mut dyn FnMut(&Event<'_>),
 ) -> Result<RunFolder> {
     settings.check()?;
-    if path.join("run.json").exists() {
-        return Err(Error::run(
-            path,
-            "there is a run already; continue it with `--resume`, or choose another `--out`",
-        ));
+    let run = RunFolder::claim(path)?;
+    let start = || -> Result<()> {
+        let data = Data::open(settings, stop, &mut |done, total| {
+            report(&Event::Scan { done, total });
+        })?;
+        start::<B>(&run, settings, &data, backend, device, report)
+    }();
+    if start.is_err() {
+        run.give_up();
     }
-    let data = Data::open(settings, &mut |done, total| {
-        report(&Event::Scan { done, total });
-    })?;
+    start.map(|()| run)
+}
+
+/// Writes the start of a run: what it is, and its model before the first step.
+fn start<B: Backend>(
+    run: &RunFolder,
+    settings: &Settings,
+    data: &Data,
+    backend: &str,
+    device: &B::Device,
+    report: &mut dyn FnMut(&Event<'_>),
+) -> Result<()> {
     let mut settings = settings.clone();
+    settings.data = settings.data.absolute()?;
+    let rate = f64::from(settings.features.sample_rate_hz);
     let frames = settings
         .features
-        .num_frames((data.longest_s * f64::from(settings.features.sample_rate_hz)) as usize);
+        .num_frames((data.longest_s * rate).ceil() as usize);
+    let fixed = settings.model.fixed_frames();
     settings.model = settings.model.clone().with_input(
-        settings.model.fixed_frames().unwrap_or(frames),
+        fixed.unwrap_or(frames),
         settings.features.num_bins(),
         data.labels.len(),
     );
-    let model = random_model::<B>(&settings.model, settings.train.seed, device)?;
+    let mut model = random_model::<B>(&settings.model, settings.train.seed, device)?;
+    if !settings.data.from.is_empty() {
+        let from = RunFolder::open(Path::new(&settings.data.from))?;
+        let (filled, left) = Checkpoint::read(&from.best_checkpoint()?)?.load_matching(model);
+        model = filled;
+        if left.len() == num_tensors(&model) {
+            return Err(Error::run(
+                from.path(),
+                format!(
+                    "none of its parameters fits a {} of these settings by name and shape; there \
+                     is nothing to start from",
+                    settings.model.name()
+                ),
+            ));
+        }
+        report(&Event::From {
+            run: &settings.data.from,
+            fresh: &left,
+        });
+    }
+    // A model of fixed length sees no more than that of a recording.
+    let seen_s = fixed.map_or(f64::INFINITY, |frames| {
+        frames as f64 * settings.features.frame_period_s()
+    });
     let info = RunInfo {
         sori_version: env!("CARGO_PKG_VERSION").to_string(),
         task: classify::TASK.to_string(),
@@ -245,10 +289,24 @@ pub fn begin<B: Backend>(
             test: data.part(Part::Test).len(),
         },
         skipped: data.skipped.len(),
-        window_s: data.longest_s,
+        longest_s: data.longest_s,
+        window_s: data.longest_s.min(seen_s),
         stats: data.stats.clone(),
     };
-    RunFolder::create(path, &settings, &info, &data)
+    let checkpoint = Checkpoint::of(&model, None::<&Optimizer<B>>, &State::default())?;
+    run.write_start(&settings, &info, data, &checkpoint)
+}
+
+fn num_tensors<B: Backend>(model: &Model<B>) -> usize {
+    struct Count(usize);
+    impl<B: Backend> ModuleVisitor<B> for Count {
+        fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<B, D>>) {
+            self.0 += 1;
+        }
+    }
+    let mut count = Count(0);
+    model.visit(&mut count);
+    count.0
 }
 
 /// Trains the run in `run` from where it is to its end, or until `stop` is set.
@@ -262,7 +320,7 @@ pub fn train<B: AutodiffBackend>(
     stop: &AtomicBool,
     report: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Outcome> {
-    let _lock = run.lock()?;
+    run.lock()?;
     if let Some(result) = run.result()? {
         return Ok(Outcome::Ended(Box::new(result)));
     }
@@ -320,34 +378,23 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             .part(Part::Train)
             .len()
             .div_ceil(settings.train.batch_size);
-        let mut model = random_model::<B>(&settings.model, settings.train.seed, device)?;
-        let mut state = State::default();
-        let mut fresh = None;
-        let mut resumed = None;
-        if run.last_path().is_file() {
-            let checkpoint = Checkpoint::read(&run.last_path())?;
-            model = checkpoint.load_model(model)?;
-            state = checkpoint.state()?;
-            resumed = Some(checkpoint);
-        } else if !settings.data.from.is_empty() {
-            let from = RunFolder::open(Path::new(&settings.data.from))?;
-            let (filled, left) = Checkpoint::read(&from.best_checkpoint()?)?.load_matching(model);
-            model = filled;
-            fresh = Some(left);
-        }
+        let checkpoint = Checkpoint::read(&run.last_path())?;
+        let state: State = checkpoint.state()?;
+        let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
         run.keep_metrics(state.epoch)?;
         report(&Event::Begin {
             info,
             settings,
             path: run.path(),
             steps_done: state.step,
-            model: &format!("{model}"),
-            fresh: fresh.as_deref(),
         });
         let mut stepper = Stepper::new(model, &settings.train);
-        if let Some(checkpoint) = resumed {
-            checkpoint.load_optimizer(&mut stepper.optimizer, device);
-            stepper.optimizer.steps = state.step;
+        checkpoint.load_optimizer(&mut stepper.optimizer, device);
+        stepper.optimizer.steps = state.step;
+        let just_best = state.best.is_some_and(|best| best.epoch == state.epoch);
+        if just_best && state.step_in_epoch == 0 {
+            // A crash may have come between the last checkpoint and its copy.
+            checkpoint.without_optimizer().write(&run.best_path())?;
         }
         Ok(Self {
             run,
@@ -369,7 +416,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
     fn train(mut self, stop: &AtomicBool, report: &mut dyn FnMut(&Event<'_>)) -> Result<Outcome> {
         let train = &self.settings.train;
         while self.state.epoch < train.epochs
-            && !self.is_time_over()
+            && !(self.is_time_over() && self.state.step_in_epoch == 0 && self.state.epoch > 0)
             && (train.patience == 0 || self.state.epochs_since_best < train.patience)
         {
             if self.epoch(stop, report)?.is_break() {
@@ -411,11 +458,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
                 .stepper
                 .step(host.to_device(self.device), learning_rate);
             if !loss.is_finite() {
-                return Err(Error::Diverged {
-                    step: self.state.step,
-                    loss,
-                    learning_rate,
-                });
+                return Err(self.diverged(loss));
             }
             let state = &mut self.state;
             state.epoch_loss += loss * targets.len() as f64;
@@ -450,6 +493,9 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             self.info.labels.len(),
             self.device,
         )?;
+        if !valid.loss.is_finite() {
+            return Err(self.diverged(valid.loss));
+        }
         let metrics = valid.metrics();
         let best = self
             .state
@@ -460,7 +506,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         if best {
             state.best = Some(Best {
                 epoch: state.epoch,
-                accuracy: metrics.accuracy,
+                metrics,
                 loss: valid.loss,
             });
             state.epochs_since_best = 0;
@@ -489,18 +535,15 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             epochs_since_best: self.state.epochs_since_best,
             ..State::default()
         };
-        // In this order, a crash in between only repeats the epoch: the last checkpoint is what
-        // counts.
-        if best {
-            Checkpoint::write(
-                &self.run.best_path(),
-                self.stepper.model(),
-                None::<&Optimizer<B::InnerBackend>>,
-                &self.state,
-            )?;
-        }
+        // In this order, a crash in between loses nothing: lines beyond the last checkpoint are
+        // dropped on resume, and the best one is written again from the last.
         self.run.append_metrics(&record)?;
-        self.checkpoint()?;
+        let checkpoint = self.checkpoint()?;
+        if best {
+            checkpoint
+                .without_optimizer()
+                .write(&self.run.best_path())?;
+        }
         report(&Event::Epoch(&record));
         Ok(())
     }
@@ -510,11 +553,10 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let (part, split) = self.data.held_out();
         let evaluation = evaluate_run::<B::InnerBackend>(self.run, &part, self.device)?;
         let metrics = evaluation.metrics();
-        let records = self.run.metrics()?;
-        let best = records
-            .iter()
-            .rfind(|record| record.best)
-            .ok_or_else(|| Error::run(self.run.path(), "its metrics.jsonl has no best epoch"))?;
+        let best = self
+            .state
+            .best
+            .ok_or_else(|| Error::run(self.run.path(), "it ended without an epoch"))?;
         let result = RunResult {
             task: self.info.task.clone(),
             model: self.info.model.clone(),
@@ -523,26 +565,38 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             value: metrics.accuracy,
             metrics,
             params: self.info.params,
-            seconds: records.last().map_or(0.0, |record| record.seconds),
+            seconds: self.state.seconds,
             epochs: self.state.epoch,
             backend: self.info.backend.clone(),
             seed: self.info.seed,
             best_epoch: best.epoch,
-            valid: best.valid,
+            valid: best.metrics,
         };
         self.run
             .write_result(&result, &evaluation.confusion.to_csv(&self.info.labels))?;
         Ok(Outcome::Ended(Box::new(result)))
     }
 
-    fn checkpoint(&mut self) -> Result<()> {
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-        Checkpoint::write(
-            &self.run.last_path(),
+        let checkpoint = Checkpoint::of(
             self.stepper.model(),
             Some(&self.stepper.optimizer),
             &self.state,
-        )
+        )?;
+        if !checkpoint.is_finite() {
+            return Err(self.diverged(f64::NAN));
+        }
+        checkpoint.write(&self.run.last_path())?;
+        Ok(checkpoint)
+    }
+
+    fn diverged(&self, loss: f64) -> Error {
+        Error::Diverged {
+            step: self.state.step,
+            loss,
+            learning_rate: self.schedule.learning_rate(self.state.step),
+        }
     }
 
     fn is_time_over(&self) -> bool {
