@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Error, Result};
 
@@ -12,28 +13,28 @@ const TEMPORARY: &str = ".sori-";
 /// Writes `bytes` to `path` so that a crash at any moment leaves the file of before or the new one:
 /// a temporary file beside it is written, flushed to the disk and renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
     let write = || -> std::io::Result<()> {
-        let mut file = builder.tempfile_in(folder)?;
+        let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
         // The rename itself is on the disk once the folder is.
         #[cfg(unix)]
         File::open(folder)?.sync_all()?;
         Ok(())
     };
-    write().map_err(Error::io("cannot write", path))
+    write().map_err(|e| {
+        // Half a file is of no use, for instance where the disk is full.
+        let _ = fs::remove_file(&temporary);
+        Error::io("cannot write", path)(e)
+    })
 }
 
 /// Removes what a killed [`write_atomically`] left in `folder`.

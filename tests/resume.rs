@@ -93,8 +93,9 @@ fn assert_same_run(run: &Path, other: &Path) {
     }
 }
 
-/// How long the last checkpoint has been what it is, to see that training moves.
+/// When the last checkpoint of a run that has begun was written, to see that training moves.
 fn modified(run: &Path) -> Option<std::time::SystemTime> {
+    fs::metadata(run.join("run.json")).ok()?;
     fs::metadata(run.join("checkpoints/last.safetensors"))
         .ok()?
         .modified()
@@ -110,7 +111,8 @@ fn a_killed_run_reaches_the_numbers_of_an_uninterrupted_one() {
 
         let mut child = train(model, &broken);
         let mut kills = 0;
-        for extra_ms in [0, 7, 23, 41, 3] {
+        // The first kill comes before the first step.
+        for extra_ms in [0, 7, 23, 41, 3, 60] {
             // Until a checkpoint of this sitting is there, then a little longer.
             let before = modified(&broken);
             let start = Instant::now();

@@ -154,6 +154,9 @@ impl RunFolder {
                 "there is no such folder"
             } else if !path.is_dir() {
                 "this is a file; a run is a folder that `sori train` made"
+            } else if run.lock_path().is_file() {
+                "this run was stopped while it read its recordings, before it had begun; begin it \
+                 again with `sori train MODEL --out` and this folder"
             } else {
                 "this folder is not a run that `sori train` began (it has no run.json)"
             },
