@@ -4,6 +4,8 @@
 //!
 //! `cargo run --release --example mlp`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
 use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 

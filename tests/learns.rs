@@ -1,6 +1,10 @@
 //! Models learn what they are for: the embedded telephone keys, and, where `SORI_DATA` names a
 //! folder with the corpus, spoken digits to the accuracy the README states.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed unwrap is a failed test; what is skipped is named"
+)]
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

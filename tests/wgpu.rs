@@ -4,7 +4,11 @@
 //! `--features wgpu`, the build with fusion and autotune that users have, only a smoke test runs,
 //! because its first steps take minutes on a software adapter.
 #![cfg(feature = "wgpu-plain")]
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failed unwrap is a failed test; what is skipped is named"
+)]
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};

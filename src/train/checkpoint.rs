@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
@@ -248,7 +248,7 @@ impl<B: Backend> ModuleMapper<B> for Restore<'_> {
             .checkpoint
             .tensors
             .get(&name)
-            .filter(|saved| Shape::from(saved.shape.clone()) == param.lazy_shape());
+            .filter(|saved| saved.shape == param.lazy_shape());
         let Some(saved) = saved else {
             self.left.push(name);
             return param;
