@@ -1,6 +1,6 @@
 //! Trains a multilayer perceptron to tell the sixteen keys of a telephone by their tones, in noise.
 //! It sees the whole second at once and has to learn every key anew at every position, so it
-//! stays far behind the convolutions of `cnn1d`.
+//! stays behind the convolutions of `cnn1d`.
 //!
 //! `cargo run --release --example mlp`
 
