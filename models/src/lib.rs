@@ -40,6 +40,8 @@ mod config;
 pub mod cnn1d;
 pub mod cnn2d;
 pub mod gru;
+#[cfg(feature = "ndarray")]
+mod kernels;
 pub mod layers;
 pub mod loss;
 pub mod lstm;

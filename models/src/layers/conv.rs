@@ -1,7 +1,7 @@
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::ops;
+use crate::ops::{self, ConvOptions};
 
 /// Uniform in ±1/√fan_in, where PyTorch's convolutions and linear layers start (its
 /// `kaiming_uniform(a = √5)`), bias included.
@@ -41,7 +41,7 @@ impl<B: Backend> Conv1d<B> {
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [kernel, _, _] = self.weight.dims();
         let bias = Some(self.bias.val());
-        ops::conv1d(x, self.weight.val(), bias, 1, kernel / 2)
+        ops::conv1d(x, self.weight.val(), bias, ConvOptions::same([kernel]))
     }
 }
 
@@ -74,6 +74,6 @@ impl<B: Backend> Conv2d<B> {
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let [kernel, _, _, _] = self.weight.dims();
         let bias = Some(self.bias.val());
-        ops::conv2d(x, self.weight.val(), bias, [1, 1], [kernel / 2, kernel / 2])
+        ops::conv2d(x, self.weight.val(), bias, ConvOptions::same([kernel; 2]))
     }
 }

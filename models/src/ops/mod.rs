@@ -15,10 +15,14 @@ mod linear;
 mod max_pool;
 mod padding;
 mod recurrent;
+#[cfg(feature = "ndarray")]
+mod seam;
 
 pub use batch_norm::{BatchStatistics, batch_norm_inference, batch_norm_training};
-pub use conv::{conv1d, conv2d};
+pub use conv::{ConvOptions, conv1d, conv2d};
 pub use linear::linear;
 pub use max_pool::{max_pool1d, max_pool2d};
 pub use padding::zero_padding;
 pub use recurrent::{Cell, DirectionWeights, Sequence, recurrent};
+#[cfg(feature = "ndarray")]
+pub use seam::{PathCounts, path_counts};

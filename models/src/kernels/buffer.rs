@@ -1,0 +1,127 @@
+//! Buffers that are used again.
+//!
+//! A training step needs the same large buffers as the step before. Taking them fresh from the
+//! system costs a page fault for every 4 KiB and a pass of zeros, more time than many a kernel
+//! needs, so a kernel takes its outputs from a pool and hands back what nobody else holds.
+
+use std::mem::size_of;
+use std::sync::Mutex;
+
+use super::Real;
+
+/// The most that waits in a pool. What a training step uses at once is in use, not waiting.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Buffers that wait for their next use, the one given back last at the end.
+pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
+
+impl<T> Pool<T> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<T>>> {
+        // Nothing panics while the lock is held, and any list of buffers is a valid one.
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// A buffer of `len` values of any content: the caller writes every one before it is read.
+pub(crate) fn take<T: Real>(len: usize) -> Vec<T> {
+    let mut pool = T::pool().lock();
+    // The tightest that fits, as long as it wastes little.
+    let fits = |capacity: usize| capacity >= len && capacity <= len + len / 4 + 64;
+    let best = pool
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, buffer)| fits(buffer.capacity()))
+        .min_by_key(|(_, buffer)| buffer.capacity())
+        .map(|(index, _)| index);
+    let buffer = best.map(|index| pool.remove(index));
+    drop(pool);
+    let mut buffer = buffer.unwrap_or_default();
+    if buffer.capacity() == 0 {
+        return vec![T::ZERO; len];
+    }
+    buffer.resize(len, T::ZERO);
+    buffer
+}
+
+/// As [`take`], with every value zero.
+pub(crate) fn take_zeroed<T: Real>(len: usize) -> Vec<T> {
+    let mut buffer = take(len);
+    buffer.fill(T::ZERO);
+    buffer
+}
+
+/// Gives a buffer back.
+pub(crate) fn give<T: Real>(buffer: Vec<T>) {
+    if buffer.capacity() == 0 {
+        return;
+    }
+    let mut pool = T::pool().lock();
+    pool.push(buffer);
+    let mut bytes: usize = pool.iter().map(|b| b.capacity() * size_of::<T>()).sum();
+    let mut oldest = 0;
+    while bytes > MAX_BYTES {
+        bytes -= pool[oldest].capacity() * size_of::<T>();
+        oldest += 1;
+    }
+    let dropped: Vec<_> = pool.drain(..oldest).collect();
+    drop(pool);
+    drop(dropped);
+}
+
+/// A buffer that goes back by itself.
+pub(crate) struct Scratch<T: Real>(Vec<T>);
+
+impl<T: Real> Scratch<T> {
+    /// `len` values of any content.
+    pub(crate) fn new(len: usize) -> Self {
+        Self(take(len))
+    }
+}
+
+impl<T: Real> Drop for Scratch<T> {
+    fn drop(&mut self) {
+        give(std::mem::take(&mut self.0));
+    }
+}
+
+impl<T: Real> std::ops::Deref for Scratch<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Real> std::ops::DerefMut for Scratch<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_given_back_is_taken_again_and_has_the_length_asked_for() {
+        // A size that no other test uses.
+        let first: Vec<f64> = take(7919);
+        let address = first.as_ptr();
+        give(first);
+        let second: Vec<f64> = take(7900);
+        assert_eq!(second.as_ptr(), address);
+        assert_eq!(second.len(), 7900);
+    }
+
+    #[test]
+    fn zeroed_buffers_are_zero_whatever_they_held() {
+        give(vec![1.0f64; 3571]);
+        assert!(take_zeroed::<f64>(3571).iter().all(|&x| x == 0.0));
+    }
+}

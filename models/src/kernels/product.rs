@@ -1,0 +1,483 @@
+//! Matrix products: operands cut into panels, panels into tiles, tiles spread over the threads.
+//!
+//! A sum is always taken in the same order, however many threads there are, so that results do not
+//! depend on their number.
+
+use std::marker::PhantomData;
+
+use rayon::prelude::*;
+
+use super::buffer::Scratch;
+use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
+use super::{Real, buffer};
+
+/// Terms of a sum that a panel holds at once: 256 rows of 32 columns stay in the first cache.
+const PANEL_TERMS: usize = 256;
+/// Rows that one task works on.
+const TASK_ROWS: usize = 512;
+
+/// A mutable slice whose disjoint parts several threads write.
+pub(crate) struct Shared<'a, T> {
+    start: *mut T,
+    len: usize,
+    lifetime: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the slice may be sent, and `part` is the only access, whose caller vouches that no two
+// threads hold overlapping parts.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
+        Self {
+            start: slice.as_mut_ptr(),
+            len: slice.len(),
+            lifetime: PhantomData,
+        }
+    }
+
+    /// The part of `len` values from `from`.
+    ///
+    /// # Safety
+    /// No other part that is in use may overlap it.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the caller vouches that parts are disjoint"
+    )]
+    pub(crate) unsafe fn part(&self, from: usize, len: usize) -> &mut [T] {
+        assert!(from + len <= self.len, "a part beyond the end of its slice");
+        // SAFETY: inside the slice by the assertion, and exclusive by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), len) }
+    }
+}
+
+/// The left operand of a product: row `i` is made of the runs of `run_len` values that start at
+/// `rows[i] + runs[r]`, one after the other. A convolution's rows overlap.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) rows: &'a [usize],
+    pub(crate) runs: &'a [usize],
+    pub(crate) run_len: usize,
+}
+
+impl<T> Rows<'_, T> {
+    fn terms(&self) -> usize {
+        self.runs.len() * self.run_len
+    }
+
+    /// The first value past any that a row reads.
+    fn end(&self) -> usize {
+        let row = self.rows.iter().max().copied().unwrap_or(0);
+        let run = self.runs.iter().max().copied().unwrap_or(0);
+        row + run + self.run_len
+    }
+}
+
+/// What a product's output starts from.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a, T> {
+    Zero,
+    /// The same values in each row.
+    Bias(&'a [T]),
+    /// What the output holds.
+    Output,
+}
+
+/// A right operand in panels of 32 columns, the last filled up with zeros.
+pub(crate) struct Packed<T: Real> {
+    panels: Scratch<T>,
+    terms: usize,
+    columns: usize,
+}
+
+impl<T: Real> Packed<T> {
+    /// Packs `[terms, columns]`, whose rows are `stride` values apart.
+    pub(crate) fn new(matrix: &[T], terms: usize, columns: usize, stride: usize) -> Self {
+        Self::with(terms, columns, |panel, first, width| {
+            pack(matrix, stride, 0..terms, first, width, panel);
+        })
+    }
+
+    /// Packs the transpose of `[columns, terms]`, whose rows are `stride` values apart.
+    pub(crate) fn transposed(matrix: &[T], terms: usize, columns: usize, stride: usize) -> Self {
+        Self::with(terms, columns, |panel, first, width| {
+            pack_transposed(matrix, stride, 0..terms, first, width, panel);
+        })
+    }
+
+    fn with(terms: usize, columns: usize, fill: impl Fn(&mut [T], usize, usize) + Sync) -> Self {
+        let mut panels = Scratch::new(columns.div_ceil(TILE_COLUMNS) * terms * TILE_COLUMNS);
+        if terms > 0 {
+            panels
+                .par_chunks_mut(terms * TILE_COLUMNS)
+                .enumerate()
+                .for_each(|(index, panel)| {
+                    let first = index * TILE_COLUMNS;
+                    fill(panel, first, TILE_COLUMNS.min(columns - first));
+                });
+        }
+        Self {
+            panels,
+            terms,
+            columns,
+        }
+    }
+}
+
+/// Copies the columns `first..first + width` of the rows `terms` into a panel.
+fn pack<T: Real>(
+    matrix: &[T],
+    stride: usize,
+    terms: std::ops::Range<usize>,
+    first: usize,
+    width: usize,
+    panel: &mut [T],
+) {
+    for (row, term) in panel.chunks_exact_mut(TILE_COLUMNS).zip(terms) {
+        let from = term * stride + first;
+        if width == TILE_COLUMNS {
+            row.copy_from_slice(&matrix[from..from + TILE_COLUMNS]);
+        } else {
+            row[..width].copy_from_slice(&matrix[from..from + width]);
+            row[width..].fill(T::ZERO);
+        }
+    }
+}
+
+/// Copies the columns `terms` of the rows `first..first + width` into a panel, turned.
+fn pack_transposed<T: Real>(
+    matrix: &[T],
+    stride: usize,
+    terms: std::ops::Range<usize>,
+    first: usize,
+    width: usize,
+    panel: &mut [T],
+) {
+    if width < TILE_COLUMNS {
+        panel.fill(T::ZERO);
+    }
+    // Sixteen terms at a time, so that the lines being written stay in the first cache.
+    let (start, count) = (terms.start, terms.len());
+    for (block, rows) in panel.chunks_mut(16 * TILE_COLUMNS).enumerate() {
+        let terms = 16.min(count - block * 16);
+        for column in 0..width {
+            let from = (first + column) * stride + start + block * 16;
+            for (term, &value) in matrix[from..from + terms].iter().enumerate() {
+                rows[term * TILE_COLUMNS + column] = value;
+            }
+        }
+    }
+}
+
+/// One tile of rows times a panel that has the terms `runs · run_len`, into `out`, whose rows are
+/// `stride` apart and begin at `column`.
+fn tile_row<T: Real>(
+    a: Rows<'_, T>,
+    panel: &[T],
+    start: Start<'_, T>,
+    columns: std::ops::Range<usize>,
+    mut out: impl FnMut(usize) -> *mut T,
+) {
+    debug_assert!(a.rows.len() <= TILE_ROWS && a.terms() * TILE_COLUMNS <= panel.len());
+    debug_assert!(a.end() <= a.data.len());
+    let count = a.rows.len();
+    let width = columns.len();
+    // Rows that are missing repeat the last one and are thrown away.
+    let rows: [usize; TILE_ROWS] = std::array::from_fn(|i| a.rows[i.min(count - 1)]);
+    let mut tile: Tile<T> = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
+    match start {
+        Start::Zero => {}
+        Start::Bias(bias) => {
+            for row in &mut tile[..count] {
+                row[..width].copy_from_slice(&bias[columns.clone()]);
+            }
+        }
+        Start::Output => {
+            for (i, row) in tile[..count].iter_mut().enumerate() {
+                // SAFETY: `out` gives `width` values of this row, which only this tile touches.
+                let old = unsafe { std::slice::from_raw_parts(out(i), width) };
+                row[..width].copy_from_slice(old);
+            }
+        }
+    }
+    // SAFETY: the callers assert that no row reads past the data, and that the panel has a row of
+    // 32 values for each term.
+    unsafe {
+        T::rows_times_panel(
+            &mut tile,
+            a.data.as_ptr(),
+            &rows,
+            a.runs,
+            a.run_len,
+            panel.as_ptr(),
+        );
+    }
+    for (i, row) in tile[..count].iter().enumerate() {
+        // SAFETY: as above.
+        let new = unsafe { std::slice::from_raw_parts_mut(out(i), width) };
+        new.copy_from_slice(&row[..width]);
+    }
+}
+
+/// `out[i][j] = start + Σ_k a[i][k] · b[k][j]` on the calling thread; the rows of `out` are
+/// `stride` values apart.
+pub(crate) fn rows_times_packed<T: Real>(
+    a: Rows<'_, T>,
+    b: &Packed<T>,
+    start: Start<'_, T>,
+    out: &mut [T],
+    stride: usize,
+) {
+    assert_eq!(a.terms(), b.terms, "the terms of both operands");
+    if a.rows.is_empty() {
+        return;
+    }
+    assert!(a.end() <= a.data.len(), "a row beyond the data");
+    assert!(out.len() >= (a.rows.len() - 1) * stride + b.columns);
+    let panel_len = b.terms * TILE_COLUMNS;
+    for first in (0..b.columns).step_by(TILE_COLUMNS) {
+        let columns = first..b.columns.min(first + TILE_COLUMNS);
+        let panel = &b.panels[first / TILE_COLUMNS * panel_len..][..panel_len];
+        for (index, rows) in a.rows.chunks(TILE_ROWS).enumerate() {
+            let out = &mut out[index * TILE_ROWS * stride + first..];
+            tile_row(Rows { rows, ..a }, panel, start, columns.clone(), |i| {
+                out[i * stride..].as_mut_ptr()
+            });
+        }
+    }
+}
+
+/// How the right operand of [`product`] lies in memory.
+#[derive(Clone, Copy)]
+pub(crate) enum Right<'a, T> {
+    /// `[terms, columns]`
+    Plain(&'a [T]),
+    /// `[columns, terms]`
+    Transposed(&'a [T]),
+}
+
+/// `out[i][j] = start + Σ_k a[i][k] · b[k][j]` on all threads, with `a` `[rows, terms]` and `out`
+/// `[rows, columns]`.
+pub(crate) fn product<T: Real>(
+    a: &[T],
+    b: Right<'_, T>,
+    [rows, terms, columns]: [usize; 3],
+    start: Start<'_, T>,
+    out: &mut [T],
+) {
+    assert!(a.len() >= rows * terms && out.len() >= rows * columns);
+    if rows * columns == 0 {
+        return;
+    }
+    if terms == 0 {
+        for row in out.chunks_exact_mut(columns) {
+            match start {
+                Start::Zero => row.fill(T::ZERO),
+                Start::Bias(bias) => row.copy_from_slice(bias),
+                Start::Output => {}
+            }
+        }
+        return;
+    }
+    let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
+    let panels = columns.div_ceil(TILE_COLUMNS);
+    let blocks = rows.div_ceil(TASK_ROWS);
+    let shared = Shared::new(out);
+    (0..panels * blocks).into_par_iter().for_each(|task| {
+        let first = task % panels * TILE_COLUMNS;
+        let columns_here = first..columns.min(first + TILE_COLUMNS);
+        let width = columns_here.len();
+        let from = task / panels * TASK_ROWS;
+        let origins = &origins[from..rows.min(from + TASK_ROWS)];
+        let mut panel = Scratch::new(PANEL_TERMS.min(terms) * TILE_COLUMNS);
+        let mut start = start;
+        for begin in (0..terms).step_by(PANEL_TERMS) {
+            let range = begin..terms.min(begin + PANEL_TERMS);
+            let panel = &mut panel[..range.len() * TILE_COLUMNS];
+            match b {
+                Right::Plain(b) => pack(b, columns, range.clone(), first, width, panel),
+                Right::Transposed(b) => {
+                    pack_transposed(b, terms, range.clone(), first, width, panel);
+                }
+            }
+            for (index, rows) in origins.chunks(TILE_ROWS).enumerate() {
+                let a = Rows {
+                    data: a,
+                    rows,
+                    runs: &[begin],
+                    run_len: range.len(),
+                };
+                let row = from + index * TILE_ROWS;
+                tile_row(a, panel, start, columns_here.clone(), |i| {
+                    // SAFETY: this task alone writes these columns of these rows.
+                    unsafe { shared.part((row + i) * columns + first, width) }.as_mut_ptr()
+                });
+            }
+            start = Start::Output;
+        }
+    });
+}
+
+/// Rows of the right operand that [`add_columns_times_rows`] keeps in the first cache.
+const CHUNK_ROWS: usize = 128;
+
+/// `out[k][j] += Σ_i a[i][k] · b[i][j]` on the calling thread, for the columns `columns` of `b`,
+/// whose rows, as those of `out`, are `stride` and `out_stride` values apart. `out` begins at the
+/// first of the columns, and so do the `sums`, to which those of the columns of `b` are added.
+pub(crate) fn add_columns_times_rows<T: Real>(
+    a: Rows<'_, T>,
+    b: &[T],
+    stride: usize,
+    columns: std::ops::Range<usize>,
+    mut out: impl FnMut(usize) -> *mut T,
+    mut sums: Option<&mut [T]>,
+) {
+    let width = columns.len();
+    debug_assert!(width <= TILE_COLUMNS);
+    if a.rows.is_empty() {
+        return;
+    }
+    assert!(a.end() <= a.data.len(), "a row beyond the data");
+    let mut panel = [T::ZERO; CHUNK_ROWS * TILE_COLUMNS];
+    for (chunk, rows) in a.rows.chunks(CHUNK_ROWS).enumerate() {
+        let terms = chunk * CHUNK_ROWS..chunk * CHUNK_ROWS + rows.len();
+        let panel = &mut panel[..rows.len() * TILE_COLUMNS];
+        pack(b, stride, terms, columns.start, width, panel);
+        if let Some(sums) = &mut sums {
+            for row in panel.chunks_exact(TILE_COLUMNS) {
+                for (sum, x) in sums.iter_mut().zip(row) {
+                    *sum += *x;
+                }
+            }
+        }
+        let last_row = rows.iter().max().copied().unwrap_or(0);
+        for (index, run) in a.runs.iter().enumerate() {
+            for k in (0..a.run_len).step_by(TILE_ROWS) {
+                let count = TILE_ROWS.min(a.run_len - k);
+                let mut tile: Tile<T> = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
+                let from = run + k;
+                if last_row + from + TILE_ROWS <= a.data.len() {
+                    // SAFETY: eight values from each row, by the condition; the panel has a row of
+                    // 32 values for each.
+                    unsafe {
+                        let data = a.data.as_ptr().add(from);
+                        T::columns_times_panel(&mut tile, data, rows, panel.as_ptr());
+                    }
+                } else {
+                    for (row, values) in rows.iter().zip(panel.chunks_exact(TILE_COLUMNS)) {
+                        for (sums, &x) in tile.iter_mut().zip(&a.data[row + from..][..count]) {
+                            for (sum, y) in sums.iter_mut().zip(values) {
+                                *sum += x * *y;
+                            }
+                        }
+                    }
+                }
+                for (i, sums) in tile[..count].iter().enumerate() {
+                    // SAFETY: `out` gives `width` values of this row, which only this call touches.
+                    let out = unsafe {
+                        std::slice::from_raw_parts_mut(out(index * a.run_len + k + i), width)
+                    };
+                    for (out, sum) in out.iter_mut().zip(sums) {
+                        *out += *sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `out[k][j] = Σ_i a[i][k] · b[i][j]` on all threads, with `a` `[rows, terms]`, `b` `[rows,
+/// columns]` and `out` `[terms, columns]`; and the sums of the columns of `b`.
+pub(crate) fn transposed_product<T: Real>(
+    a: &[T],
+    b: &[T],
+    [rows, terms, columns]: [usize; 3],
+    out: &mut [T],
+    sums: Option<&mut [T]>,
+) {
+    assert!(a.len() >= rows * terms && b.len() >= rows * columns);
+    assert!(out.len() >= terms * columns);
+    // A task has some columns of some terms, so that a narrow output is spread over threads too.
+    const TASK_TERMS: usize = 128;
+    let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
+    let panels = columns.div_ceil(TILE_COLUMNS);
+    let blocks = terms.div_ceil(TASK_TERMS).max(1);
+    let shared = Shared::new(out);
+    let mut no_sums = [];
+    let want_sums = sums.is_some();
+    let shared_sums = Shared::new(sums.unwrap_or(&mut no_sums));
+    (0..panels * blocks).into_par_iter().for_each(|task| {
+        let first = task % panels * TILE_COLUMNS;
+        let here = first..columns.min(first + TILE_COLUMNS);
+        let width = here.len();
+        let begin = task / panels * TASK_TERMS;
+        let count = TASK_TERMS.min(terms - begin);
+        for k in begin..begin + count {
+            // SAFETY: this task alone writes these columns of these rows.
+            unsafe { shared.part(k * columns + first, width) }.fill(T::ZERO);
+        }
+        let sums = (want_sums && begin == 0).then(|| {
+            // SAFETY: of the tasks with these columns only the first gets here.
+            let sums = unsafe { shared_sums.part(first, width) };
+            sums.fill(T::ZERO);
+            sums
+        });
+        let a = Rows {
+            data: a,
+            rows: &origins,
+            runs: &[begin],
+            run_len: count,
+        };
+        add_columns_times_rows(
+            a,
+            b,
+            columns,
+            here,
+            // SAFETY: as above.
+            |k| unsafe { shared.part((begin + k) * columns + first, width) }.as_mut_ptr(),
+            sums,
+        );
+    });
+}
+
+/// Adds `parts`, each as long as `out`, in their order.
+pub(crate) fn add_parts<T: Real>(parts: &[T], out: &mut [T]) {
+    let len = out.len();
+    if len == 0 {
+        return;
+    }
+    const BLOCK: usize = 1024;
+    out.par_chunks_mut(BLOCK)
+        .enumerate()
+        .for_each(|(block, out)| {
+            out.fill(T::ZERO);
+            for part in parts.chunks_exact(len) {
+                for (out, x) in out.iter_mut().zip(&part[block * BLOCK..]) {
+                    *out += *x;
+                }
+            }
+        });
+}
+
+/// The transpose of `[rows, columns]`.
+pub(crate) fn transpose<T: Real>(matrix: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let mut out = buffer::take(rows * columns);
+    const BLOCK: usize = 16;
+    if rows * columns == 0 {
+        return out;
+    }
+    out.par_chunks_mut(BLOCK * rows)
+        .enumerate()
+        .for_each(|(block, out)| {
+            let first = block * BLOCK;
+            let width = BLOCK.min(columns - first);
+            for row in 0..rows {
+                let values = &matrix[row * columns + first..][..width];
+                for (column, &value) in values.iter().enumerate() {
+                    out[column * rows + row] = value;
+                }
+            }
+        });
+    out
+}

@@ -1,0 +1,430 @@
+//! The innermost loops of every matrix product: a tile of 8 rows by 32 columns kept in registers.
+//!
+//! One layout serves every instruction set, so that packed operands need not know which one runs:
+//! AVX-512 holds the tile in 16 registers, AVX2 walks it in four strips of 8 columns, and the
+//! portable loop leaves it to the compiler (which has NEON at hand on aarch64).
+
+use std::fmt::Debug;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+/// Rows of a tile.
+pub(crate) const TILE_ROWS: usize = 8;
+/// Columns of a tile.
+pub(crate) const TILE_COLUMNS: usize = 32;
+
+/// The sums of one tile.
+pub(crate) type Tile<T> = [[T; TILE_COLUMNS]; TILE_ROWS];
+
+/// A number that the kernels compute with: `f32` in use, `f64` where finite differences check them.
+pub(crate) trait Real:
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+
+    /// The nearest value.
+    fn from_f64(value: f64) -> Self;
+    /// The same value, or the nearest.
+    fn to_f64(self) -> f64;
+    /// `eˣ`.
+    fn exp(self) -> Self;
+    /// The square root.
+    fn sqrt(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Buffers of this number that wait for their next use.
+    fn pool() -> &'static super::buffer::Pool<Self>;
+
+    /// `tile[i][j] += Σ_r Σ_k a[rows[i] + runs[r] + k] · b[(r · len + k) · 32 + j]`, `k` below `len`.
+    ///
+    /// # Safety
+    /// `a` must have `len` values from each sum of one of `rows` and one of `runs`, and `b` as many
+    /// rows of 32 values as there are terms.
+    unsafe fn rows_times_panel(
+        tile: &mut Tile<Self>,
+        a: *const Self,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const Self,
+    ) {
+        for (r, run) in runs.iter().enumerate() {
+            for k in 0..len {
+                for (sums, row) in tile.iter_mut().zip(rows) {
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        let b = b.wrapping_add((r * len + k) * TILE_COLUMNS + j);
+                        // SAFETY: `k < len` and `j < 32`; the caller vouches for both operands.
+                        unsafe { *sum += *a.add(row + run + k) * *b };
+                    }
+                }
+            }
+        }
+    }
+
+    /// `tile[i][j] += Σ_r a[rows[r] + i] · b[r · 32 + j]`, over all `rows`.
+    ///
+    /// # Safety
+    /// `a` must have 8 values from each of `rows`, and `b` 32 values for each of them.
+    unsafe fn columns_times_panel(
+        tile: &mut Tile<Self>,
+        a: *const Self,
+        rows: &[usize],
+        b: *const Self,
+    ) {
+        for (r, row) in rows.iter().enumerate() {
+            for (i, sums) in tile.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: `i < 8`, `j < 32` and `r` counts `rows`; the caller vouches for both
+                    // operands.
+                    unsafe { *sum += *a.add(row + i) * *b.add(r * TILE_COLUMNS + j) };
+                }
+            }
+        }
+    }
+}
+
+macro_rules! real {
+    ($type:ident { $($special:item)* }) => {
+        impl Real for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $type
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
+            fn pool() -> &'static super::buffer::Pool<Self> {
+                static POOL: super::buffer::Pool<$type> = super::buffer::Pool::new();
+                &POOL
+            }
+            $($special)*
+        }
+    };
+}
+
+real! { f64 {
+    fn exp(self) -> Self {
+        f64::exp(self)
+    }
+    fn tanh(self) -> Self {
+        f64::tanh(self)
+    }
+} }
+
+real! { f32 {
+    #[inline(always)]
+    fn exp(self) -> Self {
+        super::math::exp(self)
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        super::math::tanh(self)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    unsafe fn rows_times_panel(
+        tile: &mut Tile<Self>,
+        a: *const Self,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const Self,
+    ) {
+        // SAFETY: the processor has what each branch asks for; the caller vouches for the rest.
+        unsafe {
+            if is_x86_feature_detected!("avx512f") {
+                x86::rows_times_panel_avx512(tile, a, rows, runs, len, b);
+            } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                x86::rows_times_panel_avx2(tile, a, rows, runs, len, b);
+            } else {
+                x86::rows_times_panel_baseline(tile, a, rows, runs, len, b);
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    unsafe fn columns_times_panel(
+        tile: &mut Tile<Self>,
+        a: *const Self,
+        rows: &[usize],
+        b: *const Self,
+    ) {
+        // SAFETY: as in `rows_times_panel`.
+        unsafe {
+            if is_x86_feature_detected!("avx512f") {
+                x86::columns_times_panel_avx512(tile, a, rows, b);
+            } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                x86::columns_times_panel_avx2(tile, a, rows, b);
+            } else {
+                x86::columns_times_panel_baseline(tile, a, rows, b);
+            }
+        }
+    }
+} }
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{TILE_COLUMNS, TILE_ROWS, Tile};
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn rows_times_panel_avx512(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        mut b: *const f32,
+    ) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; TILE_ROWS];
+        for run in runs {
+            let rows: [*const f32; TILE_ROWS] =
+                std::array::from_fn(|i| a.wrapping_add(rows[i] + run));
+            for k in 0..len {
+                // SAFETY: the caller's contract, as in `Real::rows_times_panel`.
+                unsafe {
+                    let b0 = _mm512_loadu_ps(b);
+                    let b1 = _mm512_loadu_ps(b.add(16));
+                    for i in 0..TILE_ROWS {
+                        let x = _mm512_set1_ps(*rows[i].add(k));
+                        sums[i][0] = _mm512_fmadd_ps(x, b0, sums[i][0]);
+                        sums[i][1] = _mm512_fmadd_ps(x, b1, sums[i][1]);
+                    }
+                }
+                b = b.wrapping_add(TILE_COLUMNS);
+            }
+        }
+        add_avx512(tile, &sums);
+    }
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn columns_times_panel_avx512(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize],
+        mut b: *const f32,
+    ) {
+        let mut sums = [[_mm512_setzero_ps(); 2]; TILE_ROWS];
+        for &row in rows {
+            // SAFETY: the caller's contract, as in `Real::columns_times_panel`.
+            unsafe {
+                let a = a.add(row);
+                let b0 = _mm512_loadu_ps(b);
+                let b1 = _mm512_loadu_ps(b.add(16));
+                for i in 0..TILE_ROWS {
+                    let x = _mm512_set1_ps(*a.add(i));
+                    sums[i][0] = _mm512_fmadd_ps(x, b0, sums[i][0]);
+                    sums[i][1] = _mm512_fmadd_ps(x, b1, sums[i][1]);
+                }
+            }
+            b = b.wrapping_add(TILE_COLUMNS);
+        }
+        add_avx512(tile, &sums);
+    }
+
+    #[target_feature(enable = "avx512f")]
+    fn add_avx512(tile: &mut Tile<f32>, sums: &[[__m512; 2]; TILE_ROWS]) {
+        for (row, sums) in tile.iter_mut().zip(sums) {
+            for (half, sum) in row.chunks_exact_mut(16).zip(sums) {
+                // SAFETY: each half has 16 values.
+                unsafe {
+                    let old = _mm512_loadu_ps(half.as_ptr());
+                    _mm512_storeu_ps(half.as_mut_ptr(), _mm512_add_ps(old, *sum));
+                }
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn rows_times_panel_avx2(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const f32,
+    ) {
+        for column in (0..TILE_COLUMNS).step_by(8) {
+            let mut sums = [_mm256_setzero_ps(); TILE_ROWS];
+            let mut b = b.wrapping_add(column);
+            for run in runs {
+                let rows: [*const f32; TILE_ROWS] =
+                    std::array::from_fn(|i| a.wrapping_add(rows[i] + run));
+                for k in 0..len {
+                    // SAFETY: the caller's contract, as in `Real::rows_times_panel`.
+                    unsafe {
+                        let b = _mm256_loadu_ps(b);
+                        for i in 0..TILE_ROWS {
+                            sums[i] = _mm256_fmadd_ps(_mm256_set1_ps(*rows[i].add(k)), b, sums[i]);
+                        }
+                    }
+                    b = b.wrapping_add(TILE_COLUMNS);
+                }
+            }
+            add_avx2(tile, column, &sums);
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn columns_times_panel_avx2(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize],
+        b: *const f32,
+    ) {
+        for column in (0..TILE_COLUMNS).step_by(8) {
+            let mut sums = [_mm256_setzero_ps(); TILE_ROWS];
+            for (r, &row) in rows.iter().enumerate() {
+                // SAFETY: the caller's contract, as in `Real::columns_times_panel`.
+                unsafe {
+                    let b = _mm256_loadu_ps(b.add(r * TILE_COLUMNS + column));
+                    for i in 0..TILE_ROWS {
+                        sums[i] = _mm256_fmadd_ps(_mm256_set1_ps(*a.add(row + i)), b, sums[i]);
+                    }
+                }
+            }
+            add_avx2(tile, column, &sums);
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn add_avx2(tile: &mut Tile<f32>, column: usize, sums: &[__m256; TILE_ROWS]) {
+        for (row, sum) in tile.iter_mut().zip(sums) {
+            let strip = &mut row[column..column + 8];
+            // SAFETY: the strip has 8 values.
+            unsafe {
+                let old = _mm256_loadu_ps(strip.as_ptr());
+                _mm256_storeu_ps(strip.as_mut_ptr(), _mm256_add_ps(old, *sum));
+            }
+        }
+    }
+
+    pub(super) unsafe fn rows_times_panel_baseline(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const f32,
+    ) {
+        for (r, run) in runs.iter().enumerate() {
+            for k in 0..len {
+                let b = b.wrapping_add((r * len + k) * TILE_COLUMNS);
+                // SAFETY: the caller's contract, as in `Real::rows_times_panel`.
+                let b = unsafe { &*b.cast::<[f32; TILE_COLUMNS]>() };
+                for (sums, row) in tile.iter_mut().zip(rows) {
+                    // SAFETY: as above.
+                    let x = unsafe { *a.add(row + run + k) };
+                    for (sum, b) in sums.iter_mut().zip(b) {
+                        *sum += x * b;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) unsafe fn columns_times_panel_baseline(
+        tile: &mut Tile<f32>,
+        a: *const f32,
+        rows: &[usize],
+        b: *const f32,
+    ) {
+        for (r, row) in rows.iter().enumerate() {
+            // SAFETY: the caller's contract, as in `Real::columns_times_panel`.
+            let b = unsafe { &*b.add(r * TILE_COLUMNS).cast::<[f32; TILE_COLUMNS]>() };
+            for (i, sums) in tile.iter_mut().enumerate() {
+                // SAFETY: as above.
+                let x = unsafe { *a.add(row + i) };
+                for (sum, b) in sums.iter_mut().zip(b) {
+                    *sum += x * b;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every instruction set this processor has computes what the portable loop does, to rounding.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_instruction_set_computes_the_same_tile() {
+        let len = 37;
+        let value = |i: usize| ((i * 7919 + 13) % 1000) as f32 / 500.0 - 1.0;
+        let runs = [0, 40];
+        let a: Vec<f32> = (0..TILE_ROWS * 100).map(value).collect();
+        let b: Vec<f32> = (0..2 * len * TILE_COLUMNS).map(|i| value(i + 3)).collect();
+        let rows: [usize; TILE_ROWS] = std::array::from_fn(|i| i * 50 + i);
+        let columns: Vec<usize> = (0..len).map(|r| r * 9).collect();
+        let start: Tile<f32> = [[0.5; TILE_COLUMNS]; TILE_ROWS];
+        let near = |x: &Tile<f32>, y: &Tile<f32>| {
+            let close = |(x, y): (&f32, &f32)| (x - y).abs() < 1e-4;
+            assert!(x.iter().flatten().zip(y.iter().flatten()).all(close));
+        };
+
+        // SAFETY: the operands are long enough, and each set is asked for before it is used.
+        unsafe {
+            let (mut expected, mut expected_columns) = (start, start);
+            x86::rows_times_panel_baseline(
+                &mut expected,
+                a.as_ptr(),
+                &rows,
+                &runs,
+                len,
+                b.as_ptr(),
+            );
+            x86::columns_times_panel_baseline(
+                &mut expected_columns,
+                a.as_ptr(),
+                &columns,
+                b.as_ptr(),
+            );
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                let (mut tile, mut tile_columns) = (start, start);
+                x86::rows_times_panel_avx2(&mut tile, a.as_ptr(), &rows, &runs, len, b.as_ptr());
+                x86::columns_times_panel_avx2(&mut tile_columns, a.as_ptr(), &columns, b.as_ptr());
+                near(&tile, &expected);
+                near(&tile_columns, &expected_columns);
+            }
+            if is_x86_feature_detected!("avx512f") {
+                let (mut tile, mut tile_columns) = (start, start);
+                x86::rows_times_panel_avx512(&mut tile, a.as_ptr(), &rows, &runs, len, b.as_ptr());
+                x86::columns_times_panel_avx512(
+                    &mut tile_columns,
+                    a.as_ptr(),
+                    &columns,
+                    b.as_ptr(),
+                );
+                near(&tile, &expected);
+                near(&tile_columns, &expected_columns);
+            }
+        }
+    }
+}
