@@ -12,7 +12,16 @@
 pub(crate) mod buffer;
 pub(crate) mod conv;
 pub(crate) mod math;
+pub(crate) mod norm;
+pub(crate) mod padding;
+pub(crate) mod pool;
 pub(crate) mod product;
 mod tile;
 
 pub(crate) use tile::Real;
+
+/// Runs loops that the compiler turns into the widest vector instructions the processor has.
+#[inline(always)]
+pub(crate) fn vectorised<R>(run: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(run)
+}

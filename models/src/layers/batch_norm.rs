@@ -1,7 +1,7 @@
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::ops;
+use crate::ops::{self, BatchStatistics, NormPool};
 
 /// Batch normalisation that does not see padding
 /// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
@@ -42,20 +42,44 @@ impl<B: Backend> MaskedBatchNorm<B> {
         }
     }
 
-    /// `[batch, positions, channels]` to the same, with the valid positions of each row. Positions
-    /// past them come out as some finite value.
+    /// `[batch, frames, …, channels]` to the same, with the valid frames of each row; zero past
+    /// them.
     ///
     /// # Panics
     /// If there is not one length for each row, or, in training, no valid position at all.
-    pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
+    pub fn forward<const D: usize>(&self, x: Tensor<B, D>, lengths: &[usize]) -> Tensor<B, D> {
+        self.forward_pooled(x, lengths, &NormPool::only_norm(Self::EPSILON))
+    }
+
+    /// [`Self::forward`], ReLU, and max pooling over windows of so many frames and bins.
+    ///
+    /// # Panics
+    /// As [`Self::forward`], and if there is not one window.
+    pub fn forward_relu_pool<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        lengths: &[usize],
+        pool: [usize; 2],
+    ) -> Tensor<B, D> {
+        self.forward_pooled(x, lengths, &NormPool::relu(Self::EPSILON, pool))
+    }
+
+    fn forward_pooled<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        lengths: &[usize],
+        plan: &NormPool,
+    ) -> Tensor<B, D> {
         let gamma = self.gamma.val();
         let beta = self.beta.val();
         if !B::ad_enabled(&x.device()) {
-            let mean = self.running_mean.value();
-            let variance = self.running_var.value();
-            return ops::batch_norm_inference(x, mean, variance, gamma, beta, Self::EPSILON);
+            let statistics = BatchStatistics {
+                mean: self.running_mean.value(),
+                variance: self.running_var.value(),
+            };
+            return ops::norm_pool_inference(x, lengths, statistics, gamma, beta, plan);
         }
-        let (y, batch) = ops::batch_norm_training(x, lengths, gamma, beta, Self::EPSILON);
+        let (y, batch) = ops::norm_pool_training(x, lengths, gamma, beta, plan);
         move_towards(&self.running_mean, batch.mean);
         move_towards(&self.running_var, batch.variance);
         y

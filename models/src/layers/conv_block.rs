@@ -1,8 +1,7 @@
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::relu, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Conv1d, Conv2d, MaskedBatchNorm, pooled_lengths};
-use crate::ops;
 
 /// Convolution over frames, batch norm, ReLU, max pooling, in this order.
 ///
@@ -45,10 +44,9 @@ impl<B: Backend> ConvBlock1d<B> {
     /// If there are fewer frames than `pool_size` or not one length for each row.
     pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> (Tensor<B, 3>, Vec<usize>) {
         let x = self.conv.forward(x); // [batch, frames, channels_out]
-        let x = relu(self.norm.forward(x, lengths)); // [batch, frames, channels_out]
-        let x = ops::max_pool1d(x, self.pool_size); // [batch, steps, channels_out]
-        let lengths = pooled_lengths(lengths, self.pool_size);
-        (ops::zero_padding(x, &lengths), lengths)
+        let pool = [self.pool_size, 1];
+        let x = self.norm.forward_relu_pool(x, lengths, pool); // [batch, steps, channels_out]
+        (x, pooled_lengths(lengths, self.pool_size))
     }
 }
 
@@ -92,13 +90,8 @@ impl<B: Backend> ConvBlock2d<B> {
     /// If there are fewer frames or bins than `pool_size` or not one length for each row.
     pub fn forward(&self, x: Tensor<B, 4>, lengths: &[usize]) -> (Tensor<B, 4>, Vec<usize>) {
         let x = self.conv.forward(x); // [batch, frames, bins, channels_out]
-        let dims @ [batch, frames, bins, channels] = x.dims();
-        // A frame's bins lie together, so a row's valid positions are its first length·bins.
-        let positions: Vec<usize> = lengths.iter().map(|&length| length * bins).collect();
-        let x = x.reshape([batch, frames * bins, channels]);
-        let x = relu(self.norm.forward(x, &positions)).reshape(dims); // [batch, frames, bins, channels_out]
-        let x = ops::max_pool2d(x, [self.pool_size; 2]); // [batch, steps, bands, channels_out]
-        let lengths = pooled_lengths(lengths, self.pool_size);
-        (ops::zero_padding(x, &lengths), lengths)
+        let pool = [self.pool_size; 2];
+        let x = self.norm.forward_relu_pool(x, lengths, pool); // [batch, steps, bands, channels_out]
+        (x, pooled_lengths(lengths, self.pool_size))
     }
 }

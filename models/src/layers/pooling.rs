@@ -20,10 +20,7 @@ pub enum Pooling {
 pub fn masked_mean<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
     let [batch, frames, _] = x.dims();
     super::assert_lengths(lengths, batch, frames, 1);
-    let counts: Vec<f32> = lengths.iter().map(|&length| length as f32).collect();
-    let counts = Tensor::<B, 1>::from_floats(counts.as_slice(), &x.device());
-    let sum = ops::zero_padding(x, lengths).sum_dim(1).squeeze_dim::<2>(1); // [batch, channels]
-    sum / counts.unsqueeze_dim(1)
+    ops::masked_mean(x, lengths)
 }
 
 /// The valid steps that are left when every `size` frames become one and a remainder is dropped.

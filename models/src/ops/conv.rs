@@ -314,7 +314,7 @@ mod tests {
 
     /// The kernels' backend, and one that they leave to the portable expressions.
     type Kernels = Autodiff<NdArray<f32>>;
-    type Portable = Autodiff<NdArray<f64>>;
+    type Portable = Autodiff<NdArray<f32, i32>>;
 
     fn noise<B: Backend, const D: usize>(dims: [usize; D]) -> Tensor<B, D> {
         Tensor::random(dims, Distribution::Default, &Default::default()).require_grad()

@@ -9,20 +9,22 @@
 //! convolution is then one matrix product over shifted copies of its input, and no tensor is
 //! transposed on the way.
 
-mod batch_norm;
 mod conv;
 mod linear;
-mod max_pool;
+mod mean;
+mod norm_pool;
 mod padding;
+mod pool;
 mod recurrent;
 #[cfg(feature = "ndarray")]
 mod seam;
 
-pub use batch_norm::{BatchStatistics, batch_norm_inference, batch_norm_training};
 pub use conv::{ConvOptions, conv1d, conv2d};
 pub use linear::linear;
-pub use max_pool::{max_pool1d, max_pool2d};
+pub use mean::masked_mean;
+pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
 pub use padding::zero_padding;
+pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
 pub use recurrent::{Cell, DirectionWeights, Sequence, recurrent};
 #[cfg(feature = "ndarray")]
 pub use seam::{PathCounts, path_counts};

@@ -178,8 +178,11 @@ impl<B: Backend, const N: usize> Inputs<B, N> {
         })
     }
 
-    pub(crate) fn arrays(&self) -> &[Array; N] {
-        &self.arrays
+    /// As [`Self::recognise`], for operators without a gradient: none on a backend that records.
+    pub(crate) fn recognise_plain(inputs: [Option<B::FloatTensorPrimitive>; N]) -> Option<Self> {
+        let inputs = Self::look(inputs).filter(|inputs| inputs.tracked.is_none());
+        count(inputs.is_some());
+        inputs
     }
 
     /// The values of each input.
@@ -203,29 +206,36 @@ impl<B: Backend, const N: usize> Inputs<B, N> {
         shape: [usize; D],
         saved: impl FnOnce([Array; N]) -> O::Saved,
     ) -> Tensor<B, D> {
-        let output = tensor(output, &shape);
-        let output: Box<dyn Any> = match self.tracked {
-            None => Box::new(output),
-            Some(tracked) => {
-                let shapes = tracked.each_ref().map(|t| t.primitive.shape());
-                let nodes = tracked.map(|t| t.node);
-                let prepared = Step(operator)
-                    .prepare::<NoCheckpointing>(nodes)
-                    .compute_bound()
-                    .stateful();
-                Box::new(match prepared {
-                    OpsKind::Tracked(prepared) => {
-                        prepared.finish((saved(self.arrays), shapes), output)
-                    }
-                    OpsKind::UnTracked(prepared) => prepared.finish(output),
-                })
-            }
+        let Some(tracked) = self.tracked else {
+            return plain(output, shape);
         };
-        let output = output
-            .downcast::<B::FloatTensorPrimitive>()
-            .expect("recognise() made sure of the backend");
-        Tensor::from_primitive(TensorPrimitive::Float(*output))
+        let output = tensor(output, &shape);
+        let shapes = tracked.each_ref().map(|t| t.primitive.shape());
+        let nodes = tracked.map(|t| t.node);
+        let prepared = Step(operator)
+            .prepare::<NoCheckpointing>(nodes)
+            .compute_bound()
+            .stateful();
+        from_any(Box::new(match prepared {
+            OpsKind::Tracked(prepared) => prepared.finish((saved(self.arrays), shapes), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }))
     }
+}
+
+/// The output of a kernel on the backend without autodiff.
+pub(crate) fn plain<B: Backend, const D: usize>(
+    output: Vec<f32>,
+    shape: [usize; D],
+) -> Tensor<B, D> {
+    from_any(Box::new(tensor(output, &shape)))
+}
+
+fn from_any<B: Backend, const D: usize>(output: Box<dyn Any>) -> Tensor<B, D> {
+    let output = output
+        .downcast::<B::FloatTensorPrimitive>()
+        .expect("the inputs were of this backend");
+    Tensor::from_primitive(TensorPrimitive::Float(*output))
 }
 
 fn downcast<T: 'static>(input: Box<dyn Any>) -> Option<T> {

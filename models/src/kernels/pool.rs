@@ -1,0 +1,205 @@
+//! Maxima and averages over windows side by side, and over all valid frames.
+
+use rayon::prelude::*;
+
+use super::{Real, buffer, vectorised};
+
+/// An image `[batch, frames, bins, channels]` and the frames and bins of its windows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Windows {
+    pub(crate) size: [usize; 4],
+    pub(crate) pool: [usize; 2],
+}
+
+impl Windows {
+    /// `[batch, steps, bands, channels]`; remainders are dropped.
+    pub(crate) fn size_out(&self) -> [usize; 4] {
+        let [batch, frames, bins, channels] = self.size;
+        [batch, frames / self.pool[0], bins / self.pool[1], channels]
+    }
+
+    /// The largest value of each window, and which of the window's it was, the first of equals.
+    ///
+    /// # Panics
+    /// If a window has more than 256 positions.
+    pub(crate) fn max<T: Real>(&self, x: &[T]) -> (Vec<T>, Vec<u8>) {
+        assert!(self.pool[0] * self.pool[1] <= 256);
+        let [_, steps, bands, channels] = self.size_out();
+        let len = self.size_out().iter().product();
+        let mut y = buffer::take(len);
+        let mut which = vec![0u8; len];
+        let line = (bands * channels).max(1);
+        y.par_chunks_mut(line)
+            .zip(which.par_chunks_mut(line))
+            .enumerate()
+            .for_each(|(index, (y, which))| {
+                let first = [index / steps, index % steps];
+                vectorised(|| {
+                    for band in 0..bands {
+                        let at = band * channels..(band + 1) * channels;
+                        let (y, which) = (&mut y[at.clone()], &mut which[at]);
+                        for (position, from) in self.window(first, band).enumerate() {
+                            let x = &x[from..from + channels];
+                            if position == 0 {
+                                y.copy_from_slice(x);
+                                which.fill(0);
+                                continue;
+                            }
+                            for ((y, which), &x) in y.iter_mut().zip(&mut *which).zip(x) {
+                                let larger = x > *y;
+                                *y = if larger { x } else { *y };
+                                *which = if larger { position as u8 } else { *which };
+                            }
+                        }
+                    }
+                });
+            });
+        (y, which)
+    }
+
+    /// The gradient of the input of [`Self::max`].
+    pub(crate) fn max_backward<T: Real>(&self, which: &[u8], gradient: &[T]) -> Vec<T> {
+        self.spread(|from, to, position| {
+            let len = to.len();
+            let (g, which) = (&gradient[from..from + len], &which[from..from + len]);
+            for c in 0..len {
+                to[c] = if usize::from(which[c]) == position {
+                    g[c]
+                } else {
+                    T::ZERO
+                };
+            }
+        })
+    }
+
+    /// The average of each window.
+    pub(crate) fn average<T: Real>(&self, x: &[T]) -> Vec<T> {
+        let [_, steps, bands, channels] = self.size_out();
+        let mut y = buffer::take(self.size_out().iter().product());
+        let share = T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64);
+        y.par_chunks_mut((bands * channels).max(1))
+            .enumerate()
+            .for_each(|(index, y)| {
+                let first = [index / steps, index % steps];
+                vectorised(|| {
+                    for band in 0..bands {
+                        let y = &mut y[band * channels..(band + 1) * channels];
+                        y.fill(T::ZERO);
+                        for from in self.window(first, band) {
+                            for (y, &x) in y.iter_mut().zip(&x[from..from + channels]) {
+                                *y += x;
+                            }
+                        }
+                        for y in y {
+                            *y = *y * share;
+                        }
+                    }
+                });
+            });
+        y
+    }
+
+    /// The gradient of the input of [`Self::average`].
+    pub(crate) fn average_backward<T: Real>(&self, gradient: &[T]) -> Vec<T> {
+        let share = T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64);
+        self.spread(|from, to, _| {
+            for (to, &g) in to.iter_mut().zip(&gradient[from..]) {
+                *to = g * share;
+            }
+        })
+    }
+
+    /// Where the positions of a window lie in the input, in order.
+    fn window(&self, [row, step]: [usize; 2], band: usize) -> impl Iterator<Item = usize> {
+        let [_, frames, bins, channels] = self.size;
+        let [pool_frames, pool_bins] = self.pool;
+        let frame = row * frames + step * pool_frames;
+        (0..pool_frames).flat_map(move |k| {
+            (0..pool_bins).map(move |l| ((frame + k) * bins + band * pool_bins + l) * channels)
+        })
+    }
+
+    /// A gradient of the input, from where the output of each position's window begins, and the
+    /// position in its window; zero where no window is.
+    fn spread<T: Real>(&self, set: impl Fn(usize, &mut [T], usize) + Sync) -> Vec<T> {
+        let [_, frames, bins, channels] = self.size;
+        let [_, steps, bands, _] = self.size_out();
+        let [pool_frames, pool_bins] = self.pool;
+        let mut x = buffer::take(self.size.iter().product());
+        x.par_chunks_mut((bins * channels).max(1))
+            .enumerate()
+            .for_each(|(index, x)| {
+                let (row, frame) = (index / frames, index % frames);
+                let (step, k) = (frame / pool_frames, frame % pool_frames);
+                vectorised(|| {
+                    for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
+                        let (band, l) = (bin / pool_bins, bin % pool_bins);
+                        if step >= steps || band >= bands {
+                            x.fill(T::ZERO);
+                            continue;
+                        }
+                        let from = ((row * steps + step) * bands + band) * channels;
+                        set(from, x, k * pool_bins + l);
+                    }
+                });
+            });
+        x
+    }
+}
+
+/// The mean over the valid frames of each row: `[batch, frames, channels]` to `[batch, channels]`.
+/// A row without any is zero.
+pub(crate) fn mean<T: Real>(
+    x: &[T],
+    [_, frames, channels]: [usize; 3],
+    lengths: &[usize],
+) -> Vec<T> {
+    let mut y = buffer::take(lengths.len() * channels);
+    y.par_chunks_mut(channels.max(1))
+        .zip(lengths)
+        .enumerate()
+        .for_each(|(row, (y, &length))| {
+            let valid = length.min(frames);
+            let x = &x[row * frames * channels..][..valid * channels];
+            let share = T::from_f64(1.0 / valid.max(1) as f64);
+            vectorised(|| {
+                y.fill(T::ZERO);
+                for frame in x.chunks_exact(channels) {
+                    for (y, &x) in y.iter_mut().zip(frame) {
+                        *y += x;
+                    }
+                }
+                for y in y {
+                    *y = *y * share;
+                }
+            });
+        });
+    y
+}
+
+/// The gradient of the input of [`mean`].
+pub(crate) fn mean_backward<T: Real>(
+    gradient: &[T],
+    [batch, frames, channels]: [usize; 3],
+    lengths: &[usize],
+) -> Vec<T> {
+    let mut x = buffer::take(batch * frames * channels);
+    x.par_chunks_mut((frames * channels).max(1))
+        .zip(lengths)
+        .enumerate()
+        .for_each(|(row, (x, &length))| {
+            let valid = length.min(frames);
+            let share = T::from_f64(1.0 / valid.max(1) as f64);
+            let gradient = &gradient[row * channels..][..channels];
+            let (values, padding) = x.split_at_mut(valid * channels);
+            vectorised(|| {
+                for frame in values.chunks_exact_mut(channels) {
+                    for (x, &g) in frame.iter_mut().zip(gradient) {
+                        *x = g * share;
+                    }
+                }
+            });
+            padding.fill(T::ZERO);
+        });
+    x
+}
