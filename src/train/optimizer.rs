@@ -10,11 +10,12 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorPrimitive};
 
+use sori_models::ops::{AdamStep, SgdStep, adam_step, sgd_step, sum_of_squares};
+
 use super::module_path::ModulePath;
 use super::settings::{OptimizerKind, TrainSettings};
 
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
+const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 
 /// A tensor of any rank.
@@ -47,8 +48,8 @@ impl<B: Backend> Optimizer<B> {
         }
     }
 
-    /// Moves each parameter that has a gradient.
-    pub(super) fn step<A, M>(&mut self, model: M, grads: &A::Gradients, learning_rate: f64) -> M
+    /// Moves each parameter that has a gradient, which is used up.
+    pub(super) fn step<A, M>(&mut self, model: M, grads: &mut A::Gradients, learning_rate: f64) -> M
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
@@ -71,6 +72,7 @@ impl<B: Backend> Optimizer<B> {
         path: &str,
         parameter: Tensor<B, D>,
         gradient: Tensor<B, D>,
+        scale: Option<Tensor<B, 1>>,
         learning_rate: f64,
     ) -> Tensor<B, D> {
         let TrainSettings {
@@ -79,53 +81,40 @@ impl<B: Backend> Optimizer<B> {
             weight_decay,
             ..
         } = self.settings;
-        let decoupled = optimizer == OptimizerKind::Adamw;
-        let gradient = if weight_decay > 0.0 && !decoupled {
-            gradient + parameter.clone() * weight_decay
-        } else {
-            gradient
-        };
         let past = self.moments.remove(path);
-        let (first, second, change) = match optimizer {
+        let (parameter, first, second) = match optimizer {
             OptimizerKind::Sgd => {
-                let first = match past {
-                    Some(past) => tensor(past.first) * momentum + gradient,
-                    None => gradient,
+                let step = SgdStep {
+                    rate: learning_rate,
+                    momentum,
+                    decay: weight_decay,
                 };
-                (first.clone(), None, first * learning_rate)
+                let past = past.map(|past| tensor(past.first));
+                let [parameter, first] = sgd_step(&step, parameter, gradient, past, scale);
+                (parameter, first, None)
             }
             OptimizerKind::Adam | OptimizerKind::Adamw => {
-                let square = gradient.clone() * gradient.clone();
-                let (first, second) = match past {
-                    Some(Moments {
-                        first,
-                        second: Some(second),
-                    }) => (
-                        tensor(first) * BETA_1 + gradient * (1.0 - BETA_1),
-                        tensor(second) * BETA_2 + square * (1.0 - BETA_2),
-                    ),
-                    _ => (gradient * (1.0 - BETA_1), square * (1.0 - BETA_2)),
+                let step = AdamStep {
+                    rate: learning_rate,
+                    betas: BETAS,
+                    epsilon: EPSILON,
+                    steps: self.steps,
+                    decay: weight_decay,
+                    decoupled: optimizer == OptimizerKind::Adamw,
                 };
-                let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-                let rate = learning_rate / (1.0 - BETA_1.powi(steps));
-                let root = (second.clone() / (1.0 - BETA_2.powi(steps))).sqrt();
-                let change = first.clone() / (root + EPSILON) * rate;
-                (first, Some(second), change)
+                let past = past.and_then(|past| Some([tensor(past.first), tensor(past.second?)]));
+                let [parameter, first, second] = adam_step(&step, parameter, gradient, past, scale);
+                (parameter, first, Some(second))
             }
         };
         self.moments.insert(
             path.to_string(),
             Moments {
                 first: first.into_primitive().tensor(),
-                second: second.map(|second: Tensor<B, D>| second.into_primitive().tensor()),
+                second: second.map(|second| second.into_primitive().tensor()),
             },
         );
-        let parameter = if decoupled && weight_decay > 0.0 {
-            parameter * (1.0 - learning_rate * weight_decay)
-        } else {
-            parameter
-        };
-        parameter - change
+        parameter
     }
 }
 
@@ -147,7 +136,7 @@ fn clip_scale<A: AutodiffBackend, M: Module<A>>(
     impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
             if let Some(gradient) = param.val().grad(self.grads) {
-                self.sums.push((gradient.clone() * gradient).sum());
+                self.sums.push(sum_of_squares(gradient));
             }
         }
     }
@@ -165,7 +154,7 @@ fn clip_scale<A: AutodiffBackend, M: Module<A>>(
 
 struct Step<'a, A: AutodiffBackend> {
     optimizer: &'a mut Optimizer<A::InnerBackend>,
-    grads: &'a A::Gradients,
+    grads: &'a mut A::Gradients,
     scale: Option<Tensor<A::InnerBackend, 1>>,
     learning_rate: f64,
     path: ModulePath,
@@ -182,17 +171,14 @@ impl<A: AutodiffBackend> ModuleMapper<A> for Step<'_, A> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<A, D>>) -> Param<Tensor<A, D>> {
         let (id, value, mapper) = param.consume();
-        let Some(gradient) = value.grad(self.grads) else {
+        let Some(gradient) = value.grad_remove(self.grads) else {
             return Param::from_mapped_value(id, value, mapper);
-        };
-        let gradient = match &self.scale {
-            Some(scale) => gradient * scale.clone().reshape([1; D]),
-            None => gradient,
         };
         let moved = self.optimizer.update(
             &self.path.to_string(),
             value.inner(),
             gradient,
+            self.scale.clone(),
             self.learning_rate,
         );
         let value = Tensor::from_inner(moved).require_grad();

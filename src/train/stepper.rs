@@ -45,9 +45,12 @@ impl<B: AutodiffBackend> Stepper<B> {
         let value = scalar(loss.clone().inner());
         let logits = logits.inner();
         if value.is_finite() {
-            let grads = loss.backward();
+            let mut grads = loss.backward();
             if let Some(model) = self.model.take() {
-                self.model = Some(self.optimizer.step::<B, _>(model, &grads, learning_rate));
+                self.model = Some(
+                    self.optimizer
+                        .step::<B, _>(model, &mut grads, learning_rate),
+                );
             }
         }
         Step {

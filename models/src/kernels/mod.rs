@@ -9,19 +9,28 @@
     reason = "vector instructions, and disjoint parts of one slice on several threads; every use has its argument"
 )]
 
+/// Compiles a function's loops for AVX-512 and AVX2 as well, and picks the widest that the processor
+/// has at each call. What it calls must be `#[inline(always)]` to take part.
+macro_rules! vectorised {
+    ($($function:item)*) => {$(
+        #[multiversion::multiversion(targets(
+            "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi2",
+            "x86_64+avx2+fma+bmi2",
+        ))]
+        $function
+    )*};
+}
+
 pub(crate) mod buffer;
 pub(crate) mod conv;
+pub(crate) mod loss;
 pub(crate) mod math;
 pub(crate) mod norm;
+pub(crate) mod optimizer;
 pub(crate) mod padding;
 pub(crate) mod pool;
 pub(crate) mod product;
+pub(crate) mod recurrent;
 mod tile;
 
 pub(crate) use tile::Real;
-
-/// Runs loops that the compiler turns into the widest vector instructions the processor has.
-#[inline(always)]
-pub(crate) fn vectorised<R>(run: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(run)
-}

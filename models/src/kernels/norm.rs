@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::product::Shared;
-use super::{Real, buffer, vectorised};
+use super::{Real, buffer};
 
 /// An image of channels, how much of it is valid, and what becomes of it.
 #[derive(Debug, Clone)]
@@ -102,21 +102,8 @@ impl<T: Real> Plan<T> {
             let values = &x[frames.start * line..frames.end * line];
             for block in values.chunks(SUM_POSITIONS * channels) {
                 let mut part = vec![T::ZERO; 2 * channels];
-                vectorised(|| {
-                    let (first, second) = part.split_at_mut(channels);
-                    for position in block.chunks_exact(channels) {
-                        for (((x, o), first), second) in position
-                            .iter()
-                            .zip(origin)
-                            .zip(&mut *first)
-                            .zip(&mut *second)
-                        {
-                            let d = *x - *o;
-                            *first += d;
-                            *second += d * d;
-                        }
-                    }
-                });
+                let (first, second) = part.split_at_mut(channels);
+                add_differences(block, origin, first, second);
                 for (sum, part) in sums.iter_mut().zip(&part) {
                     *sum += part.to_f64();
                 }
@@ -214,51 +201,17 @@ impl<T: Real> Plan<T> {
                     )
                 });
                 let frame = row * frames + step * self.pool[0];
-                self.line(x, frame, scale, shift, output, kept);
+                let line = bins * channels;
+                let x = &x[frame * line..(frame + self.pool[0]) * line];
+                match kept {
+                    Some((picked, which)) => {
+                        pick_line(self, x, scale, shift, output, picked, which)
+                    }
+                    None => pool_line(self, x, scale, shift, output),
+                }
             }
         });
         (output, picked, which)
-    }
-
-    /// One line of the output, from the frames that begin with `frame`.
-    fn line(
-        &self,
-        x: &[T],
-        frame: usize,
-        scale: &[T],
-        shift: &[T],
-        output: &mut [T],
-        mut kept: Option<(&mut [T], &mut [u8])>,
-    ) {
-        let [_, _, bins, channels] = self.size;
-        let [low, high] = self.range;
-        let (scale, shift) = (&scale[..channels], &shift[..channels]);
-        vectorised(|| {
-            for (band, output) in output.chunks_exact_mut(channels).enumerate() {
-                let mut position = 0;
-                for k in 0..self.pool[0] {
-                    for l in 0..self.pool[1] {
-                        let from = ((frame + k) * bins + band * self.pool[1] + l) * channels;
-                        let x = &x[from..from + channels];
-                        let at = band * channels..(band + 1) * channels;
-                        match &mut kept {
-                            Some((picked, which)) => {
-                                let (picked, which) = (&mut picked[at.clone()], &mut which[at]);
-                                pick(position, x, scale, shift, output, picked, which);
-                            }
-                            None => larger(position, x, scale, shift, output),
-                        }
-                        position += 1;
-                    }
-                }
-                for y in output.iter_mut() {
-                    let above = if *y > low { *y } else { low };
-                    let clamped = if above < high { above } else { high };
-                    // What is not a number stays so, as it does in a maximum with zero elsewhere.
-                    *y = if *y == *y { clamped } else { *y };
-                }
-            }
-        });
     }
 
     /// The gradients, from that of the output. The input's memory is used for its gradient.
@@ -266,7 +219,6 @@ impl<T: Real> Plan<T> {
         let [batch, frames, bins, channels] = self.size;
         let [_, steps, bands, _] = self.size_out();
         assert_eq!(gradient.len(), batch * steps * bands * channels);
-        let [low, high] = self.range;
         let (scale, shift) = (&saved.scale[..channels], &saved.shift[..channels]);
         let line_out = bands * channels;
         let line = bins * channels;
@@ -290,31 +242,24 @@ impl<T: Real> Plan<T> {
                     .map(move |from| row * steps + from..row * steps + valid.min(from + block))
             })
             .collect();
-        let picked = |position: usize| -> &[T] {
-            if self.is_pooled() {
-                &saved.picked[position * channels..][..channels]
-            } else {
-                &x[position * channels..][..channels]
-            }
-        };
+        let picked: &[T] = if self.is_pooled() { &saved.picked } else { &x };
         let sums = sum_tasks(&valid_steps, channels, |steps, sums| {
             let positions = steps.start * bands..steps.end * bands;
             for from in positions.clone().step_by(SUM_POSITIONS) {
                 let mut part = vec![T::ZERO; 2 * channels];
-                vectorised(|| {
-                    let (first, second) = part.split_at_mut(channels);
-                    let (first, second) = (&mut first[..channels], &mut second[..channels]);
-                    for position in from..positions.end.min(from + SUM_POSITIONS) {
-                        let x = picked(position);
-                        let g = &gradient[position * channels..][..channels];
-                        for c in 0..channels {
-                            let y = x[c] * scale[c] + shift[c];
-                            let g = if y > low && y < high { g[c] } else { T::ZERO };
-                            first[c] += g;
-                            second[c] += g * (x[c] - mean[c]);
-                        }
-                    }
-                });
+                let to = positions.end.min(from + SUM_POSITIONS);
+                let block = from * channels..to * channels;
+                let (first, second) = part.split_at_mut(channels);
+                let constants = [scale, shift, &mean];
+                let range = self.range;
+                add_gradients(
+                    &picked[block.clone()],
+                    &gradient[block],
+                    constants,
+                    range,
+                    first,
+                    second,
+                );
                 for (sum, part) in sums.iter_mut().zip(&part) {
                     *sum += part.to_f64();
                 }
@@ -337,7 +282,7 @@ impl<T: Real> Plan<T> {
             .collect();
         let gradient_beta = sum.iter().map(|&s| T::from_f64(s)).collect();
 
-        let [pool_frames, pool_bins] = self.pool;
+        let pool_frames = self.pool[0];
         let block = TASK_POSITIONS.div_ceil(bins * pool_frames).max(1) * pool_frames;
         let blocks = frames.div_ceil(block);
         let shared = Shared::new(&mut x);
@@ -355,38 +300,14 @@ impl<T: Real> Plan<T> {
                 let (step, k) = (frame / pool_frames, frame % pool_frames);
                 // Frames of a window that does not count meet no gradient of their own.
                 let covered = if step < valid_steps { bands } else { 0 };
-                vectorised(|| {
-                    let (level, slope) = (&level[..channels], &slope[..channels]);
-                    let (scale, shift) = (&scale[..channels], &shift[..channels]);
-                    for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
-                        let (band, l) = (bin / pool_bins, bin % pool_bins);
-                        let x = &mut x[..channels];
-                        if band >= covered {
-                            for c in 0..channels {
-                                x[c] = -(level[c] + slope[c] * x[c]);
-                            }
-                            continue;
-                        }
-                        let from = (row * steps + step) * line_out + band * channels;
-                        let g = &gradient[from..from + channels];
-                        if saved.which.is_empty() {
-                            for c in 0..channels {
-                                let y = x[c] * scale[c] + shift[c];
-                                let g = if y > low && y < high { g[c] } else { T::ZERO };
-                                x[c] = scale[c] * g - (level[c] + slope[c] * x[c]);
-                            }
-                        } else {
-                            let which = &saved.which[from..from + channels];
-                            let here = (k * pool_bins + l) as u8;
-                            for c in 0..channels {
-                                let y = x[c] * scale[c] + shift[c];
-                                let passes = (which[c] == here) & (y > low) & (y < high);
-                                let g = if passes { g[c] } else { T::ZERO };
-                                x[c] = scale[c] * g - (level[c] + slope[c] * x[c]);
-                            }
-                        }
-                    }
-                });
+                let from = (row * steps + step) * line_out;
+                let gradient = &gradient[from..from + covered * channels];
+                let which = match saved.which.as_slice() {
+                    [] => &[],
+                    which => &which[from..from + covered * channels],
+                };
+                let constants = [scale, shift, &level, &slope];
+                gradient_line(self, x, k, gradient, which, constants);
             }
         });
         buffer::give(saved.picked);
@@ -394,49 +315,155 @@ impl<T: Real> Plan<T> {
     }
 }
 
-/// Takes `x · scale + shift` where it is larger than what an earlier position gave, and notes `x`
-/// and the position.
-#[inline(always)]
-fn pick<T: Real>(
-    position: usize,
-    x: &[T],
-    scale: &[T],
-    shift: &[T],
-    output: &mut [T],
-    picked: &mut [T],
-    which: &mut [u8],
-) {
-    let len = output.len();
-    let (x, scale, shift) = (&x[..len], &scale[..len], &shift[..len]);
-    let (picked, which) = (&mut picked[..len], &mut which[..len]);
-    if position == 0 {
-        for c in 0..len {
-            output[c] = x[c] * scale[c] + shift[c];
-            picked[c] = x[c];
-            which[c] = 0;
+vectorised! {
+    /// Adds `x − origin` and its square, position by position.
+    fn add_differences<T: Real>(x: &[T], origin: &[T], first: &mut [T], second: &mut [T]) {
+        let channels = origin.len();
+        let (first, second) = (&mut first[..channels], &mut second[..channels]);
+        for x in x.chunks_exact(channels) {
+            for c in 0..channels {
+                let d = x[c] - origin[c];
+                first[c] += d;
+                second[c] += d * d;
+            }
         }
-        return;
     }
-    for c in 0..len {
-        let y = x[c] * scale[c] + shift[c];
-        let larger = y > output[c];
-        output[c] = if larger { y } else { output[c] };
-        picked[c] = if larger { x[c] } else { picked[c] };
-        which[c] = if larger { position as u8 } else { which[c] };
+
+    /// One line of the output from the frames of its windows, and what was picked of each window.
+    fn pick_line<T: Real>(
+        plan: &Plan<T>,
+        x: &[T],
+        scale: &[T],
+        shift: &[T],
+        output: &mut [T],
+        picked: &mut [T],
+        which: &mut [u8],
+    ) {
+        let [_, _, bins, channels] = plan.size;
+        let [pool_frames, pool_bins] = plan.pool;
+        let (scale, shift) = (&scale[..channels], &shift[..channels]);
+        let lines = output.chunks_exact_mut(channels);
+        let kept = picked.chunks_exact_mut(channels).zip(which.chunks_exact_mut(channels));
+        for (band, (output, (picked, which))) in lines.zip(kept).enumerate() {
+            for k in 0..pool_frames {
+                for l in 0..pool_bins {
+                    let from = (k * bins + band * pool_bins + l) * channels;
+                    let x = &x[from..from + channels];
+                    let position = (k * pool_bins + l) as u8;
+                    if position == 0 {
+                        for c in 0..channels {
+                            output[c] = x[c] * scale[c] + shift[c];
+                        }
+                        picked.copy_from_slice(x);
+                        which.fill(0);
+                        continue;
+                    }
+                    for c in 0..channels {
+                        let y = x[c] * scale[c] + shift[c];
+                        let larger = y > output[c];
+                        output[c] = if larger { y } else { output[c] };
+                        picked[c] = if larger { x[c] } else { picked[c] };
+                        which[c] = if larger { position } else { which[c] };
+                    }
+                }
+            }
+            clamp(output, plan.range);
+        }
+    }
+
+    /// One line of the output from the frames of its windows.
+    fn pool_line<T: Real>(plan: &Plan<T>, x: &[T], scale: &[T], shift: &[T], output: &mut [T]) {
+        let [_, _, bins, channels] = plan.size;
+        let [pool_frames, pool_bins] = plan.pool;
+        let (scale, shift) = (&scale[..channels], &shift[..channels]);
+        for (band, output) in output.chunks_exact_mut(channels).enumerate() {
+            for k in 0..pool_frames {
+                for l in 0..pool_bins {
+                    let from = (k * bins + band * pool_bins + l) * channels;
+                    let x = &x[from..from + channels];
+                    let first = k + l == 0;
+                    for c in 0..channels {
+                        let y = x[c] * scale[c] + shift[c];
+                        output[c] = if first | (y > output[c]) { y } else { output[c] };
+                    }
+                }
+            }
+            clamp(output, plan.range);
+        }
+    }
+
+    /// Adds the gradients that pass the activation, and their products with `x − mean`.
+    fn add_gradients<T: Real>(
+        x: &[T],
+        gradient: &[T],
+        [scale, shift, mean]: [&[T]; 3],
+        [low, high]: [T; 2],
+        first: &mut [T],
+        second: &mut [T],
+    ) {
+        let channels = mean.len();
+        let (scale, shift) = (&scale[..channels], &shift[..channels]);
+        let (first, second) = (&mut first[..channels], &mut second[..channels]);
+        for (x, g) in x.chunks_exact(channels).zip(gradient.chunks_exact(channels)) {
+            for c in 0..channels {
+                let y = x[c] * scale[c] + shift[c];
+                let g = if (y > low) & (y < high) { g[c] } else { T::ZERO };
+                first[c] += g;
+                second[c] += g * (x[c] - mean[c]);
+            }
+        }
+    }
+
+    /// Turns one line of the input, in row `k` of its windows, into its gradient. Bins beyond those
+    /// that `gradient` covers have none of their own.
+    fn gradient_line<T: Real>(
+        plan: &Plan<T>,
+        x: &mut [T],
+        k: usize,
+        gradient: &[T],
+        which: &[u8],
+        [scale, shift, level, slope]: [&[T]; 4],
+    ) {
+        let [_, _, _, channels] = plan.size;
+        let [low, high] = plan.range;
+        let (level, slope) = (&level[..channels], &slope[..channels]);
+        let (scale, shift) = (&scale[..channels], &shift[..channels]);
+        let pool_bins = plan.pool[1];
+        for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
+            let at = bin / pool_bins * channels;
+            if at >= gradient.len() {
+                for c in 0..channels {
+                    x[c] = -(level[c] + slope[c] * x[c]);
+                }
+                continue;
+            }
+            let g = &gradient[at..at + channels];
+            if which.is_empty() {
+                for c in 0..channels {
+                    let y = x[c] * scale[c] + shift[c];
+                    let g = if (y > low) & (y < high) { g[c] } else { T::ZERO };
+                    x[c] = scale[c] * g - (level[c] + slope[c] * x[c]);
+                }
+                continue;
+            }
+            let which = &which[at..at + channels];
+            let here = (k * pool_bins + bin % pool_bins) as u8;
+            for c in 0..channels {
+                let y = x[c] * scale[c] + shift[c];
+                let passes = (which[c] == here) & (y > low) & (y < high);
+                let g = if passes { g[c] } else { T::ZERO };
+                x[c] = scale[c] * g - (level[c] + slope[c] * x[c]);
+            }
+        }
     }
 }
 
+/// Clamps to a range; what is not a number stays so, as it does in a maximum with zero elsewhere.
 #[inline(always)]
-fn larger<T: Real>(position: usize, x: &[T], scale: &[T], shift: &[T], output: &mut [T]) {
-    let len = output.len();
-    let (x, scale, shift) = (&x[..len], &scale[..len], &shift[..len]);
-    for c in 0..len {
-        let y = x[c] * scale[c] + shift[c];
-        output[c] = if position == 0 || y > output[c] {
-            y
-        } else {
-            output[c]
-        };
+fn clamp<T: Real>(values: &mut [T], [low, high]: [T; 2]) {
+    for y in values {
+        let above = if *y < low { low } else { *y };
+        *y = if above > high { high } else { above };
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Real, buffer, vectorised};
+use super::{Real, buffer};
 
 /// An image `[batch, frames, bins, channels]` and the frames and bins of its windows.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ impl Windows {
             .enumerate()
             .for_each(|(index, (y, which))| {
                 let first = [index / steps, index % steps];
-                vectorised(|| {
+                {
                     for band in 0..bands {
                         let at = band * channels..(band + 1) * channels;
                         let (y, which) = (&mut y[at.clone()], &mut which[at]);
@@ -52,7 +52,7 @@ impl Windows {
                             }
                         }
                     }
-                });
+                }
             });
         (y, which)
     }
@@ -81,7 +81,7 @@ impl Windows {
             .enumerate()
             .for_each(|(index, y)| {
                 let first = [index / steps, index % steps];
-                vectorised(|| {
+                {
                     for band in 0..bands {
                         let y = &mut y[band * channels..(band + 1) * channels];
                         y.fill(T::ZERO);
@@ -94,7 +94,7 @@ impl Windows {
                             *y = *y * share;
                         }
                     }
-                });
+                }
             });
         y
     }
@@ -131,7 +131,7 @@ impl Windows {
             .for_each(|(index, x)| {
                 let (row, frame) = (index / frames, index % frames);
                 let (step, k) = (frame / pool_frames, frame % pool_frames);
-                vectorised(|| {
+                {
                     for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
                         let (band, l) = (bin / pool_bins, bin % pool_bins);
                         if step >= steps || band >= bands {
@@ -141,7 +141,7 @@ impl Windows {
                         let from = ((row * steps + step) * bands + band) * channels;
                         set(from, x, k * pool_bins + l);
                     }
-                });
+                }
             });
         x
     }
@@ -162,7 +162,7 @@ pub(crate) fn mean<T: Real>(
             let valid = length.min(frames);
             let x = &x[row * frames * channels..][..valid * channels];
             let share = T::from_f64(1.0 / valid.max(1) as f64);
-            vectorised(|| {
+            {
                 y.fill(T::ZERO);
                 for frame in x.chunks_exact(channels) {
                     for (y, &x) in y.iter_mut().zip(frame) {
@@ -172,7 +172,7 @@ pub(crate) fn mean<T: Real>(
                 for y in y {
                     *y = *y * share;
                 }
-            });
+            }
         });
     y
 }
@@ -192,13 +192,13 @@ pub(crate) fn mean_backward<T: Real>(
             let share = T::from_f64(1.0 / valid.max(1) as f64);
             let gradient = &gradient[row * channels..][..channels];
             let (values, padding) = x.split_at_mut(valid * channels);
-            vectorised(|| {
+            {
                 for frame in values.chunks_exact_mut(channels) {
                     for (x, &g) in frame.iter_mut().zip(gradient) {
                         *x = g * share;
                     }
                 }
-            });
+            }
             padding.fill(T::ZERO);
         });
     x

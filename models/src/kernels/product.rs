@@ -7,9 +7,9 @@ use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
+use super::Real;
 use super::buffer::Scratch;
 use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
-use super::{Real, buffer};
 
 /// Terms of a sum that a panel holds at once: 256 rows of 32 columns stay in the first cache.
 const PANEL_TERMS: usize = 256;
@@ -34,6 +34,15 @@ impl<'a, T> Shared<'a, T> {
             len: slice.len(),
             lifetime: PhantomData,
         }
+    }
+
+    /// All of it, to read.
+    ///
+    /// # Safety
+    /// Nobody may write what the caller reads of it while it does.
+    pub(crate) unsafe fn whole(&self) -> &[T] {
+        // SAFETY: the slice this was made of.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
     /// The part of `len` values from `from`.
@@ -220,6 +229,29 @@ fn tile_row<T: Real>(
     }
 }
 
+/// [`rows_times_packed`] into rows that lie anywhere: `out` gives, of a row, so many values from a
+/// column on.
+pub(crate) fn rows_times_packed_into<T: Real>(
+    a: Rows<'_, T>,
+    b: &Packed<T>,
+    start: Start<'_, T>,
+    out: impl Fn(usize, usize, usize) -> *mut T,
+) {
+    assert_eq!(a.terms(), b.terms, "the terms of both operands");
+    assert!(a.end() <= a.data.len(), "a row beyond the data");
+    let panel_len = b.terms * TILE_COLUMNS;
+    for first in (0..b.columns).step_by(TILE_COLUMNS) {
+        let columns = first..b.columns.min(first + TILE_COLUMNS);
+        let panel = &b.panels[first / TILE_COLUMNS * panel_len..][..panel_len];
+        for (index, rows) in a.rows.chunks(TILE_ROWS).enumerate() {
+            let len = columns.len();
+            tile_row(Rows { rows, ..a }, panel, start, columns.clone(), |i| {
+                out(index * TILE_ROWS + i, first, len)
+            });
+        }
+    }
+}
+
 /// `out[i][j] = start + Σ_k a[i][k] · b[k][j]` on the calling thread; the rows of `out` are
 /// `stride` values apart.
 pub(crate) fn rows_times_packed<T: Real>(
@@ -396,11 +428,23 @@ pub(crate) fn transposed_product<T: Real>(
     out: &mut [T],
     sums: Option<&mut [T]>,
 ) {
-    assert!(a.len() >= rows * terms && b.len() >= rows * columns);
-    assert!(out.len() >= terms * columns);
+    assert!(a.len() >= rows * terms);
+    let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
+    transposed_product_of_rows(a, &origins, [terms, columns], b, out, sums);
+}
+
+/// [`transposed_product`] with rows of `a` that begin at `origins`.
+pub(crate) fn transposed_product_of_rows<T: Real>(
+    a: &[T],
+    origins: &[usize],
+    [terms, columns]: [usize; 2],
+    b: &[T],
+    out: &mut [T],
+    sums: Option<&mut [T]>,
+) {
+    assert!(b.len() >= origins.len() * columns && out.len() >= terms * columns);
     // A task has some columns of some terms, so that a narrow output is spread over threads too.
     const TASK_TERMS: usize = 128;
-    let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
     let panels = columns.div_ceil(TILE_COLUMNS);
     let blocks = terms.div_ceil(TASK_TERMS).max(1);
     let shared = Shared::new(out);
@@ -425,7 +469,7 @@ pub(crate) fn transposed_product<T: Real>(
         });
         let a = Rows {
             data: a,
-            rows: &origins,
+            rows: origins,
             runs: &[begin],
             run_len: count,
         };
@@ -458,26 +502,4 @@ pub(crate) fn add_parts<T: Real>(parts: &[T], out: &mut [T]) {
                 }
             }
         });
-}
-
-/// The transpose of `[rows, columns]`.
-pub(crate) fn transpose<T: Real>(matrix: &[T], rows: usize, columns: usize) -> Vec<T> {
-    let mut out = buffer::take(rows * columns);
-    const BLOCK: usize = 16;
-    if rows * columns == 0 {
-        return out;
-    }
-    out.par_chunks_mut(BLOCK * rows)
-        .enumerate()
-        .for_each(|(block, out)| {
-            let first = block * BLOCK;
-            let width = BLOCK.min(columns - first);
-            for row in 0..rows {
-                let values = &matrix[row * columns + first..][..width];
-                for (column, &value) in values.iter().enumerate() {
-                    out[column * rows + row] = value;
-                }
-            }
-        });
-    out
 }

@@ -13,9 +13,62 @@ use burn::tensor::{Int, Tensor, activation::log_softmax, backend::Backend};
 pub fn cross_entropy<B: Backend>(logits: Tensor<B, 2>, targets: Tensor<B, 1, Int>) -> Tensor<B, 1> {
     let [batch, _] = logits.dims();
     assert_eq!(targets.dims(), [batch], "one target for each row of logits");
+    #[cfg(feature = "ndarray")]
+    if let Some(loss) = cpu::cross_entropy(&logits, &targets) {
+        return loss;
+    }
     let log_probs = log_softmax(logits, 1); // [batch, classes]
     let right = log_probs.gather(1, targets.unsqueeze_dim(1)); // [batch, 1]
     right.mean().neg()
+}
+
+#[cfg(feature = "ndarray")]
+pub(super) mod cpu {
+    use super::*;
+    use crate::kernels::{buffer, loss};
+    use crate::ops::seam::{Array, Inputs, Operator, primitive};
+
+    pub(super) fn cross_entropy<B: Backend>(
+        logits: &Tensor<B, 2>,
+        targets: &Tensor<B, 1, Int>,
+    ) -> Option<Tensor<B, 1>> {
+        let [_, classes] = logits.dims();
+        let inputs = Inputs::<B, 1>::recognise([primitive(logits)])?;
+        let targets: Vec<usize> = targets
+            .to_data()
+            .iter::<i64>()
+            .map(|t| t as usize)
+            .collect();
+        assert!(
+            targets.iter().all(|&target| target < classes),
+            "cross entropy: targets {targets:?} of {classes} classes"
+        );
+        let [logits] = inputs.values();
+        let (value, gradient) = loss::cross_entropy(logits, &targets);
+        Some(inputs.finish(Loss, vec![value], [1], |_| gradient))
+    }
+
+    /// A loss whose gradient was found with its value.
+    #[derive(Debug)]
+    pub(in crate::loss) struct Loss;
+
+    impl Operator<1> for Loss {
+        type Saved = Vec<f32>;
+
+        fn backward(
+            self,
+            mut found: Vec<f32>,
+            gradient: Array,
+            _: [bool; 1],
+        ) -> [Option<Vec<f32>>; 1] {
+            let factor = gradient.values().first().copied().unwrap_or(1.0);
+            for value in &mut found {
+                *value *= factor;
+            }
+            buffer::give(gradient.into_vec());
+            [Some(found)]
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Losses: what training makes small.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 
+pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;

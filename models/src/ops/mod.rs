@@ -13,16 +13,18 @@ mod conv;
 mod linear;
 mod mean;
 mod norm_pool;
+mod optimizer;
 mod padding;
 mod pool;
 mod recurrent;
 #[cfg(feature = "ndarray")]
-mod seam;
+pub(crate) mod seam;
 
 pub use conv::{ConvOptions, conv1d, conv2d};
 pub use linear::linear;
 pub use mean::masked_mean;
 pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
+pub use optimizer::{AdamStep, SgdStep, adam_step, sgd_step, sum_of_squares};
 pub use padding::zero_padding;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
 pub use recurrent::{Cell, DirectionWeights, Sequence, recurrent};

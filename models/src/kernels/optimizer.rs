@@ -1,0 +1,128 @@
+//! One step of an optimizer as one pass over a parameter, its gradient and what the optimizer
+//! remembers of it.
+
+use rayon::prelude::*;
+
+use super::Real;
+
+/// Values of a parameter that one task takes.
+const TASK: usize = 1 << 14;
+
+/// What a step of Adam takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Adam {
+    /// The learning rate over the first moment's bias correction.
+    pub(crate) rate: f64,
+    /// Decay of the first moment and of the second.
+    pub(crate) betas: [f64; 2],
+    /// The second moment's bias correction, `1 − β₂ᵗ`.
+    pub(crate) correction: f64,
+    /// What is added to the root of the second moment.
+    pub(crate) epsilon: f64,
+    /// What the gradient is multiplied by first, for clipping.
+    pub(crate) scale: f64,
+    /// Weight decay added to the gradient, as L2 regularisation does.
+    pub(crate) decay: f64,
+    /// What the parameter is multiplied by first: `1 − learning rate · weight decay` is AdamW's.
+    pub(crate) keep: f64,
+}
+
+/// Moves a parameter and both moments.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn adam<T: Real>(
+    step: &Adam,
+    parameter: &mut [T],
+    gradient: &[T],
+    first: &mut [T],
+    second: &mut [T],
+) {
+    let len = parameter.len();
+    assert!(gradient.len() == len && first.len() == len && second.len() == len);
+    parameter
+        .par_chunks_mut(TASK)
+        .zip(gradient.par_chunks(TASK))
+        .zip(first.par_chunks_mut(TASK).zip(second.par_chunks_mut(TASK)))
+        .for_each(|((p, g), (m, v))| adam_part(step, p, g, m, v));
+}
+
+/// What a step of gradient descent with momentum takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sgd {
+    /// The learning rate.
+    pub(crate) rate: f64,
+    /// How much of the last change is kept.
+    pub(crate) momentum: f64,
+    /// What the gradient is multiplied by first, for clipping.
+    pub(crate) scale: f64,
+    /// Weight decay added to the gradient.
+    pub(crate) decay: f64,
+}
+
+/// Moves a parameter and its momentum.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn sgd<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], momentum: &mut [T]) {
+    let len = parameter.len();
+    assert!(gradient.len() == len && momentum.len() == len);
+    parameter
+        .par_chunks_mut(TASK)
+        .zip(gradient.par_chunks(TASK))
+        .zip(momentum.par_chunks_mut(TASK))
+        .for_each(|((p, g), m)| sgd_part(step, p, g, m));
+}
+
+/// The sum of the squares, in double precision and always in the same order.
+pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
+    let parts: Vec<f64> = values.par_chunks(TASK).map(squares).collect();
+    parts.iter().sum()
+}
+
+vectorised! {
+    fn adam_part<T: Real>(
+        step: &Adam,
+        parameter: &mut [T],
+        gradient: &[T],
+        first: &mut [T],
+        second: &mut [T],
+    ) {
+        let number = T::from_f64;
+        let [beta_1, beta_2] = step.betas.map(number);
+        let [rest_1, rest_2] = step.betas.map(|beta| number(1.0 - beta));
+        let [rate, epsilon] = [number(step.rate), number(step.epsilon)];
+        let [scale, decay, keep] = [number(step.scale), number(step.decay), number(step.keep)];
+        let correction = number(1.0 / step.correction);
+        let moments = first.iter_mut().zip(second);
+        for ((p, &g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            let g = g * scale + *p * decay;
+            *m = *m * beta_1 + g * rest_1;
+            *v = *v * beta_2 + g * g * rest_2;
+            *p = *p * keep - *m / ((*v * correction).sqrt() + epsilon) * rate;
+        }
+    }
+
+    fn sgd_part<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], momentum: &mut [T]) {
+        let [rate, kept, scale, decay] =
+            [step.rate, step.momentum, step.scale, step.decay].map(T::from_f64);
+        for ((p, &g), m) in parameter.iter_mut().zip(gradient).zip(momentum) {
+            *m = *m * kept + (g * scale + *p * decay);
+            *p = *p - *m * rate;
+        }
+    }
+
+    fn squares<T: Real>(values: &[T]) -> f64 {
+        // Sixteen sums at once are a vector's.
+        let mut sums = [0.0f64; 16];
+        let blocks = values.chunks_exact(16);
+        let rest: f64 = blocks.remainder().iter().map(|x| x.to_f64() * x.to_f64()).sum();
+        for block in blocks {
+            for (sum, x) in sums.iter_mut().zip(block) {
+                let x = x.to_f64();
+                *sum += x * x;
+            }
+        }
+        sums.iter().sum::<f64>() + rest
+    }
+}
