@@ -73,8 +73,13 @@ pub fn recurrent<B: Backend>(
     lengths: &[usize],
 ) -> Sequence<B> {
     assert!(matches!(directions.len(), 1 | 2), "one direction or two");
+    let x = zero_padding(x, lengths);
+    #[cfg(feature = "ndarray")]
+    if let Some(sequence) = cpu::recurrent(cell, &x, &directions, lengths) {
+        return sequence;
+    }
     // Frames first, so that the gates of one frame lie together.
-    let x = zero_padding(x, lengths).swap_dims(0, 1); // [frames, batch, d_input]
+    let x = x.swap_dims(0, 1); // [frames, batch, d_input]
     let (outputs, last) = directions
         .into_iter()
         .enumerate()
@@ -210,4 +215,253 @@ fn unstack<B: Backend>(x: Tensor<B, 3>) -> Vec<Tensor<B, 2>> {
     let mut slices = unstack(x.clone().narrow(0, 0, half));
     slices.extend(unstack(x.narrow(0, half, frames - half)));
     slices
+}
+
+#[cfg(feature = "ndarray")]
+mod cpu {
+    use super::*;
+    use crate::kernels::buffer;
+    use crate::kernels::recurrent::{self as kernel, Layer, Saved, Weights};
+    use crate::ops::seam::{Array, Inputs, Operator, primitive};
+
+    pub(super) fn recurrent<B: Backend>(
+        cell: Cell,
+        x: &Tensor<B, 3>,
+        directions: &[DirectionWeights<B>],
+        lengths: &[usize],
+    ) -> Option<Sequence<B>> {
+        let [batch, frames, d_input] = x.dims();
+        let [d_hidden, width] = directions[0].state.dims();
+        assert_eq!(lengths.len(), batch, "one length for each row of the batch");
+        assert_eq!(
+            width,
+            cell.num_gates() * d_hidden,
+            "the columns of a weight"
+        );
+        for weights in directions {
+            assert_eq!(weights.input.dims(), [d_input, width], "the input's weight");
+            assert_eq!(
+                weights.state.dims(),
+                [d_hidden, width],
+                "the state's weight"
+            );
+        }
+        let layer = Layer {
+            cell: match cell {
+                Cell::Elman => kernel::Cell::Elman,
+                Cell::Lstm => kernel::Cell::Lstm,
+                Cell::Gru => kernel::Cell::Gru,
+            },
+            frames,
+            d_input,
+            d_hidden,
+            directions: directions.len(),
+            lengths: lengths.iter().map(|&length| length.min(frames)).collect(),
+        };
+        let parts = |d: &DirectionWeights<B>| {
+            [
+                primitive(&d.input),
+                primitive(&d.state),
+                primitive(&d.bias_input),
+                primitive(&d.bias_state),
+            ]
+        };
+        let outputs = match directions {
+            [one] => {
+                let [a, b, c, d] = parts(one);
+                run::<B, 5>(&layer, [primitive(x), a, b, c, d])
+            }
+            [one, two] => {
+                let ([a, b, c, d], [e, f, g, h]) = (parts(one), parts(two));
+                run::<B, 9>(&layer, [primitive(x), a, b, c, d, e, f, g, h])
+            }
+            _ => unreachable!("one direction or two"),
+        }?;
+        let ends = Ends(layer.lengths);
+        let sizes = [frames, directions.len(), d_hidden];
+        let inputs = Inputs::<B, 1>::recognise([primitive(&outputs)])?;
+        let [values] = inputs.values();
+        let last = kernel::ends(values, sizes, &ends.0);
+        let last = inputs.finish(ends, last, [batch, directions.len() * d_hidden], |_| sizes);
+        Some(Sequence { outputs, last })
+    }
+
+    fn weights<const N: usize>(values: [&[f32]; N]) -> Vec<Weights<'_, f32>> {
+        values[1..]
+            .chunks_exact(4)
+            .map(|part| Weights {
+                input: part[0],
+                state: part[1],
+                bias_input: part[2],
+                bias_state: part[3],
+            })
+            .collect()
+    }
+
+    fn run<B: Backend, const N: usize>(
+        layer: &Layer,
+        inputs: [Option<B::FloatTensorPrimitive>; N],
+    ) -> Option<Tensor<B, 3>> {
+        let inputs = Inputs::<B, N>::recognise(inputs)?;
+        let values = inputs.values();
+        let keep = inputs.is_tracked();
+        let (outputs, saved) = layer.forward(values[0], &weights(values), keep);
+        let dims = [
+            layer.lengths.len(),
+            layer.frames,
+            layer.directions * layer.d_hidden,
+        ];
+        Some(inputs.finish(layer.clone(), outputs, dims, |arrays| (arrays, saved)))
+    }
+
+    impl<const N: usize> Operator<N> for Layer {
+        type Saved = ([Array; N], Option<Saved<f32>>);
+
+        fn backward(
+            self,
+            (arrays, saved): Self::Saved,
+            gradient: Array,
+            wanted: [bool; N],
+        ) -> [Option<Vec<f32>>; N] {
+            let saved = saved.expect("kept wherever a gradient is tracked");
+            let values = arrays.each_ref().map(Array::values);
+            let weights = weights(values);
+            let (x, found) = Layer::backward(
+                &self,
+                values[0],
+                &weights,
+                saved,
+                gradient.values(),
+                wanted[0],
+            );
+            gradient.give();
+            let mut all = found
+                .into_iter()
+                .flat_map(|g| [g.input, g.state, g.bias_input, g.bias_state]);
+            let mut x = Some(x);
+            let mut gradients = wanted.map(|_| match x.take() {
+                Some(x) => x,
+                None => all.next(),
+            });
+            for (gradient, wanted) in gradients.iter_mut().zip(wanted) {
+                if !wanted && let Some(unwanted) = gradient.take() {
+                    buffer::give(unwanted);
+                }
+            }
+            gradients
+        }
+    }
+
+    /// The state each direction ends with; the lengths of the rows.
+    #[derive(Debug)]
+    struct Ends(Vec<usize>);
+
+    impl Operator<1> for Ends {
+        /// `[frames, directions, d_hidden]`
+        type Saved = [usize; 3];
+
+        fn backward(
+            self,
+            sizes: [usize; 3],
+            gradient: Array,
+            _: [bool; 1],
+        ) -> [Option<Vec<f32>>; 1] {
+            [Some(kernel::ends_backward(
+                gradient.values(),
+                sizes,
+                &self.0,
+            ))]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::backend::AutodiffBackend;
+    use burn::tensor::{Distribution, TensorData, Tolerance};
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+
+    /// The kernels' backend, and one that they leave to the portable expressions.
+    type Kernels = Autodiff<NdArray<f32>>;
+    type Portable = Autodiff<NdArray<f32, i32>>;
+
+    /// Outputs, last states and every gradient.
+    fn results<B: AutodiffBackend>(
+        cell: Cell,
+        data: &[TensorData],
+        lengths: &[usize],
+        weigh: &[TensorData; 2],
+    ) -> Vec<TensorData> {
+        let device = Default::default();
+        let x = Tensor::<B, 3>::from_data(data[0].clone(), &device).require_grad();
+        let matrix = |i: usize| Tensor::<B, 2>::from_data(data[i].clone(), &device).require_grad();
+        let vector = |i: usize| Tensor::<B, 1>::from_data(data[i].clone(), &device).require_grad();
+        let directions: Vec<DirectionWeights<B>> = (0..(data.len() - 1) / 4)
+            .map(|d| DirectionWeights {
+                input: matrix(4 * d + 1),
+                state: matrix(4 * d + 2),
+                bias_input: vector(4 * d + 3),
+                bias_state: vector(4 * d + 4),
+            })
+            .collect();
+        let sequence = recurrent(cell, x.clone(), directions.clone(), lengths);
+        let mut all = vec![sequence.outputs.to_data(), sequence.last.to_data()];
+        let weigh_outputs = Tensor::from_data(weigh[0].clone(), &device);
+        let weigh_last = Tensor::from_data(weigh[1].clone(), &device);
+        let loss = (sequence.outputs * weigh_outputs).sum() + (sequence.last * weigh_last).sum();
+        let gradients = loss.backward();
+        let missing = "every input has a gradient";
+        all.push(x.grad(&gradients).expect(missing).into_data());
+        for weights in directions {
+            for matrix in [weights.input, weights.state] {
+                all.push(matrix.grad(&gradients).expect(missing).into_data());
+            }
+            for vector in [weights.bias_input, weights.bias_state] {
+                all.push(vector.grad(&gradients).expect(missing).into_data());
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_kernel_and_the_portable_expression_agree_in_outputs_and_gradients() {
+        let random = |dims: &[usize]| {
+            let len: usize = dims.iter().product();
+            let uniform = Distribution::Uniform(-0.4, 0.4);
+            let flat = Tensor::<NdArray<f32>, 1>::random([len], uniform, &Default::default());
+            let values = flat.into_data().into_vec::<f32>().expect("of f32");
+            TensorData::new(values, dims.to_vec())
+        };
+        for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
+            for (directions, lengths, d_hidden) in [
+                (1, vec![6, 1, 0, 4], 5),
+                (2, vec![7, 7], 33),
+                (2, (0..11).map(|row| row % 7 + 1).collect(), 8),
+            ] {
+                let (batch, frames, d_input) = (lengths.len(), 7, 3);
+                let width = cell.num_gates() * d_hidden;
+                let mut data = vec![random(&[batch, frames, d_input])];
+                for _ in 0..directions {
+                    data.push(random(&[d_input, width]));
+                    data.push(random(&[d_hidden, width]));
+                    data.push(random(&[width]));
+                    data.push(random(&[width]));
+                }
+                let weigh = [
+                    random(&[batch, frames, directions * d_hidden]),
+                    random(&[batch, directions * d_hidden]),
+                ];
+                let before = crate::ops::path_counts();
+                let ours = results::<Kernels>(cell, &data, &lengths, &weigh);
+                let after = crate::ops::path_counts();
+                assert!(after.kernels > before.kernels && after.portable == before.portable);
+                let theirs = results::<Portable>(cell, &data, &lengths, &weigh);
+                for (ours, theirs) in ours.iter().zip(&theirs) {
+                    ours.assert_approx_eq::<f32>(theirs, Tolerance::absolute(2e-5));
+                }
+            }
+        }
+    }
 }
