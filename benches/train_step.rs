@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sori::BackendName;
-use sori::bench::PRESETS;
+use sori::bench::{PRESETS, Work};
 
 fn train_step(c: &mut Criterion) {
-    for preset in PRESETS {
+    for preset in PRESETS.iter().filter(|p| p.work != Work::Features) {
         let mut group = c.benchmark_group(preset.name);
         group.sample_size(10);
         for backend in BackendName::compiled() {

@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Distribution, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use sori_datasets::{Features, Target};
+use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
+use sori_models::loss::binary_cross_entropy;
 use sori_models::{ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
@@ -14,50 +16,69 @@ use crate::batch::{FrameLimits, HostBatch};
 use crate::train::{Stepper, TrainSettings, random_model};
 use crate::{Error, Result};
 
-/// One training step of a model on random data: forward, loss, backward, Adam.
+/// What a preset does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A training step with cross entropy over classes: forward, loss, backward, Adam.
+    Classify,
+    /// A training step with binary cross entropy over tags.
+    Tag,
+    /// Log-mel features (80 bins, 25 ms windows every 10 ms, transforms of exactly the window) of
+    /// one recording, on one thread.
+    Features,
+}
+
+/// Some work on random data, of fixed shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
-    /// The preset's name.
+    /// The preset's name, which is its model's where it has one.
     pub name: &'static str,
+    /// What it does.
+    pub work: Work,
     /// Rows of the batch.
     pub batch: usize,
-    /// Frames of each row.
+    /// Frames of each row; samples of waveforms.
     pub frames: usize,
     /// Bins of each frame.
     pub bins: usize,
-    /// Classes.
-    pub classes: usize,
+    /// Classes or tags.
+    pub outputs: usize,
 }
 
 /// The presets, in the order they run.
 pub const PRESETS: &[Preset] = &[
-    Preset::new("mlp", 64, 100, 40),
-    Preset::new("cnn1d", 32, 128, 96),
-    Preset::new("cnn2d", 16, 100, 64),
-    Preset::new("rnn", 8, 100, 161),
-    Preset::new("lstm", 8, 100, 161),
-    Preset::new("gru", 8, 100, 161),
+    Preset::new("mlp", Work::Classify, 64, 100, 40),
+    Preset::new("cnn1d", Work::Classify, 32, 128, 96),
+    Preset::new("cnn2d", Work::Classify, 16, 100, 64),
+    Preset::new("sample_cnn", Work::Tag, 4, 59_049, 1),
+    Preset::new("fcn", Work::Tag, 2, 1366, 96),
+    Preset::new("rnn", Work::Classify, 8, 100, 161),
+    Preset::new("lstm", Work::Classify, 8, 100, 161),
+    Preset::new("gru", Work::Classify, 8, 100, 161),
+    Preset::new("attention", Work::Classify, 8, 100, 161),
+    Preset::new("log_mel", Work::Features, 1, 960_000, 1),
 ];
 
 /// What a preset took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timing {
-    /// Median time of a training step in milliseconds.
+    /// Median time of a training step, or of the features, in milliseconds.
     pub median_ms: f64,
-    /// Trainable parameters.
+    /// Trainable parameters; 0 where nothing is trained.
     pub params: usize,
     /// Largest resident memory of the process so far in MiB, where the system tells.
     pub peak_mib: Option<f64>,
 }
 
 impl Preset {
-    const fn new(name: &'static str, batch: usize, frames: usize, bins: usize) -> Self {
+    const fn new(name: &'static str, work: Work, batch: usize, frames: usize, bins: usize) -> Self {
         Self {
             name,
+            work,
             batch,
             frames,
             bins,
-            classes: 10,
+            outputs: if matches!(work, Work::Tag) { 50 } else { 10 },
         }
     }
 
@@ -78,19 +99,30 @@ impl Preset {
             })
     }
 
-    /// The model of the preset.
+    /// The model of the preset. Dropout is left to those whose papers have it, the taggers.
     ///
     /// # Errors
-    /// Never, as long as the zoo has the presets' models.
+    /// When the preset has none.
     pub fn model(&self) -> Result<ModelConfig> {
-        Ok(ModelConfig::from_name(self.name)?.with_input(self.frames, self.bins, self.classes))
+        let config = ModelConfig::from_name(self.name)?;
+        let config = config.with_input(self.frames, self.bins, self.outputs);
+        if self.work == Work::Tag {
+            return Ok(config);
+        }
+        let broken = |e: serde_json::Error| Error::Input(format!("preset {}: {e}", self.name));
+        let mut fields = serde_json::to_value(config).map_err(broken)?;
+        fields["dropout"] = 0.0.into();
+        serde_json::from_value(fields).map_err(broken)
     }
 
-    /// Times `steps` training steps after `warm_up` others.
+    /// Times `steps` times the work after `warm_up` others.
     ///
     /// # Errors
     /// When the backend cannot be used.
     pub fn time(&self, backend: BackendName, warm_up: usize, steps: usize) -> Result<Timing> {
+        if self.work == Work::Features {
+            return self.time_features(warm_up, steps);
+        }
         run_on(
             backend,
             TimeSteps {
@@ -99,6 +131,31 @@ impl Preset {
                 steps,
             },
         )?
+    }
+
+    fn time_features(&self, warm_up: usize, steps: usize) -> Result<Timing> {
+        let config = FeatureConfig {
+            num_mels: 80,
+            fft_size: 400,
+            ..FeatureConfig::default()
+        };
+        let mut extractor = FeatureExtractor::new(&config)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let waveform = Waveform {
+            samples: (0..self.frames)
+                .map(|_| rng.random_range(-1.0..1.0))
+                .collect(),
+            sample_rate_hz: config.sample_rate_hz,
+        };
+        let median_ms = median_ms(warm_up, steps, || {
+            extractor.extract(&waveform)?;
+            Ok(())
+        })?;
+        Ok(Timing {
+            median_ms,
+            params: 0,
+            peak_mib: peak_mib(),
+        })
     }
 
     fn random_batch(&self, limits: FrameLimits) -> HostBatch {
@@ -112,7 +169,7 @@ impl Preset {
                         .map(|_| rng.random_range(-1.0..1.0))
                         .collect(),
                 };
-                (features, Target::Class(row % self.classes))
+                (features, Target::Class(row % self.outputs))
             })
             .collect();
         HostBatch::collate(&rows, limits)
@@ -137,23 +194,41 @@ impl Job for TimeSteps<'_> {
             .random_batch(FrameLimits::from(&config))
             .to_device::<B>(device);
         let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
-        let mut times: Vec<f64> = (0..self.warm_up + self.steps)
-            .map(|_| {
-                let start = Instant::now();
-                stepper.step(batch.clone(), 1e-3);
-                // A step that the device has only queued has not been taken.
-                B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))?;
-                Ok(start.elapsed().as_secs_f64() * 1e3)
-            })
-            .skip(self.warm_up)
-            .collect::<Result<_>>()?;
-        times.sort_by(f64::total_cmp);
+        let tags = [self.preset.batch, self.preset.outputs];
+        let tags = Tensor::random(tags, Distribution::Bernoulli(0.1), device);
+        let median_ms = median_ms(self.warm_up, self.steps, || {
+            match self.preset.work {
+                Work::Tag => {
+                    let (features, lengths) = (batch.features.clone(), &batch.lengths);
+                    let loss = |logits| binary_cross_entropy(logits, tags.clone());
+                    stepper.step_with(features, lengths, loss, 1e-3);
+                }
+                _ => {
+                    stepper.step(batch.clone(), 1e-3);
+                }
+            }
+            // A step that the device has only queued has not been taken.
+            B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
+        })?;
         Ok(Timing {
-            median_ms: times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
+            median_ms,
             params,
             peak_mib: peak_mib(),
         })
     }
+}
+
+fn median_ms(warm_up: usize, steps: usize, mut step: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut times = Vec::with_capacity(steps);
+    for index in 0..warm_up + steps {
+        let start = Instant::now();
+        step()?;
+        if index >= warm_up {
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times.get(times.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
 /// The largest resident memory this process has had, from Linux's `/proc`.

@@ -3,8 +3,9 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Gru, GruConfig, Lstm, LstmConfig, Mlp,
-    MlpConfig, Rnn, RnnConfig,
+    Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Fcn,
+    FcnConfig, Gru, GruConfig, Lstm, LstmConfig, Mlp, MlpConfig, Rnn, RnnConfig, SampleCnn,
+    SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -75,6 +76,30 @@ pub fn catalogue() -> &'static [Entry] {
             paper_url: "https://arxiv.org/abs/1406.1078",
             summary: "Stacked bidirectional GRU layers, averaged over time.",
         },
+        Entry {
+            name: "attention",
+            title: "Attention over time",
+            task: "classify",
+            paper: "Raffel and Ellis (2015): Feed-forward networks with attention can solve some long-term memory problems",
+            paper_url: "https://arxiv.org/abs/1512.08756",
+            summary: "Stacked bidirectional LSTM layers, summed over time by additive attention.",
+        },
+        Entry {
+            name: "sample_cnn",
+            title: "SampleCNN",
+            task: "classify",
+            paper: "Lee et al. (2017): Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms",
+            paper_url: "https://arxiv.org/abs/1703.01789",
+            summary: "Convolutions of three samples and poolings by three, on the raw waveform.",
+        },
+        Entry {
+            name: "fcn",
+            title: "Fully convolutional network",
+            task: "classify",
+            paper: "Choi, Fazekas and Sandler (2016): Automatic tagging using deep convolutional neural networks",
+            paper_url: "https://arxiv.org/abs/1606.00298",
+            summary: "Five convolutions with strong pooling over a long mel spectrogram.",
+        },
     ]
 }
 
@@ -93,6 +118,12 @@ pub enum ModelConfig {
     Rnn(RnnConfig),
     /// See [`crate::lstm`].
     Lstm(LstmConfig),
+    /// See [`crate::sample_cnn`].
+    SampleCnn(SampleCnnConfig),
+    /// See [`crate::attention`].
+    Attention(AttentionConfig),
+    /// See [`crate::fcn`].
+    Fcn(FcnConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
 }
@@ -109,6 +140,9 @@ impl ModelConfig {
             "cnn2d" => Ok(Self::Cnn2d(Cnn2dConfig::default())),
             "rnn" => Ok(Self::Rnn(RnnConfig::default())),
             "lstm" => Ok(Self::Lstm(LstmConfig::default())),
+            "sample_cnn" => Ok(Self::SampleCnn(SampleCnnConfig::default())),
+            "attention" => Ok(Self::Attention(AttentionConfig::default())),
+            "fcn" => Ok(Self::Fcn(FcnConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             _ => {
                 let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
@@ -128,6 +162,9 @@ impl ModelConfig {
             Self::Cnn2d(_) => "cnn2d",
             Self::Rnn(_) => "rnn",
             Self::Lstm(_) => "lstm",
+            Self::SampleCnn(_) => "sample_cnn",
+            Self::Attention(_) => "attention",
+            Self::Fcn(_) => "fcn",
             Self::Gru(_) => "gru",
         }
     }
@@ -145,6 +182,9 @@ impl ModelConfig {
             Self::Cnn2d(config) => (&mut config.num_bins, &mut config.num_classes),
             Self::Rnn(config) => (&mut config.num_bins, &mut config.num_classes),
             Self::Lstm(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::SampleCnn(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Attention(config) => (&mut config.num_bins, &mut config.num_classes),
+            Self::Fcn(config) => (&mut config.num_bins, &mut config.num_classes),
             Self::Gru(config) => (&mut config.num_bins, &mut config.num_classes),
         };
         *bins = num_bins;
@@ -160,6 +200,9 @@ impl ModelConfig {
             Self::Cnn2d(config) => config.num_classes,
             Self::Rnn(config) => config.num_classes,
             Self::Lstm(config) => config.num_classes,
+            Self::SampleCnn(config) => config.num_classes,
+            Self::Attention(config) => config.num_classes,
+            Self::Fcn(config) => config.num_classes,
             Self::Gru(config) => config.num_classes,
         }
     }
@@ -175,6 +218,9 @@ impl ModelConfig {
             Self::Cnn2d(config) => config.check(),
             Self::Rnn(config) => config.check(),
             Self::Lstm(config) => config.check(),
+            Self::SampleCnn(config) => config.check(),
+            Self::Attention(config) => config.check(),
+            Self::Fcn(config) => config.check(),
             Self::Gru(config) => config.check(),
         }
     }
@@ -184,6 +230,9 @@ impl ModelConfig {
         match self {
             Self::Cnn1d(config) => config.min_frames(),
             Self::Cnn2d(config) => config.min_frames(),
+            Self::SampleCnn(config) => config.min_frames(),
+            Self::Fcn(config) => config.min_frames(),
+            Self::Attention(_) => 1,
             Self::Mlp(_) | Self::Rnn(_) | Self::Lstm(_) | Self::Gru(_) => 1,
         }
     }
@@ -208,6 +257,9 @@ impl ModelConfig {
             Self::Cnn2d(config) => Model::Cnn2d(config.init(device)?),
             Self::Rnn(config) => Model::Rnn(config.init(device)?),
             Self::Lstm(config) => Model::Lstm(config.init(device)?),
+            Self::SampleCnn(config) => Model::SampleCnn(config.init(device)?),
+            Self::Attention(config) => Model::Attention(config.init(device)?),
+            Self::Fcn(config) => Model::Fcn(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
         })
     }
@@ -226,6 +278,12 @@ pub enum Model<B: Backend> {
     Rnn(Rnn<B>),
     /// See [`crate::lstm`].
     Lstm(Lstm<B>),
+    /// See [`crate::sample_cnn`].
+    SampleCnn(SampleCnn<B>),
+    /// See [`crate::attention`].
+    Attention(Attention<B>),
+    /// See [`crate::fcn`].
+    Fcn(Fcn<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
 }
@@ -244,6 +302,9 @@ impl<B: Backend> Model<B> {
             Self::Cnn2d(model) => model.forward(features, lengths),
             Self::Rnn(model) => model.forward(features, lengths),
             Self::Lstm(model) => model.forward(features, lengths),
+            Self::SampleCnn(model) => model.forward(features, lengths),
+            Self::Attention(model) => model.forward(features, lengths),
+            Self::Fcn(model) => model.forward(features, lengths),
             Self::Gru(model) => model.forward(features, lengths),
         }
     }

@@ -88,7 +88,7 @@ impl Cnn2dConfig {
         let mut channels_in = 1;
         let mut blocks = Vec::with_capacity(self.channels.len());
         for &channels in &self.channels {
-            let [kernel, pool] = [self.kernel_size, self.pool_size];
+            let (kernel, pool) = (self.kernel_size, [self.pool_size; 2]);
             blocks.push(ConvBlock2d::new(
                 channels_in,
                 channels,

@@ -37,8 +37,10 @@
 mod catalogue;
 mod config;
 
+pub mod attention;
 pub mod cnn1d;
 pub mod cnn2d;
+pub mod fcn;
 pub mod gru;
 #[cfg(feature = "ndarray")]
 mod kernels;
@@ -48,12 +50,16 @@ pub mod lstm;
 pub mod mlp;
 pub mod ops;
 pub mod rnn;
+pub mod sample_cnn;
 
+pub use attention::{Attention, AttentionConfig};
 pub use catalogue::{Entry, Model, ModelConfig, catalogue, num_params};
 pub use cnn1d::{Cnn1d, Cnn1dConfig};
 pub use cnn2d::{Cnn2d, Cnn2dConfig};
 pub use config::ConfigError;
+pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};
 pub use lstm::{Lstm, LstmConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use rnn::{Rnn, RnnConfig};
+pub use sample_cnn::{SampleCnn, SampleCnnConfig};

@@ -40,8 +40,20 @@ impl<B: AutodiffBackend> Stepper<B> {
 
     /// Forward, loss, backward, optimizer. A loss that is not finite moves nothing.
     pub fn step(&mut self, batch: Batch<B>, learning_rate: f64) -> Step<B> {
-        let logits = self.model().forward(batch.features, &batch.lengths);
-        let loss = cross_entropy(logits.clone(), batch.targets);
+        let loss = |logits| cross_entropy(logits, batch.targets);
+        self.step_with(batch.features, &batch.lengths, loss, learning_rate)
+    }
+
+    /// [`Self::step`] with any loss of the logits.
+    pub fn step_with(
+        &mut self,
+        features: Tensor<B, 3>,
+        lengths: &[usize],
+        loss: impl FnOnce(Tensor<B, 2>) -> Tensor<B, 1>,
+        learning_rate: f64,
+    ) -> Step<B> {
+        let logits = self.model().forward(features, lengths);
+        let loss = loss(logits.clone());
         let value = scalar(loss.clone().inner());
         let logits = logits.inner();
         if value.is_finite() {

@@ -13,14 +13,16 @@ pub(super) fn fan_in_uniform(fan_in: usize) -> Initializer {
     }
 }
 
-/// A convolution over frames that keeps their number: stride 1, `(kernel − 1) / 2` zeros on either
-/// side.
+/// A convolution over frames: either one that keeps their number, with stride 1 and `(kernel − 1) / 2`
+/// zeros on either side, or one whose windows lie side by side.
 #[derive(Module, Debug)]
 pub struct Conv1d<B: Backend> {
     /// `[kernel, channels_in, channels_out]`; PyTorch's `[out, in, kernel]` by `permute(2, 1, 0)`.
     pub weight: Param<Tensor<B, 3>>,
     /// `[channels_out]`
     pub bias: Param<Tensor<B, 1>>,
+    /// Frames from one window to the next.
+    pub stride: usize,
 }
 
 impl<B: Backend> Conv1d<B> {
@@ -30,18 +32,46 @@ impl<B: Backend> Conv1d<B> {
     /// If `kernel` is even: no symmetric padding would keep the number of frames.
     pub fn new(channels_in: usize, channels_out: usize, kernel: usize, device: &B::Device) -> Self {
         assert!(kernel % 2 == 1, "a kernel of {kernel} frames is even");
+        Self::with_stride(channels_in, channels_out, kernel, 1, device)
+    }
+
+    /// A layer whose windows of `size` frames lie side by side, without padding.
+    pub fn side_by_side(
+        channels_in: usize,
+        channels_out: usize,
+        size: usize,
+        device: &B::Device,
+    ) -> Self {
+        Self::with_stride(channels_in, channels_out, size, size, device)
+    }
+
+    fn with_stride(
+        channels_in: usize,
+        channels_out: usize,
+        kernel: usize,
+        stride: usize,
+        device: &B::Device,
+    ) -> Self {
         let uniform = fan_in_uniform(kernel * channels_in);
         Self {
             weight: uniform.init([kernel, channels_in, channels_out], device),
             bias: uniform.init([channels_out], device),
+            stride,
         }
     }
 
-    /// `[batch, frames, channels_in]` to `[batch, frames, channels_out]`.
+    /// `[batch, frames, channels_in]` to `[batch, frames / stride, channels_out]`.
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [kernel, _, _] = self.weight.dims();
-        let bias = Some(self.bias.val());
-        ops::conv1d(x, self.weight.val(), bias, ConvOptions::same([kernel]))
+        let options = if self.stride == 1 {
+            ConvOptions::same([kernel])
+        } else {
+            ConvOptions {
+                stride: [self.stride],
+                ..Default::default()
+            }
+        };
+        ops::conv1d(x, self.weight.val(), Some(self.bias.val()), options)
     }
 }
 

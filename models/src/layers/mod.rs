@@ -4,6 +4,7 @@
 //! frames of each row; a layer that shortens time returns the new lengths. Dropout is Burn's own,
 //! which acts only while a gradient is recorded.
 
+mod attention;
 mod batch_norm;
 mod conv;
 mod conv_block;
@@ -12,6 +13,7 @@ mod pooling;
 mod recurrent;
 
 pub use crate::ops::{Cell, Sequence};
+pub use attention::AdditivePooling;
 pub use batch_norm::MaskedBatchNorm;
 pub use conv::{Conv1d, Conv2d};
 pub use conv_block::{ConvBlock1d, ConvBlock2d};

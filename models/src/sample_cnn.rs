@@ -1,0 +1,159 @@
+//! SampleCNN: a classifier of raw waveforms
+//! ([Lee et al. 2017](https://arxiv.org/abs/1703.01789)).
+//!
+//! The first convolution takes three samples at a time; each block after it, a convolution over
+//! three frames, batch norm, ReLU and max pooling by three, makes time three times shorter again, so
+//! that 3ⁿ⁺¹ samples become one vector. A convolution of one frame, dropout and one layer follow.
+//! The default is the paper's 3⁹ model of 59,049 samples.
+//!
+//! Deviations: a longer input is averaged over the steps that are left of it, so that any length
+//! from 3ⁿ⁺¹ on will do, and the logits are returned, without the sigmoid.
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::cnn1d::pooled_size;
+use crate::config::{ConfigError, check_channels, check_probability, check_size};
+use crate::layers::{ConvBlock1d, Linear, assert_lengths, masked_mean};
+use crate::ops;
+
+/// Samples that a window spans, everywhere in the network.
+const WINDOW: usize = 3;
+
+/// Configuration of [`SampleCnn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SampleCnnConfig {
+    /// Values of a frame: 1 for a waveform.
+    pub num_bins: usize,
+    /// Classes or tags.
+    pub num_classes: usize,
+    /// Channels of the first convolution.
+    pub first_channels: usize,
+    /// Channels of each block; their number is the n of 3ⁿ.
+    pub channels: Vec<usize>,
+    /// Probability with which a value is dropped in training, before the last layer.
+    pub dropout: f64,
+}
+
+impl Default for SampleCnnConfig {
+    fn default() -> Self {
+        Self {
+            num_bins: 1,
+            num_classes: 50,
+            first_channels: 128,
+            channels: vec![128, 128, 256, 256, 256, 256, 256, 256, 512],
+            dropout: 0.5,
+        }
+    }
+}
+
+impl SampleCnnConfig {
+    /// The fewest samples that leave a step after the last block: 3ⁿ⁺¹.
+    pub fn min_frames(&self) -> usize {
+        pooled_size(WINDOW, self.channels.len() + 1)
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong, its value and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
+        check_size("first_channels", self.first_channels)?;
+        check_channels("channels", &self.channels)?;
+        check_probability("dropout", self.dropout)
+    }
+
+    /// A network with random weights.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<SampleCnn<B>, ConfigError> {
+        self.check()?;
+        let mut channels_in = self.first_channels;
+        let mut blocks = vec![ConvBlock1d::side_by_side(
+            self.num_bins,
+            channels_in,
+            WINDOW,
+            device,
+        )];
+        for &channels in &self.channels {
+            blocks.push(ConvBlock1d::new(
+                channels_in,
+                channels,
+                WINDOW,
+                WINDOW,
+                device,
+            ));
+            channels_in = channels;
+        }
+        blocks.push(ConvBlock1d::new(channels_in, channels_in, 1, 1, device));
+        Ok(SampleCnn {
+            blocks,
+            min_frames: self.min_frames(),
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: Linear::new(channels_in, self.num_classes, device),
+        })
+    }
+}
+
+/// A network of convolutions over samples. See the [module](self).
+#[derive(Module, Debug)]
+pub struct SampleCnn<B: Backend> {
+    /// The strided convolution, those with pooling, and that of one frame.
+    pub blocks: Vec<ConvBlock1d<B>>,
+    /// The fewest samples that leave a step after the last block.
+    pub min_frames: usize,
+    /// Acts on the average over the steps.
+    pub dropout: Dropout,
+    /// From the channels of the last block to the classes.
+    pub classifier: Linear<B>,
+}
+
+impl<B: Backend> SampleCnn<B> {
+    /// Waveforms `[batch, frames, bins]` with a sample for a frame, and the valid ones of each row,
+    /// to logits `[batch, classes]`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in
+    /// [`SampleCnnConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        let [batch, frames, _] = features.dims();
+        assert_lengths(lengths, batch, frames, self.min_frames);
+        let mut x = ops::zero_padding(features, lengths); // [batch, frames, bins]
+        let mut lengths = lengths.to_vec();
+        for block in &self.blocks {
+            (x, lengths) = block.forward(x, &lengths); // [batch, steps, channels]
+        }
+        let x = self.dropout.forward(masked_mean(x, &lengths)); // [batch, channels]
+        self.classifier.forward(x) // [batch, classes]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::num_params;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn defaults_have_the_parameters_of_the_paper() {
+        let config = SampleCnnConfig::default();
+        assert_eq!(config.min_frames(), 59_049);
+        let model = config.init::<NdArray>(&Default::default());
+        assert_eq!(num_params(&model.expect("valid defaults")), 1_869_874);
+    }
+
+    #[test]
+    fn a_network_without_blocks_is_refused() {
+        let config = SampleCnnConfig {
+            channels: Vec::new(),
+            ..Default::default()
+        };
+        assert!(config.check().is_err());
+    }
+}
