@@ -18,104 +18,70 @@ impl Windows {
         [batch, frames / self.pool[0], bins / self.pool[1], channels]
     }
 
+    /// Values of one line of the output.
+    fn line(&self) -> usize {
+        let [_, _, bands, channels] = self.size_out();
+        bands * channels
+    }
+
     /// The largest value of each window, and which of the window's it was, the first of equals.
     ///
     /// # Panics
     /// If a window has more than 256 positions.
     pub(crate) fn max<T: Real>(&self, x: &[T]) -> (Vec<T>, Vec<u8>) {
         assert!(self.pool[0] * self.pool[1] <= 256);
-        let [_, steps, bands, channels] = self.size_out();
         let len = self.size_out().iter().product();
         let mut y = buffer::take(len);
         let mut which = vec![0u8; len];
-        let line = (bands * channels).max(1);
+        let line = self.line().max(1);
         y.par_chunks_mut(line)
             .zip(which.par_chunks_mut(line))
             .enumerate()
-            .for_each(|(index, (y, which))| {
-                let first = [index / steps, index % steps];
-                {
-                    for band in 0..bands {
-                        let at = band * channels..(band + 1) * channels;
-                        let (y, which) = (&mut y[at.clone()], &mut which[at]);
-                        for (position, from) in self.window(first, band).enumerate() {
-                            let x = &x[from..from + channels];
-                            if position == 0 {
-                                y.copy_from_slice(x);
-                                which.fill(0);
-                                continue;
-                            }
-                            for ((y, which), &x) in y.iter_mut().zip(&mut *which).zip(x) {
-                                let larger = x > *y;
-                                *y = if larger { x } else { *y };
-                                *which = if larger { position as u8 } else { *which };
-                            }
-                        }
-                    }
-                }
-            });
+            .for_each(|(index, (y, which))| max_line(self, &x[self.first(index)..], y, which));
         (y, which)
     }
 
     /// The gradient of the input of [`Self::max`].
     pub(crate) fn max_backward<T: Real>(&self, which: &[u8], gradient: &[T]) -> Vec<T> {
         self.spread(|from, to, position| {
-            let len = to.len();
-            let (g, which) = (&gradient[from..from + len], &which[from..from + len]);
-            for c in 0..len {
-                to[c] = if usize::from(which[c]) == position {
-                    g[c]
-                } else {
-                    T::ZERO
-                };
-            }
+            pass_largest(&gradient[from..], &which[from..], position, to)
         })
     }
 
     /// The average of each window.
     pub(crate) fn average<T: Real>(&self, x: &[T]) -> Vec<T> {
-        let [_, steps, bands, channels] = self.size_out();
         let mut y = buffer::take(self.size_out().iter().product());
-        let share = T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64);
-        y.par_chunks_mut((bands * channels).max(1))
+        y.par_chunks_mut(self.line().max(1))
             .enumerate()
-            .for_each(|(index, y)| {
-                let first = [index / steps, index % steps];
-                {
-                    for band in 0..bands {
-                        let y = &mut y[band * channels..(band + 1) * channels];
-                        y.fill(T::ZERO);
-                        for from in self.window(first, band) {
-                            for (y, &x) in y.iter_mut().zip(&x[from..from + channels]) {
-                                *y += x;
-                            }
-                        }
-                        for y in y {
-                            *y = *y * share;
-                        }
-                    }
-                }
-            });
+            .for_each(|(index, y)| average_line(self, &x[self.first(index)..], y));
         y
     }
 
     /// The gradient of the input of [`Self::average`].
     pub(crate) fn average_backward<T: Real>(&self, gradient: &[T]) -> Vec<T> {
-        let share = T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64);
-        self.spread(|from, to, _| {
-            for (to, &g) in to.iter_mut().zip(&gradient[from..]) {
-                *to = g * share;
-            }
-        })
+        self.spread(|from, to, _| scale(&gradient[from..], self.share(), to))
     }
 
-    /// Where the positions of a window lie in the input, in order.
-    fn window(&self, [row, step]: [usize; 2], band: usize) -> impl Iterator<Item = usize> {
+    /// One over the positions of a window.
+    fn share<T: Real>(&self) -> T {
+        T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64)
+    }
+
+    /// Where the windows of a line of the output begin in the input.
+    fn first(&self, line: usize) -> usize {
         let [_, frames, bins, channels] = self.size;
+        let steps = self.size_out()[1];
+        let frame = line / steps * frames + line % steps * self.pool[0];
+        frame * bins * channels
+    }
+
+    /// Where the positions of a window lie, from the beginning of its line, in order.
+    #[inline(always)]
+    fn window(&self, band: usize) -> impl Iterator<Item = usize> {
+        let [_, _, bins, channels] = self.size;
         let [pool_frames, pool_bins] = self.pool;
-        let frame = row * frames + step * pool_frames;
         (0..pool_frames).flat_map(move |k| {
-            (0..pool_bins).map(move |l| ((frame + k) * bins + band * pool_bins + l) * channels)
+            (0..pool_bins).map(move |l| (k * bins + band * pool_bins + l) * channels)
         })
     }
 
@@ -131,16 +97,14 @@ impl Windows {
             .for_each(|(index, x)| {
                 let (row, frame) = (index / frames, index % frames);
                 let (step, k) = (frame / pool_frames, frame % pool_frames);
-                {
-                    for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
-                        let (band, l) = (bin / pool_bins, bin % pool_bins);
-                        if step >= steps || band >= bands {
-                            x.fill(T::ZERO);
-                            continue;
-                        }
-                        let from = ((row * steps + step) * bands + band) * channels;
-                        set(from, x, k * pool_bins + l);
+                for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
+                    let (band, l) = (bin / pool_bins, bin % pool_bins);
+                    if step >= steps || band >= bands {
+                        x.fill(T::ZERO);
+                        continue;
                     }
+                    let from = ((row * steps + step) * bands + band) * channels;
+                    set(from, x, k * pool_bins + l);
                 }
             });
         x
@@ -160,19 +124,7 @@ pub(crate) fn mean<T: Real>(
         .enumerate()
         .for_each(|(row, (y, &length))| {
             let valid = length.min(frames);
-            let x = &x[row * frames * channels..][..valid * channels];
-            let share = T::from_f64(1.0 / valid.max(1) as f64);
-            {
-                y.fill(T::ZERO);
-                for frame in x.chunks_exact(channels) {
-                    for (y, &x) in y.iter_mut().zip(frame) {
-                        *y += x;
-                    }
-                }
-                for y in y {
-                    *y = *y * share;
-                }
-            }
+            mean_row(&x[row * frames * channels..][..valid * channels], y);
         });
     y
 }
@@ -192,14 +144,75 @@ pub(crate) fn mean_backward<T: Real>(
             let share = T::from_f64(1.0 / valid.max(1) as f64);
             let gradient = &gradient[row * channels..][..channels];
             let (values, padding) = x.split_at_mut(valid * channels);
-            {
-                for frame in values.chunks_exact_mut(channels) {
-                    for (x, &g) in frame.iter_mut().zip(gradient) {
-                        *x = g * share;
-                    }
-                }
+            for frame in values.chunks_exact_mut(channels) {
+                scale(gradient, share, frame);
             }
             padding.fill(T::ZERO);
         });
     x
+}
+
+vectorised! {
+    fn max_line<T: Real>(windows: &Windows, x: &[T], y: &mut [T], which: &mut [u8]) {
+        let channels = windows.size[3];
+        let lines = y.chunks_exact_mut(channels).zip(which.chunks_exact_mut(channels));
+        for (band, (y, which)) in lines.enumerate() {
+            for (position, from) in windows.window(band).enumerate() {
+                let x = &x[from..from + channels];
+                if position == 0 {
+                    y.copy_from_slice(x);
+                    which.fill(0);
+                    continue;
+                }
+                for ((y, which), &x) in y.iter_mut().zip(&mut *which).zip(x) {
+                    let larger = x > *y;
+                    *y = if larger { x } else { *y };
+                    *which = if larger { position as u8 } else { *which };
+                }
+            }
+        }
+    }
+
+    fn average_line<T: Real>(windows: &Windows, x: &[T], y: &mut [T]) {
+        let channels = windows.size[3];
+        let share = windows.share();
+        for (band, y) in y.chunks_exact_mut(channels).enumerate() {
+            y.fill(T::ZERO);
+            for from in windows.window(band) {
+                for (y, &x) in y.iter_mut().zip(&x[from..from + channels]) {
+                    *y += x;
+                }
+            }
+            for y in y {
+                *y = *y * share;
+            }
+        }
+    }
+
+    /// The gradient where `position` held the largest value, zero elsewhere.
+    fn pass_largest<T: Real>(gradient: &[T], which: &[u8], position: usize, to: &mut [T]) {
+        for ((to, &g), &which) in to.iter_mut().zip(gradient).zip(which) {
+            *to = if usize::from(which) == position { g } else { T::ZERO };
+        }
+    }
+
+    fn scale<T: Real>(values: &[T], factor: T, to: &mut [T]) {
+        for (to, &value) in to.iter_mut().zip(values) {
+            *to = value * factor;
+        }
+    }
+
+    fn mean_row<T: Real>(x: &[T], y: &mut [T]) {
+        let channels = y.len();
+        y.fill(T::ZERO);
+        for frame in x.chunks_exact(channels) {
+            for (y, &x) in y.iter_mut().zip(frame) {
+                *y += x;
+            }
+        }
+        let share = T::from_f64(1.0 / (x.len() / channels).max(1) as f64);
+        for y in y {
+            *y = *y * share;
+        }
+    }
 }

@@ -210,10 +210,10 @@ mod x86 {
                 unsafe {
                     let b0 = _mm512_loadu_ps(b);
                     let b1 = _mm512_loadu_ps(b.add(16));
-                    for i in 0..TILE_ROWS {
-                        let x = _mm512_set1_ps(*rows[i].add(k));
-                        sums[i][0] = _mm512_fmadd_ps(x, b0, sums[i][0]);
-                        sums[i][1] = _mm512_fmadd_ps(x, b1, sums[i][1]);
+                    for (sums, row) in sums.iter_mut().zip(&rows) {
+                        let x = _mm512_set1_ps(*row.add(k));
+                        sums[0] = _mm512_fmadd_ps(x, b0, sums[0]);
+                        sums[1] = _mm512_fmadd_ps(x, b1, sums[1]);
                     }
                 }
                 b = b.wrapping_add(TILE_COLUMNS);
@@ -236,10 +236,10 @@ mod x86 {
                 let a = a.add(row);
                 let b0 = _mm512_loadu_ps(b);
                 let b1 = _mm512_loadu_ps(b.add(16));
-                for i in 0..TILE_ROWS {
+                for (i, sums) in sums.iter_mut().enumerate() {
                     let x = _mm512_set1_ps(*a.add(i));
-                    sums[i][0] = _mm512_fmadd_ps(x, b0, sums[i][0]);
-                    sums[i][1] = _mm512_fmadd_ps(x, b1, sums[i][1]);
+                    sums[0] = _mm512_fmadd_ps(x, b0, sums[0]);
+                    sums[1] = _mm512_fmadd_ps(x, b1, sums[1]);
                 }
             }
             b = b.wrapping_add(TILE_COLUMNS);
@@ -279,8 +279,8 @@ mod x86 {
                     // SAFETY: the caller's contract, as in `Real::rows_times_panel`.
                     unsafe {
                         let b = _mm256_loadu_ps(b);
-                        for i in 0..TILE_ROWS {
-                            sums[i] = _mm256_fmadd_ps(_mm256_set1_ps(*rows[i].add(k)), b, sums[i]);
+                        for (sum, row) in sums.iter_mut().zip(&rows) {
+                            *sum = _mm256_fmadd_ps(_mm256_set1_ps(*row.add(k)), b, *sum);
                         }
                     }
                     b = b.wrapping_add(TILE_COLUMNS);
@@ -303,8 +303,8 @@ mod x86 {
                 // SAFETY: the caller's contract, as in `Real::columns_times_panel`.
                 unsafe {
                     let b = _mm256_loadu_ps(b.add(r * TILE_COLUMNS + column));
-                    for i in 0..TILE_ROWS {
-                        sums[i] = _mm256_fmadd_ps(_mm256_set1_ps(*a.add(row + i)), b, sums[i]);
+                    for (i, sum) in sums.iter_mut().enumerate() {
+                        *sum = _mm256_fmadd_ps(_mm256_set1_ps(*a.add(row + i)), b, *sum);
                     }
                 }
             }

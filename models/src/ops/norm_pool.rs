@@ -127,9 +127,9 @@ pub fn norm_pool_inference<B: Backend, const D: usize>(
 
 /// The sizes of `x` as an image; a sequence has one bin.
 fn image<const D: usize>(dims: [usize; D], lengths: &[usize], pool: [usize; 2]) -> [usize; 4] {
-    let size = match dims.as_slice() {
-        &[batch, frames, channels] => [batch, frames, 1, channels],
-        &[batch, frames, bins, channels] => [batch, frames, bins, channels],
+    let size = match *dims.as_slice() {
+        [batch, frames, channels] => [batch, frames, 1, channels],
+        [batch, frames, bins, channels] => [batch, frames, bins, channels],
         _ => panic!("batch norm takes three axes or four, not {D}"),
     };
     assert_eq!(
