@@ -7,12 +7,12 @@
 
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Tensor, activation::relu, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
 use crate::layers::{Linear, assert_lengths};
-use crate::ops;
+use crate::ops::{self, Activation};
 
 /// Configuration of [`Mlp`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,7 +104,8 @@ impl<B: Backend> Mlp<B> {
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
         let mut x = self.fit(x).flatten(1, 2); // [batch, num_frames·bins]
         for layer in &self.hidden {
-            x = self.dropout.forward(relu(layer.forward(x))); // [batch, d_hidden]
+            let y = ops::activate(layer.forward(x), Activation::Relu); // [batch, d_hidden]
+            x = self.dropout.forward(y);
         }
         self.classifier.forward(x) // [batch, classes]
     }

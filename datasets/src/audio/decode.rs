@@ -113,7 +113,7 @@ pub fn decode(path: &Path) -> Result<Waveform> {
             path: path.to_owned(),
         });
     }
-    if let Some(index) = waveform.samples.iter().position(|value| !value.is_finite()) {
+    if let Some(index) = crate::features::first_not_finite(&waveform.samples) {
         return Err(Error::NotFiniteSample {
             path: path.to_owned(),
             index,

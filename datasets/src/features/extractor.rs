@@ -2,10 +2,11 @@
 
 use super::decibel::power_to_db;
 use super::delta::delta;
+use super::logarithm::floored_ln;
 use super::mel::MelFilters;
 use super::mfcc::Cosines;
-use super::stft::Stft;
-use super::{FeatureConfig, FeatureKind, Features, Normalize};
+use super::stft::{LANES, Stft};
+use super::{FeatureConfig, FeatureKind, Features, Normalize, first_not_finite};
 use crate::{Error, Result, Waveform};
 
 /// Makes features by one configuration. Plans, filters and buffers are built once: keep it, one
@@ -28,7 +29,10 @@ pub struct FeatureExtractor {
     stft: Stft,
     filters: MelFilters,
     cosines: Cosines,
-    mels: Vec<f32>,
+    /// `[num_mels]`, a frame in each lane.
+    lanes: Vec<[f32; LANES]>,
+    /// `[frames, num_mels]`, where all are needed at once.
+    all_mels: Vec<f32>,
 }
 
 impl FeatureExtractor {
@@ -43,7 +47,8 @@ impl FeatureExtractor {
             stft: Stft::new(config),
             filters: MelFilters::new(config),
             cosines: Cosines::new(config.num_mels, config.num_mfccs),
-            mels: Vec::new(),
+            lanes: vec![[0.0; LANES]; config.num_mels],
+            all_mels: Vec::new(),
             config: config.clone(),
         })
     }
@@ -79,7 +84,7 @@ impl FeatureExtractor {
             });
         }
 
-        if let Some(index) = samples.iter().position(|sample| !sample.is_finite()) {
+        if let Some(index) = first_not_finite(samples) {
             return Err(Error::NotFiniteInput {
                 index,
                 value: samples[index],
@@ -92,7 +97,9 @@ impl FeatureExtractor {
             FeatureKind::Waveform => samples.to_vec(),
             _ => vec![0.0; frames * bins],
         };
-        self.fill(samples, &mut values, bins);
+        if self.config.kind != FeatureKind::Waveform {
+            self.fill(samples, &mut values, bins);
+        }
         let static_bins = self.config.num_static_bins();
         for order in 1..=self.config.deltas {
             delta(&mut values, frames, static_bins, bins, order);
@@ -117,60 +124,65 @@ impl FeatureExtractor {
             stft,
             filters,
             cosines,
-            mels,
+            lanes,
+            all_mels,
         } = self;
         let floor = config.log_floor as f32;
         let num_mels = config.num_mels;
-        let mut rows = values.chunks_exact_mut(bins);
-        match config.kind {
-            FeatureKind::Waveform => {}
-            FeatureKind::Spectrogram
-            | FeatureKind::PowerSpectrogram
-            | FeatureKind::Log1pSpectrogram => {
-                let map: fn(f32) -> f32 = match config.kind {
-                    FeatureKind::Spectrogram => f32::sqrt,
-                    FeatureKind::Log1pSpectrogram => |power| power.sqrt().ln_1p(),
-                    _ => |power| power,
-                };
-                stft.for_each_power(samples, |power| {
-                    if let Some(row) = rows.next() {
-                        for (value, &power) in row.iter_mut().zip(power) {
-                            *value = map(power);
-                        }
-                    }
-                });
-            }
-            FeatureKind::Mel => stft.for_each_power(samples, |power| {
-                if let Some(row) = rows.next() {
-                    filters.apply(power, &mut row[..num_mels]);
+        // Decibels look at the loudest value of all frames first.
+        let later = matches!(config.kind, FeatureKind::MelDb | FeatureKind::Mfcc);
+        let (target, width) = if later {
+            all_mels.resize(values.len() / bins * num_mels, 0.0);
+            (&mut all_mels[..], num_mels)
+        } else {
+            (&mut *values, bins)
+        };
+        let mut rows = target.chunks_exact_mut(width);
+        stft.for_each_powers(samples, |power, count| {
+            let rows = rows.by_ref().take(count);
+            match config.kind {
+                FeatureKind::Waveform => {}
+                FeatureKind::PowerSpectrogram => fill_rows(rows, power, |power| power),
+                FeatureKind::Spectrogram => fill_rows(rows, power, f32::sqrt),
+                FeatureKind::Log1pSpectrogram => {
+                    fill_rows(rows, power, |power| power.sqrt().ln_1p());
                 }
-            }),
-            FeatureKind::LogMel => stft.for_each_power(samples, |power| {
-                if let Some(row) = rows.next() {
-                    let row = &mut row[..num_mels];
-                    filters.apply(power, row);
-                    for value in row {
-                        *value = value.max(floor).ln();
-                    }
+                FeatureKind::Mel | FeatureKind::MelDb | FeatureKind::Mfcc => {
+                    filters.apply(power, lanes);
+                    fill_rows(rows, lanes, |mel| mel);
                 }
-            }),
-            // Decibels look at the loudest value of the whole recording first.
-            FeatureKind::MelDb | FeatureKind::Mfcc => {
-                mels.clear();
-                stft.for_each_power(samples, |power| {
-                    let start = mels.len();
-                    mels.resize(start + num_mels, 0.0);
-                    filters.apply(power, &mut mels[start..]);
-                });
-                power_to_db(mels, floor, config.top_db);
-                for (row, mels) in rows.zip(mels.chunks_exact(num_mels)) {
-                    if config.kind == FeatureKind::Mfcc {
-                        cosines.apply(mels, &mut row[..config.num_mfccs]);
-                    } else {
-                        row[..num_mels].copy_from_slice(mels);
-                    }
+                FeatureKind::LogMel => {
+                    filters.apply(power, lanes);
+                    floored_ln(lanes.as_flattened_mut(), floor);
+                    fill_rows(rows, lanes, |mel| mel);
                 }
             }
+        });
+        if later {
+            power_to_db(all_mels, floor, config.top_db);
+            for (row, mels) in values
+                .chunks_exact_mut(bins)
+                .zip(all_mels.chunks_exact(num_mels))
+            {
+                if config.kind == FeatureKind::Mfcc {
+                    cosines.apply(mels, &mut row[..config.num_mfccs]);
+                } else {
+                    row[..num_mels].copy_from_slice(mels);
+                }
+            }
+        }
+    }
+}
+
+/// Fills the front of each row with one lane of `values`.
+fn fill_rows<'a>(
+    rows: impl Iterator<Item = &'a mut [f32]>,
+    values: &[[f32; LANES]],
+    map: impl Fn(f32) -> f32,
+) {
+    for (lane, row) in rows.enumerate() {
+        for (value, lanes) in row.iter_mut().zip(values) {
+            *value = map(lanes[lane]);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The mel filter bank.
 
+use super::stft::LANES;
 use super::{FeatureConfig, MelNorm, MelScale};
 
 /// Triangles over the power spectrum, of each only the frequencies it weighs.
@@ -58,16 +59,26 @@ impl MelFilters {
             .count()
     }
 
-    /// The filtered power `[num_mels]` of a power spectrum `[fft_samples / 2 + 1]`.
-    pub(super) fn apply(&self, power: &[f32], mels: &mut [f32]) {
-        for (mel, filter) in mels.iter_mut().zip(&self.filters) {
-            *mel = filter
-                .weights
-                .iter()
-                .zip(&power[filter.first_bin..])
-                .map(|(&weight, &power)| weight * power)
-                .sum();
+    /// The filtered power `[num_mels]` of a power spectrum `[fft_samples / 2 + 1]`, a frame in each
+    /// lane.
+    pub(super) fn apply(&self, power: &[[f32; LANES]], mels: &mut [[f32; LANES]]) {
+        filter(&self.filters, power, mels);
+    }
+}
+
+#[multiversion::multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma+bmi2",
+    "x86_64+avx2+fma+bmi2",
+))]
+fn filter(filters: &[Filter], power: &[[f32; LANES]], mels: &mut [[f32; LANES]]) {
+    for (mel, filter) in mels.iter_mut().zip(filters) {
+        let mut sums = [0.0; LANES];
+        for (&weight, power) in filter.weights.iter().zip(&power[filter.first_bin..]) {
+            for (sum, &power) in sums.iter_mut().zip(power) {
+                *sum += weight * power;
+            }
         }
+        *mel = sums;
     }
 }
 

@@ -56,6 +56,22 @@ pub(crate) fn sigmoid<T: super::Real>(x: T) -> T {
     T::ONE / (T::ONE + (-x).exp())
 }
 
+/// The error function, within 3e-7 of single precision: formula 7.1.26 of [Abramowitz and
+/// Stegun](https://personal.math.ubc.ca/~cbm/aands/page_299.htm), whose own error is 1.5e-7.
+#[inline(always)]
+pub(crate) fn erf<T: super::Real>(x: T) -> T {
+    let number = T::from_f64;
+    let size = if x < T::ZERO { -x } else { x };
+    let t = T::ONE / (T::ONE + number(0.327_591_1) * size);
+    let mut p = number(1.061_405_429);
+    p = p * t + number(-1.453_152_027);
+    p = p * t + number(1.421_413_741);
+    p = p * t + number(-0.284_496_736);
+    p = p * t + number(0.254_829_592);
+    let y = T::ONE - p * t * (-(size * size)).exp();
+    if x < T::ZERO { -y } else { y }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,6 +21,8 @@ macro_rules! vectorised {
     )*};
 }
 
+pub(crate) mod activation;
+pub(crate) mod attention;
 pub(crate) mod buffer;
 pub(crate) mod conv;
 pub(crate) mod loss;

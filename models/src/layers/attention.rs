@@ -1,8 +1,8 @@
 use burn::module::Module;
-use burn::tensor::activation::{softmax, tanh};
-use burn::tensor::{Bool, Tensor, TensorData, backend::Backend};
+use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Linear, assert_lengths};
+use crate::ops::{self, Activation};
 
 /// A weighted mean over the valid frames, by additive attention without a query
 /// ([Raffel and Ellis 2015](https://arxiv.org/abs/1512.08756)): the score of a frame's state `h` is
@@ -32,18 +32,9 @@ impl<B: Backend> AdditivePooling<B> {
     pub fn weights(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = x.dims();
         assert_lengths(lengths, batch, frames, 1);
-        let scores = self.score.forward(tanh(self.hidden.forward(x))); // [batch, frames, 1]
-        let scores = scores.reshape([batch, frames]);
-        if lengths.iter().all(|&length| length == frames) {
-            return softmax(scores, 1);
-        }
-        let padding: Vec<bool> = lengths
-            .iter()
-            .flat_map(|&length| (0..frames).map(move |frame| frame >= length))
-            .collect();
-        let padding = TensorData::new(padding, [batch, frames]);
-        let padding = Tensor::<B, 2, Bool>::from_data(padding, &scores.device());
-        softmax(scores.mask_fill(padding, f32::NEG_INFINITY), 1)
+        let hidden = ops::activate(self.hidden.forward(x), Activation::Tanh); // [batch, frames, d_attention]
+        let scores = self.score.forward(hidden).reshape([batch, frames]);
+        ops::masked_softmax(scores, lengths)
     }
 
     /// `[batch, frames, channels]`, finite past `lengths`, to its weighted mean, `[batch, channels]`.
@@ -51,7 +42,6 @@ impl<B: Backend> AdditivePooling<B> {
     /// # Panics
     /// As [`Self::weights`].
     pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
-        let weights = self.weights(x.clone(), lengths).unsqueeze_dim(1); // [batch, 1, frames]
-        weights.matmul(x).squeeze_dim(1) // [batch, channels]
+        ops::weighted_sum(self.weights(x.clone(), lengths), x)
     }
 }

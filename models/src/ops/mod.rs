@@ -9,6 +9,8 @@
 //! convolution is then one matrix product over shifted copies of its input, and no tensor is
 //! transposed on the way.
 
+mod activation;
+mod attention;
 mod conv;
 mod linear;
 mod mean;
@@ -20,6 +22,8 @@ mod recurrent;
 #[cfg(feature = "ndarray")]
 pub(crate) mod seam;
 
+pub use activation::{Activation, activate};
+pub use attention::{masked_softmax, weighted_sum};
 pub use conv::{ConvOptions, conv1d, conv2d};
 pub use linear::linear;
 pub use mean::masked_mean;

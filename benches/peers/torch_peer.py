@@ -1,0 +1,203 @@
+"""The PyTorch twin of one preset of `sori bench`: the same layers, shapes and parameter count.
+
+    python benches/peers/torch_peer.py PRESET [--threads N] [--steps N] [--warm-up N]
+
+prints the median in milliseconds, the parameters and the peak resident memory as a line of JSON.
+A training step is forward, loss, backward, clipping of the gradient's norm to 5 and Adam, as in Sori.
+`log_mel` and `log_mel_librosa` are features of 60 s at 16 kHz.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import time
+
+BINS, FRAMES, BATCH, OUTPUTS, PARAMS = range(5)
+PRESETS = {
+    "mlp": (40, 100, 64, 10, 2_182_410),
+    "cnn1d": (96, 128, 32, 10, 137_610),
+    "cnn2d": (64, 100, 16, 10, 93_770),
+    "sample_cnn": (1, 59_049, 4, 50, 1_869_874),
+    "fcn": (96, 1366, 2, 50, 447_732),
+    "rnn": (161, 100, 8, 10, 613_898),
+    "lstm": (161, 100, 8, 10, 2_440_202),
+    "gru": (161, 100, 8, 10, 1_831_434),
+    "attention": (161, 100, 8, 10, 2_505_995),
+}
+SECONDS, RATE = 60, 16_000
+
+
+def model(name):
+    from torch import nn
+
+    class Recurrent(nn.Module):
+        """Two layers both ways, then the mean over time or additive attention."""
+
+        def __init__(self, kind, attention=False):
+            super().__init__()
+            self.layers = kind(161, 256, 2, batch_first=True, bidirectional=True)
+            self.score = (
+                nn.Sequential(nn.Linear(512, 128), nn.Tanh(), nn.Linear(128, 1)) if attention else None
+            )
+            self.classifier = nn.Linear(512, 10)
+
+        def forward(self, x):
+            states = self.layers(x)[0]
+            if self.score is None:
+                return self.classifier(states.mean(1))
+            weights = self.score(states).softmax(1)
+            return self.classifier((weights.transpose(1, 2) @ states).squeeze(1))
+
+    def block1d(inputs, outputs, kernel, stride, pool):
+        padding = kernel // 2 if stride == 1 else 0
+        layers = [nn.Conv1d(inputs, outputs, kernel, stride, padding), nn.BatchNorm1d(outputs), nn.ReLU()]
+        return layers + ([nn.MaxPool1d(pool)] if pool > 1 else [])
+
+    def block2d(inputs, outputs, pool):
+        return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(pool)]
+
+    def ends(channels, outputs, dims, dropout=0.0):
+        mean = nn.AdaptiveAvgPool1d(1) if dims == 1 else nn.AdaptiveAvgPool2d(1)
+        return [mean, nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, outputs)]
+
+    match name:
+        case "mlp":
+            return nn.Sequential(
+                nn.Flatten(), nn.Linear(4000, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
+            )
+        case "cnn1d":
+            widths = [96, 128, 128, 128]
+            blocks = [block1d(a, b, 3, 1, 2) for a, b in zip(widths, widths[1:])]
+            return nn.Sequential(*sum(blocks, []), *ends(128, 10, 1))
+        case "cnn2d":
+            widths = [1, 32, 64, 64, 64]
+            blocks = [block2d(a, b, 2) for a, b in zip(widths, widths[1:])]
+            return nn.Sequential(*sum(blocks, []), *ends(64, 10, 2))
+        case "sample_cnn":
+            widths = [128, 128, 128, 256, 256, 256, 256, 256, 256, 512]
+            blocks = [block1d(1, 128, 3, 3, 1)]
+            blocks += [block1d(a, b, 3, 1, 3) for a, b in zip(widths, widths[1:])]
+            blocks += [block1d(512, 512, 1, 1, 1)]
+            return nn.Sequential(*sum(blocks, []), *ends(512, 50, 1, dropout=0.5))
+        case "fcn":
+            widths = [1, 64, 128, 128, 128, 64]
+            pools = [(2, 4), (2, 4), (2, 4), (3, 5), (4, 4)]
+            blocks = [block2d(a, b, pool) for a, b, pool in zip(widths, widths[1:], pools)]
+            return nn.Sequential(nn.BatchNorm2d(1), *sum(blocks, []), *ends(64, 50, 2, dropout=0.5))
+        case "rnn":
+            return Recurrent(nn.RNN)
+        case "lstm":
+            return Recurrent(nn.LSTM)
+        case "gru":
+            return Recurrent(nn.GRU)
+        case "attention":
+            return Recurrent(nn.LSTM, attention=True)
+
+
+def features(name):
+    """`[batch, …]` as the twin's first layer takes it: PyTorch's convolutions have channels first."""
+    import torch
+
+    bins, frames, batch = PRESETS[name][:3]
+    if name in ("cnn2d", "fcn"):
+        return torch.rand(batch, 1, bins, frames) * 2 - 1
+    if name in ("cnn1d", "sample_cnn"):
+        return torch.rand(batch, bins, frames) * 2 - 1
+    return torch.rand(batch, frames, bins) * 2 - 1
+
+
+def training_step(name):
+    """The work to time, and the trainable parameters."""
+    import torch
+    import torch.nn.functional as F
+
+    torch.manual_seed(0)
+    net, x = model(name).train(), features(name)
+    _, _, batch, outputs, expected = PRESETS[name]
+    params = sum(p.numel() for p in net.parameters())
+    assert params == expected, f"{name} has {params} parameters, not {expected}"
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+    if name in ("sample_cnn", "fcn"):
+        tags = (torch.rand(batch, outputs) < 0.1).float()
+        loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
+    else:
+        classes = torch.arange(batch) % outputs
+        loss = lambda logits: F.cross_entropy(logits, classes)
+
+    def step():
+        optimizer.zero_grad()
+        value = loss(net(x))
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimizer.step()
+        return value.item()
+
+    return step, params
+
+
+def log_mel_torch():
+    """`torch.stft` and a mel matrix, as torchaudio's MelSpectrogram does it."""
+    import librosa
+    import torch
+
+    x = torch.rand(SECONDS * RATE) * 2 - 1
+    window = torch.hann_window(400)
+    mel = torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=400, n_mels=80))
+
+    def work():
+        spectrum = torch.stft(x, 400, 160, window=window, center=True, return_complex=True)
+        return (mel @ spectrum.abs().square()).clamp_min(1e-10).log()
+
+    return work, 0
+
+
+def log_mel_librosa():
+    import librosa
+    import numpy as np
+
+    x = np.random.default_rng(0).uniform(-1, 1, SECONDS * RATE).astype(np.float32)
+
+    def work():
+        power = librosa.feature.melspectrogram(y=x, sr=RATE, n_fft=400, hop_length=160, n_mels=80)
+        return np.log(np.maximum(power, 1e-10))
+
+    return work, 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("preset", choices=[*PRESETS, "log_mel", "log_mel_librosa"])
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--warm-up", type=int, default=2)
+    args = parser.parse_args()
+    if args.threads and args.preset != "log_mel_librosa":
+        import torch
+
+        torch.set_num_threads(args.threads)
+    if args.preset == "log_mel":
+        work, params = log_mel_torch()
+    elif args.preset == "log_mel_librosa":
+        work, params = log_mel_librosa()
+    else:
+        work, params = training_step(args.preset)
+    times = []
+    for index in range(args.warm_up + args.steps):
+        start = time.perf_counter()
+        work()
+        if index >= args.warm_up:
+            times.append((time.perf_counter() - start) * 1e3)
+    print(
+        json.dumps(
+            {
+                "median_ms": statistics.median(times),
+                "params": params,
+                "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+//! The presets of `sori bench` are the workloads that the peers run, and on the CPU every operator of
+//! a training step and of inference runs a kernel.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use burn::tensor::Tensor;
+use burn_ndarray::NdArray;
+use sori::BackendName;
+use sori::bench::{PRESETS, Preset, Work};
+use sori_models::num_params;
+use sori_models::ops::{PathCounts, path_counts};
+
+/// The parameters of the PyTorch twins (`benches/peers/torch_peer.py` asserts the same), and the
+/// operators that one training step calls: those of the forward pass and of the loss, which count
+/// once, and two for each parameter tensor, its share of the gradient's norm and its step of Adam.
+///
+/// | | operators of the forward pass | parameter tensors |
+/// |---|---|---|
+/// | `mlp` | 3 linear, 2 activations | 6 |
+/// | `cnn1d` | 3 × (convolution, norm), mean, linear | 14 |
+/// | `cnn2d` | 4 × (convolution, norm), mean, linear | 18 |
+/// | `sample_cnn` | 11 × (convolution, norm), mean, linear | 46 |
+/// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
+/// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
+/// | `attention` | as `lstm`, with 2 linear, an activation, softmax and sum in place of the mean | 22 |
+const EXPECTED: &[(&str, usize, usize)] = &[
+    ("mlp", 2_182_410, 5 + 1 + 2 * 6),
+    ("cnn1d", 137_610, 8 + 1 + 2 * 14),
+    ("cnn2d", 93_770, 10 + 1 + 2 * 18),
+    ("sample_cnn", 1_869_874, 24 + 1 + 2 * 46),
+    ("fcn", 447_732, 13 + 1 + 2 * 24),
+    ("rnn", 613_898, 6 + 1 + 2 * 18),
+    ("lstm", 2_440_202, 6 + 1 + 2 * 18),
+    ("gru", 1_831_434, 6 + 1 + 2 * 18),
+    ("attention", 2_505_995, 10 + 1 + 2 * 22),
+];
+
+fn models() -> impl Iterator<Item = &'static Preset> {
+    PRESETS.iter().filter(|p| p.work != Work::Features)
+}
+
+fn counted(work: impl FnOnce()) -> PathCounts {
+    let before = path_counts();
+    work();
+    let after = path_counts();
+    PathCounts {
+        kernels: after.kernels - before.kernels,
+        portable: after.portable - before.portable,
+    }
+}
+
+#[test]
+fn a_training_step_takes_the_kernels_everywhere() {
+    assert_eq!(EXPECTED.len(), models().count(), "every preset is expected");
+    for &(name, params, kernels) in EXPECTED {
+        let preset = Preset::find(name).unwrap();
+        let counts = counted(|| {
+            let timing = preset.time(BackendName::Ndarray, 0, 1).unwrap();
+            assert_eq!(timing.params, params, "{name}");
+        });
+        let portable = 0;
+        assert_eq!(counts, PathCounts { kernels, portable }, "{name}");
+    }
+}
+
+#[test]
+fn inference_takes_the_kernels_everywhere() {
+    for preset in models() {
+        let device = Default::default();
+        let config = preset.model().unwrap();
+        let model = config.init::<NdArray>(&device).unwrap();
+        assert!(num_params(&model) > 0);
+        let counts = counted(|| {
+            let features = Tensor::ones([1, preset.frames, preset.bins], &device);
+            let logits = model.forward(features, &[preset.frames]);
+            assert_eq!(logits.dims(), [1, preset.outputs]);
+        });
+        assert!(counts.kernels > 4, "{}: {counts:?}", preset.name);
+        assert_eq!(counts.portable, 0, "{}", preset.name);
+    }
+}
