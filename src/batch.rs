@@ -1,7 +1,7 @@
 //! Examples become padded tensors with their lengths.
 
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use sori_datasets::{Features, Target};
 use sori_models::ModelConfig;
 
@@ -12,8 +12,53 @@ pub struct Batch<B: Backend> {
     pub features: Tensor<B, 3>,
     /// Valid frames of each row.
     pub lengths: Vec<usize>,
-    /// Class of each row: `[batch]`.
-    pub targets: Tensor<B, 1, Int>,
+    /// The right answer of each row.
+    pub targets: Targets,
+}
+
+/// The right answers of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// The class of each row.
+    Classes(Vec<usize>),
+    /// How much of each label is in each row, `[rows, labels]`: 0 or 1 of tags, a share where rows
+    /// were mixed.
+    Weights(Vec<f32>),
+}
+
+impl Targets {
+    /// How much of each of `labels` labels is in each row, `[rows, labels]`.
+    pub fn to_weights(&self, labels: usize) -> Vec<f32> {
+        match self {
+            Self::Weights(weights) => weights.clone(),
+            Self::Classes(classes) => {
+                let mut weights = vec![0.0; classes.len() * labels];
+                for (row, class) in classes.iter().enumerate() {
+                    weights[row * labels + class] = 1.0;
+                }
+                weights
+            }
+        }
+    }
+}
+
+/// A row of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// What the model sees.
+    pub features: Features,
+    /// Its right answer; where recordings were mixed, each one's and its share.
+    pub targets: Vec<(Target, f32)>,
+}
+
+impl Row {
+    /// Of one recording.
+    pub fn new(features: Features, target: Target) -> Self {
+        Self {
+            features,
+            targets: vec![(target, 1.0)],
+        }
+    }
 }
 
 /// What a model asks of the number of frames.
@@ -35,51 +80,46 @@ impl From<&ModelConfig> for FrameLimits {
 }
 
 /// A batch in host memory, as the loading threads make it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HostBatch {
     features: Vec<f32>,
     frames: usize,
     bins: usize,
     lengths: Vec<usize>,
-    /// Class of each row.
-    pub targets: Vec<usize>,
+    targets: Targets,
 }
 
 impl HostBatch {
-    /// Pads `rows` to the longest of them, within `limits`.
+    /// Pads `rows` to the longest of them, within `limits`, with answers out of `labels` labels.
     ///
     /// # Panics
-    /// When `rows` differ in bins, or a target is not a class: callers open only corpora of
-    /// classes.
-    pub fn collate(rows: &[(Features, Target)], limits: FrameLimits) -> Self {
-        let bins = rows.first().map_or(0, |(features, _)| features.bins);
-        let valid = |features: &Features| {
-            let frames = features.frames.max(limits.min);
+    /// When `rows` differ in bins, or an answer is a transcript: callers open only corpora of
+    /// labels.
+    pub fn collate(rows: &[Row], limits: FrameLimits, labels: usize) -> Self {
+        let bins = rows.first().map_or(0, |row| row.features.bins);
+        let valid = |row: &Row| {
+            let frames = row.features.frames.max(limits.min);
             limits.fixed.map_or(frames, |fixed| frames.min(fixed))
         };
-        let lengths: Vec<usize> = rows.iter().map(|(features, _)| valid(features)).collect();
+        let lengths: Vec<usize> = rows.iter().map(valid).collect();
         let frames = limits
             .fixed
             .unwrap_or_else(|| lengths.iter().copied().max().unwrap_or(0));
         let mut padded = vec![0.0; rows.len() * frames * bins];
-        for ((features, _), row) in rows.iter().zip(padded.chunks_mut((frames * bins).max(1))) {
-            assert_eq!(features.bins, bins, "rows of a batch have the same bins");
-            let values = features.values.len().min(row.len());
-            row[..values].copy_from_slice(&features.values[..values]);
+        for (row, padded) in rows.iter().zip(padded.chunks_mut((frames * bins).max(1))) {
+            assert_eq!(
+                row.features.bins, bins,
+                "rows of a batch have the same bins"
+            );
+            let values = row.features.values.len().min(padded.len());
+            padded[..values].copy_from_slice(&row.features.values[..values]);
         }
-        let targets = rows
-            .iter()
-            .map(|(_, target)| match target {
-                Target::Class(class) => *class,
-                other => panic!("a row of a classification batch has the target {other:?}"),
-            })
-            .collect();
         Self {
             features: padded,
             frames,
             bins,
             lengths,
-            targets,
+            targets: targets(rows, labels),
         }
     }
 
@@ -96,39 +136,63 @@ impl HostBatch {
     /// Moves the batch to `device`.
     pub fn to_device<B: Backend>(self, device: &B::Device) -> Batch<B> {
         let rows = self.lengths.len();
-        let targets: Vec<i64> = self.targets.iter().map(|&class| class as i64).collect();
         Batch {
             features: Tensor::from_data(
                 TensorData::new(self.features, [rows, self.frames, self.bins]),
                 device,
             ),
             lengths: self.lengths,
-            targets: Tensor::from_data(TensorData::new(targets, [rows]), device),
+            targets: self.targets,
         }
     }
+}
+
+/// One class of each row where each has one, otherwise how much of each label.
+fn targets(rows: &[Row], labels: usize) -> Targets {
+    let class = |row: &Row| match row.targets.as_slice() {
+        [(Target::Class(class), _)] => Some(*class),
+        _ => None,
+    };
+    if let Some(classes) = rows.iter().map(class).collect() {
+        return Targets::Classes(classes);
+    }
+    let mut weights = vec![0.0f32; rows.len() * labels];
+    for (row, weights) in rows.iter().zip(weights.chunks_exact_mut(labels.max(1))) {
+        for (target, share) in &row.targets {
+            let found = match target {
+                Target::Class(class) => std::slice::from_ref(class),
+                Target::Tags(tags) => tags.as_slice(),
+                Target::Text(_) => panic!("a row of labels has a transcript"),
+            };
+            for &label in found {
+                weights[label] = (weights[label] + share).min(1.0);
+            }
+        }
+    }
+    Targets::Weights(weights)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(frames: usize, class: usize) -> (Features, Target) {
+    fn row(frames: usize, class: usize) -> Row {
         let values = (0..frames * 2).map(|i| i as f32 + 1.0).collect();
         let features = Features {
             frames,
             bins: 2,
             values,
         };
-        (features, Target::Class(class))
+        Row::new(features, Target::Class(class))
     }
 
     #[test]
     fn rows_are_padded_with_zeros_to_the_longest() {
-        let batch = HostBatch::collate(&[row(1, 0), row(3, 1)], FrameLimits::default());
+        let batch = HostBatch::collate(&[row(1, 0), row(3, 1)], FrameLimits::default(), 2);
         assert_eq!((batch.frames, batch.len()), (3, 2));
         assert_eq!(batch.lengths, [1, 3]);
         assert_eq!(batch.features[..6], [1.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
-        assert_eq!(batch.targets, [0, 1]);
+        assert_eq!(batch.targets, Targets::Classes(vec![0, 1]));
     }
 
     #[test]
@@ -137,7 +201,7 @@ mod tests {
             min: 4,
             fixed: None,
         };
-        let batch = HostBatch::collate(&[row(1, 0)], limits);
+        let batch = HostBatch::collate(&[row(1, 0)], limits, 2);
         assert_eq!((batch.frames, batch.lengths.as_slice()), (4, &[4][..]));
     }
 
@@ -147,8 +211,25 @@ mod tests {
             min: 1,
             fixed: Some(2),
         };
-        let batch = HostBatch::collate(&[row(1, 0), row(3, 0)], limits);
+        let batch = HostBatch::collate(&[row(1, 0), row(3, 0)], limits, 2);
         assert_eq!(batch.lengths, [1, 2]);
         assert_eq!(batch.features, [1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn tags_and_mixed_rows_become_shares_of_labels() {
+        let tags = |tags: &[usize]| Row {
+            targets: vec![(Target::Tags(tags.to_vec()), 1.0)],
+            ..row(1, 0)
+        };
+        let of = |rows: &[Row]| HostBatch::collate(rows, FrameLimits::default(), 3).targets;
+        let expected = Targets::Weights(vec![1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(of(&[tags(&[0, 2]), tags(&[])]), expected);
+        let mixed = Row {
+            targets: vec![(Target::Class(1), 0.75), (Target::Class(2), 0.25)],
+            ..row(1, 0)
+        };
+        let expected = Targets::Weights(vec![0.0, 0.75, 0.25, 1.0, 0.0, 0.0]);
+        assert_eq!(of(&[mixed, row(2, 0)]), expected);
     }
 }

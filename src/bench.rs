@@ -3,16 +3,15 @@
 use std::time::Instant;
 
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{Distribution, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
-use sori_models::loss::binary_cross_entropy;
 use sori_models::{ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
-use crate::batch::{FrameLimits, HostBatch};
+use crate::batch::{FrameLimits, HostBatch, Row};
+use crate::task::{Objective, Task};
 use crate::train::{Stepper, TrainSettings, random_model};
 use crate::{Error, Result};
 
@@ -169,10 +168,16 @@ impl Preset {
                         .map(|_| rng.random_range(-1.0..1.0))
                         .collect(),
                 };
-                (features, Target::Class(row % self.outputs))
+                let target = match self.work {
+                    Work::Tag => {
+                        Target::Tags((0..self.outputs).filter(|_| rng.random_bool(0.1)).collect())
+                    }
+                    Work::Classify | Work::Features => Target::Class(row % self.outputs),
+                };
+                Row::new(features, target)
             })
             .collect();
-        HostBatch::collate(&rows, limits)
+        HostBatch::collate(&rows, limits, self.outputs)
     }
 }
 
@@ -189,24 +194,15 @@ impl Job for TimeSteps<'_> {
         let config = self.preset.model()?;
         let model = random_model::<B>(&config, 0, device)?;
         let params = num_params(&model);
-        let batch = self
-            .preset
-            .random_batch(FrameLimits::from(&config))
-            .to_device::<B>(device);
+        let batch = self.preset.random_batch(FrameLimits::from(&config));
+        let batch = batch.to_device::<B>(device);
         let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
-        let tags = [self.preset.batch, self.preset.outputs];
-        let tags = Tensor::random(tags, Distribution::Bernoulli(0.1), device);
+        let objective = Objective::plain(match self.preset.work {
+            Work::Tag => Task::Tag,
+            Work::Classify | Work::Features => Task::Classify,
+        });
         let median_ms = median_ms(self.warm_up, self.steps, || {
-            match self.preset.work {
-                Work::Tag => {
-                    let (features, lengths) = (batch.features.clone(), &batch.lengths);
-                    let loss = |logits| binary_cross_entropy(logits, tags.clone());
-                    stepper.step_with(features, lengths, loss, 1e-3);
-                }
-                _ => {
-                    stepper.step(batch.clone(), 1e-3);
-                }
-            }
+            stepper.step(batch.clone(), &objective, 1e-3);
             // A step that the device has only queued has not been taken.
             B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
         })?;

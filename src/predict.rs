@@ -1,4 +1,4 @@
-//! A trained run at work: a recording in, a label out.
+//! A trained run at work: a recording in, a label or tags out.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use sori_datasets::{Item, Target, Waveform, audio};
 use sori_models::Model;
 
 use crate::backend::{BackendName, Job, run_on};
-use crate::batch::{FrameLimits, HostBatch};
-use crate::task::classify::{argmax, probabilities};
-use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline};
+use crate::batch::{FrameLimits, HostBatch, Row};
+use crate::task::{Task, argmax};
+use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
 
 /// Windows of a long recording that go through the model together.
@@ -22,6 +22,8 @@ pub struct Predictor<B: Backend> {
     info: RunInfo,
     settings: Settings,
     loader: sori_datasets::Loader,
+    /// From which score on each tag is said to be there.
+    thresholds: Vec<f32>,
     device: B::Device,
 }
 
@@ -34,28 +36,50 @@ pub struct Windows {
     pub hop_s: f64,
 }
 
-/// A label and how sure the model is.
+/// What a run says of a recording, and how sure it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The most probable label; of a recording of several windows, by the mean of their
-    /// probabilities.
-    pub label: String,
-    /// Probability of each label, in the order of the run's labels.
+    /// The label or the tags.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// Probability of each label, in the order of the run's labels. Of a recording of several
+    /// windows it is their mean where one label is said, and their largest where tags are.
     pub scores: Vec<f32>,
     /// The windows, where the recording is longer than one.
     pub windows: Vec<Window>,
 }
 
-/// The label of a part of a recording.
+/// What is said of a recording or a part of one.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The most probable label.
+    Label(String),
+    /// The tags whose scores reach their thresholds, most probable first.
+    Tags(Vec<String>),
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Label(label) => f.write_str(label),
+            Self::Tags(tags) if tags.is_empty() => f.write_str("(no tag)"),
+            Self::Tags(tags) => f.write_str(&tags.join(", ")),
+        }
+    }
+}
+
+/// A part of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Window {
     /// Where the window starts, in seconds.
     pub start_s: f64,
     /// Where it ends, in seconds.
     pub end_s: f64,
-    /// The most probable label.
-    pub label: String,
-    /// Its probability.
+    /// The label or the tags.
+    #[serde(flatten)]
+    pub answer: Answer,
+    /// The largest probability of a label.
     pub score: f32,
 }
 
@@ -67,14 +91,15 @@ impl<B: Backend> Predictor<B> {
     pub fn open(run: &RunFolder, device: &B::Device) -> Result<Self> {
         let settings = run.settings()?;
         let info = run.info()?;
-        let model = Checkpoint::read(&run.best_checkpoint()?)?
-            .load_model(settings.model.init::<B>(device)?)?;
+        let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
+        let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
         let loader = pipeline(&settings.features, &settings.data, info.stats.as_ref())?.loader()?;
         Ok(Self {
             model,
             info,
             settings,
             loader,
+            thresholds: thresholds(&checkpoint)?,
             device: device.clone(),
         })
     }
@@ -99,7 +124,7 @@ impl<B: Backend> Predictor<B> {
         needed.max(0.01)
     }
 
-    /// Labels the audio file `path`.
+    /// Labels or tags the audio file `path`.
     ///
     /// # Errors
     /// When the file cannot be read as audio.
@@ -109,7 +134,7 @@ impl<B: Backend> Predictor<B> {
             .map_err(|e| Error::Input(format!("{}: {e}", path.display())))
     }
 
-    /// Labels a waveform at the run's sample rate; one longer than a window goes window by window.
+    /// Labels or tags a waveform at the run's sample rate; one longer than a window goes window by window.
     ///
     /// # Errors
     /// When the waveform is too short for one frame, or not finite.
@@ -130,14 +155,15 @@ impl<B: Backend> Predictor<B> {
                         sample_rate_hz: waveform.sample_rate_hz,
                     };
                     // The model does not see the target.
-                    Ok((self.loader.load_waveform(&part)?, Target::Class(0)))
+                    let target = Target::Tags(Vec::new());
+                    Ok(Row::new(self.loader.load_waveform(&part)?, target))
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let batch = HostBatch::collate(&rows, FrameLimits::from(&self.settings.model))
+            let limits = FrameLimits::from(&self.settings.model);
+            let batch = HostBatch::collate(&rows, limits, self.info.labels.len())
                 .to_device::<B>(&self.device);
-            scores.extend(probabilities(
-                self.model.forward(batch.features, &batch.lengths),
-            ));
+            let logits = self.model.forward(batch.features, &batch.lengths);
+            scores.extend(self.info.task.probabilities(logits));
         }
         if scores.iter().flatten().any(|score| !score.is_finite()) {
             return Err(Error::Input(
@@ -146,9 +172,14 @@ impl<B: Backend> Predictor<B> {
                     .to_string(),
             ));
         }
-        let count = scores.len() as f32;
-        let mean: Vec<f32> = (0..self.info.labels.len())
-            .map(|class| scores.iter().map(|row| row[class]).sum::<f32>() / count)
+        let whole: Vec<f32> = (0..self.info.labels.len())
+            .map(|label| {
+                let each = scores.iter().map(|row| row[label]);
+                match self.info.task {
+                    Task::Classify => each.sum::<f32>() / scores.len() as f32,
+                    Task::Tag => each.fold(0.0, f32::max),
+                }
+            })
             .collect();
         let windows = if cuts.len() == 1 {
             Vec::new()
@@ -158,16 +189,31 @@ impl<B: Backend> Predictor<B> {
                 .map(|(&(start, end), row)| Window {
                     start_s: start as f64 / rate,
                     end_s: end as f64 / rate,
-                    label: self.info.labels[argmax(row)].clone(),
+                    answer: self.answer(row),
                     score: row[argmax(row)],
                 })
                 .collect()
         };
         Ok(Prediction {
-            label: self.info.labels[argmax(&mean)].clone(),
-            scores: mean,
+            answer: self.answer(&whole),
+            scores: whole,
             windows,
         })
+    }
+
+    fn answer(&self, scores: &[f32]) -> Answer {
+        let labels = &self.info.labels;
+        match self.info.task {
+            Task::Classify => Answer::Label(labels[argmax(scores)].clone()),
+            Task::Tag => {
+                let threshold = |tag: usize| self.thresholds.get(tag).copied().unwrap_or(0.5);
+                let mut tags: Vec<usize> = (0..scores.len())
+                    .filter(|&tag| scores[tag] >= threshold(tag))
+                    .collect();
+                tags.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                Answer::Tags(tags.into_iter().map(|tag| labels[tag].clone()).collect())
+            }
+        }
     }
 }
 
@@ -189,8 +235,8 @@ fn cuts(samples: usize, window: usize, hop: usize) -> Vec<(usize, usize)> {
 pub struct Guess {
     /// The recording.
     pub id: String,
-    /// Its label.
-    pub truth: String,
+    /// Its label, or its tags.
+    pub truth: Answer,
     /// What the run says.
     pub prediction: Prediction,
 }
@@ -217,9 +263,11 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
             spread(&items, most)
                 .map(|item| {
                     let prediction = predictor.predict(&item.waveform(rate)?, windows)?;
-                    let truth = match item.target {
-                        Target::Class(class) => predictor.labels()[class].clone(),
-                        _ => String::new(),
+                    let name = |label: &usize| predictor.labels()[*label].clone();
+                    let truth = match &item.target {
+                        Target::Class(class) => Answer::Label(name(class)),
+                        Target::Tags(tags) => Answer::Tags(tags.iter().map(name).collect()),
+                        Target::Text(text) => Answer::Label(text.clone()),
                     };
                     Ok(Guess {
                         id: item.id.clone(),

@@ -16,9 +16,10 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori::backend::{BackendName, Job, run_on};
-use sori::batch::{FrameLimits, HostBatch};
+use sori::batch::{FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
 use sori::models::{Model, ModelConfig, catalogue};
+use sori::task::{Objective, Task};
 use sori::train::{Stepper, TrainSettings, random_model};
 
 const FRAMES: usize = 20;
@@ -51,10 +52,10 @@ fn batch(config: &ModelConfig) -> HostBatch {
                 bins: BINS,
                 values,
             };
-            (features, Target::Class(row))
+            Row::new(features, Target::Class(row))
         })
         .collect();
-    HostBatch::collate(&rows, FrameLimits::from(config))
+    HostBatch::collate(&rows, FrameLimits::from(config), config.num_classes())
 }
 
 struct Read(Vec<TensorData>);
@@ -107,7 +108,12 @@ impl Job for Steps {
         let mut losses = Vec::new();
         let mut after = Vec::new();
         for step in 0..3 {
-            losses.push(stepper.step(batch.clone().to_device(device), 0.1).loss);
+            let batch = batch.clone().to_device(device);
+            losses.push(
+                stepper
+                    .step(batch, &Objective::plain(Task::Classify), 0.1)
+                    .loss,
+            );
             if step == 0 {
                 after = parameters(stepper.model());
             }

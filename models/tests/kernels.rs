@@ -8,7 +8,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use proptest::prelude::*;
-use sori_models::loss::{binary_cross_entropy, cross_entropy};
+use sori_models::loss::{binary_cross_entropy, cross_entropy, soft_cross_entropy};
 use sori_models::ops::{
     self, Activation, Cell, ConvOptions, DirectionWeights, NormPool, path_counts,
 };
@@ -412,8 +412,11 @@ fn losses<B: AutodiffBackend>(
         Tensor::<B, 1, Int>::from_data(TensorData::from(&targets[..]), &Default::default());
     let tags = inputs.constant([rows, classes]) * 0.5 + 0.5;
     let one = cross_entropy(logits.clone(), targets);
-    let many = binary_cross_entropy(logits, tags);
-    inputs.results(Tensor::cat(vec![one, many], 0))
+    let positive = inputs.constant([classes]) + 1.5;
+    let soft = soft_cross_entropy(logits.clone(), tags.clone());
+    let many = binary_cross_entropy(logits.clone(), tags.clone(), None);
+    let weighted = binary_cross_entropy(logits, tags, Some(positive));
+    inputs.results(Tensor::cat(vec![one, soft, many, weighted], 0))
 }
 
 fn optimizers<B: AutodiffBackend>(

@@ -8,7 +8,7 @@ use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
 
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
-use crate::task::classify::{Evaluation, HEADLINE};
+use crate::task::{Answers, Evaluation};
 use crate::train::{Data, RunInfo, evaluate_run, pipeline, whole};
 use crate::{Error, Result, RunFolder};
 
@@ -27,9 +27,9 @@ struct Eval<'a> {
 }
 
 impl Job for Eval<'_> {
-    type Output = Result<Evaluation>;
+    type Output = Result<(Evaluation, Vec<f32>)>;
 
-    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Evaluation> {
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
         evaluate_run::<B::InnerBackend>(self.run, &self.items, device)
     }
 }
@@ -50,39 +50,58 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         items = usable(&run, &info, &items)?;
     }
     let backend = common.backend_for(Some(&info.backend));
-    let evaluation = run_on(
+    let (evaluation, thresholds) = run_on(
         backend,
         Eval {
             run: &run,
             items: items.iter().collect(),
         },
     )??;
-    let metrics = evaluation.metrics();
+    let metrics = evaluation.metrics(&thresholds);
+    let headline = info.task.headline();
+    let left_out = evaluation.labels_left_out(&info.labels);
     if common.json {
         let records = run.metrics()?;
         let last = records.last();
         return print_json(&json!({
-            "task": info.task, "model": info.model, "metric": HEADLINE, "split": split,
-            "data": args.data, "items": items.len(), "value": metrics.accuracy,
+            "task": info.task, "model": info.model, "metric": headline, "split": split,
+            "data": args.data, "items": items.len(), "value": metrics.get(headline),
             "metrics": metrics, "loss": evaluation.loss, "params": info.params,
             "seconds": last.map_or(0.0, |record| record.seconds),
             "epochs": last.map_or(0, |record| record.epoch),
-            "backend": backend.as_str(), "seed": info.seed,
+            "backend": backend.as_str(), "seed": info.seed, "labels_left_out": left_out,
         }));
     }
     print(&format!(
-        "{} recordings ({}): accuracy {:.4}  macro F1 {:.4}  loss {:.4}",
+        "{} recordings ({}): {}  loss {:.4}",
         items.len(),
         args.data.as_deref().unwrap_or(split),
-        metrics.accuracy,
-        metrics.macro_f1,
+        metrics.text(headline),
         evaluation.loss
     ))?;
-    for (truth, predicted, count) in evaluation.confusion.worst(5) {
+    if !left_out.is_empty() {
         common.tell(&format!(
-            "{count:>6} × {} taken for {}",
-            info.labels[truth], info.labels[predicted]
+            "no recording has {}: left out of the means",
+            left_out.join(", ")
         ))?;
+    }
+    match &evaluation.answers {
+        Answers::Classes(confusion) => {
+            for (truth, predicted, count) in confusion.worst(5) {
+                common.tell(&format!(
+                    "{count:>6} × {} taken for {}",
+                    info.labels[truth], info.labels[predicted]
+                ))?;
+            }
+        }
+        Answers::Tags(scores) => {
+            let found = scores.average_precisions().into_iter().zip(&info.labels);
+            let mut found: Vec<_> = found.filter_map(|(ap, label)| Some((ap?, label))).collect();
+            found.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for (average_precision, label) in found.iter().take(5) {
+                common.tell(&format!("{average_precision:>8.4} {label}"))?;
+            }
+        }
     }
     Ok(())
 }
@@ -93,7 +112,7 @@ fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
         skip_bad: common.skip_bad,
         labels: Some(info.labels.clone()),
     };
-    let (items, rejected) = whole(spec, &options, Part::Test)?;
+    let (items, rejected) = whole(spec, &options, Part::Test, info.task)?;
     left_out(&rejected);
     if items.is_empty() {
         return Err(Error::Input(format!(

@@ -66,11 +66,13 @@ impl Job for Predict<'_> {
                         .zip(&prediction.scores)
                         .map(|(label, score)| (label.clone(), json!(score)))
                         .collect();
-                    let mut line = json!({
-                        "audio": audio, "label": prediction.label, "scores": scores,
-                    });
-                    if !prediction.windows.is_empty() {
-                        line["windows"] = json!(prediction.windows);
+                    let mut line = json!(prediction);
+                    line["audio"] = json!(audio);
+                    line["scores"] = json!(scores);
+                    if let (true, Some(line)) =
+                        (prediction.windows.is_empty(), line.as_object_mut())
+                    {
+                        line.remove("windows");
                     }
                     print_json(&line)?;
                 }
@@ -102,13 +104,13 @@ fn text(audio: &std::path::Path, labels: &[String], prediction: &Prediction) -> 
     let mut text = format!(
         "{}: {} ({})",
         audio.display(),
-        prediction.label,
+        prediction.answer,
         scores.join(", ")
     );
     for window in &prediction.windows {
         text.push_str(&format!(
             "\n  {:>8.2} – {:>8.2} s  {} {:.3}",
-            window.start_s, window.end_s, window.label, window.score
+            window.start_s, window.end_s, window.answer, window.score
         ));
     }
     text

@@ -95,14 +95,23 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         seconds,
         epochs,
         best_epoch,
+        labels_left_out,
         ..
     } = &trained.result;
+    let mut others = metrics.clone();
+    others.0.remove(metric);
     super::print(&format!(
-        "{metric} {value:.4} on the {split} part (macro F1 {:.4}), by the best of {epochs} epochs \
+        "{metric} {value:.4} on the {split} part ({}), by the best of {epochs} epochs \
          ({best_epoch}); {} of training",
-        metrics.macro_f1,
+        others.text(""),
         time(std::time::Duration::from_secs_f64(*seconds)),
     ))?;
+    if !labels_left_out.is_empty() {
+        common.tell(&format!(
+            "no recording there has {}: left out of the means",
+            labels_left_out.join(", ")
+        ))?;
+    }
     common.tell(&format!(
         "use it: sori predict {} AUDIO…",
         trained.run.path().display()

@@ -1,5 +1,7 @@
 use std::fmt::Write;
 
+use super::csv_cell;
+
 /// How often each class was taken for each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
@@ -70,21 +72,14 @@ impl ConfusionMatrix {
     /// When there are not as many labels as classes.
     pub fn to_csv(&self, labels: &[String]) -> String {
         assert_eq!(labels.len(), self.num_classes);
-        let quote = |label: &String| {
-            if label.contains(['"', ',', '\n', '\r']) {
-                format!("\"{}\"", label.replace('"', "\"\""))
-            } else {
-                label.clone()
-            }
-        };
         let mut csv = "true\\predicted".to_string();
         for label in labels {
             // Writing to a string cannot fail.
-            let _ = write!(csv, ",{}", quote(label));
+            let _ = write!(csv, ",{}", csv_cell(label));
         }
         csv.push('\n');
         for (truth, label) in labels.iter().enumerate() {
-            csv.push_str(&quote(label));
+            csv.push_str(&csv_cell(label));
             for predicted in 0..self.num_classes {
                 let _ = write!(csv, ",{}", self.count(truth, predicted));
             }

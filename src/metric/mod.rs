@@ -1,5 +1,16 @@
 //! Metrics over a whole set, never averages of batches.
 
 mod confusion;
+mod tags;
 
 pub use confusion::ConfusionMatrix;
+pub use tags::{TagMetrics, TagScores};
+
+/// A label as one cell of comma-separated values.
+fn csv_cell(label: &str) -> String {
+    if label.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", label.replace('"', "\"\""))
+    } else {
+        label.to_string()
+    }
+}

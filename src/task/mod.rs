@@ -1,3 +1,411 @@
 //! What a model is for: its loss, its metrics and how its answer is shown.
 
-pub mod classify;
+use std::collections::BTreeMap;
+
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use sori_datasets::TaskKind;
+use sori_models::Model;
+use sori_models::loss::{binary_cross_entropy, cross_entropy, soft_cross_entropy};
+
+use crate::batch::{HostBatch, Targets};
+use crate::metric::{ConfusionMatrix, TagScores};
+use crate::{Error, Result};
+
+/// What is to be said of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// One label of several.
+    Classify,
+    /// Any number of labels.
+    Tag,
+}
+
+impl Task {
+    /// The task of a corpus.
+    ///
+    /// # Errors
+    /// When no model here is for it.
+    pub fn of(kind: TaskKind, spec: &str) -> Result<Self> {
+        match kind {
+            TaskKind::Classify => Ok(Self::Classify),
+            TaskKind::Tag => Ok(Self::Tag),
+            TaskKind::Transcribe => Err(Error::Input(format!(
+                "{spec}: its recordings carry transcripts; the models here say one label, or tags, \
+                 of each recording"
+            ))),
+        }
+    }
+
+    /// Its name in run folders and results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classify => "classify",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// The metric that chooses the best checkpoint.
+    pub fn headline(self) -> &'static str {
+        match self {
+            Self::Classify => "accuracy",
+            Self::Tag => "map",
+        }
+    }
+
+    /// What a label is called.
+    pub fn label(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Classify, 1) => "class",
+            (Self::Classify, _) => "classes",
+            (Self::Tag, 1) => "tag",
+            (Self::Tag, _) => "tags",
+        }
+    }
+
+    /// The probability of each label, row by row, from `logits` `[batch, labels]`: of classes they
+    /// add up to one, of tags each stands for itself.
+    pub fn probabilities<B: Backend>(self, logits: Tensor<B, 2>) -> Vec<Vec<f32>> {
+        rows(match self {
+            Self::Classify => softmax(logits, 1),
+            Self::Tag => sigmoid(logits),
+        })
+    }
+}
+
+/// What training makes small.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// The task.
+    pub task: Task,
+    /// How much of a target is spread over all labels ([Szegedy et al.
+    /// 2015](https://arxiv.org/abs/1512.00567)).
+    pub label_smoothing: f64,
+    /// The weight of each class, or of each tag's presence; empty: all the same.
+    pub weights: Vec<f32>,
+}
+
+impl Objective {
+    /// The loss of a task as it is reported, without smoothing and weights.
+    pub fn plain(task: Task) -> Self {
+        Self {
+            task,
+            label_smoothing: 0.0,
+            weights: Vec::new(),
+        }
+    }
+
+    /// The mean loss of `logits` `[batch, labels]`, as PyTorch's `CrossEntropyLoss` and
+    /// `BCEWithLogitsLoss` have it with these weights and this smoothing.
+    pub fn loss<B: Backend>(&self, logits: Tensor<B, 2>, targets: &Targets) -> Tensor<B, 1> {
+        let [batch, labels] = logits.dims();
+        let device = logits.device();
+        if let (Task::Classify, Targets::Classes(classes)) = (self.task, targets)
+            && self.label_smoothing == 0.0
+            && self.weights.is_empty()
+        {
+            let classes: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
+            let classes = TensorData::new(classes, [batch]);
+            return cross_entropy(logits, Tensor::<B, 1, Int>::from_data(classes, &device));
+        }
+        let mut values = targets.to_weights(labels);
+        let smoothing = self.label_smoothing as f32;
+        let matrix = |values: Vec<f32>| {
+            Tensor::<B, 2>::from_data(TensorData::new(values, [batch, labels]), &device)
+        };
+        match self.task {
+            Task::Classify => {
+                let weight = |label: usize| self.weights.get(label).copied().unwrap_or(1.0);
+                let weighed = values.iter().enumerate();
+                let total: f32 = weighed.map(|(i, t)| t * weight(i % labels)).sum();
+                let scale = batch as f32 / total;
+                for (i, value) in values.iter_mut().enumerate() {
+                    let smooth = *value * (1.0 - smoothing) + smoothing / labels as f32;
+                    *value = smooth * weight(i % labels) * scale;
+                }
+                soft_cross_entropy(logits, matrix(values))
+            }
+            Task::Tag => {
+                for value in &mut values {
+                    *value = *value * (1.0 - smoothing) + smoothing / 2.0;
+                }
+                let positive = (!self.weights.is_empty())
+                    .then(|| Tensor::from_floats(self.weights.as_slice(), &device));
+                binary_cross_entropy(logits, matrix(values), positive)
+            }
+        }
+    }
+}
+
+/// Metrics over a whole part, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Metrics(pub BTreeMap<String, f64>);
+
+impl Metrics {
+    fn new<const N: usize>(metrics: [(&str, f64); N]) -> Self {
+        Self(
+            metrics
+                .map(|(name, value)| (name.to_string(), value))
+                .into(),
+        )
+    }
+
+    /// All of them as text, `headline` first.
+    pub fn text(&self, headline: &str) -> String {
+        let shown = |(name, value): (&String, &f64)| {
+            let name = match name.as_str() {
+                "macro_f1" => "macro F1",
+                "map" => "mAP",
+                "map_micro" => "micro mAP",
+                "roc_auc" => "ROC-AUC",
+                "roc_auc_micro" => "micro ROC-AUC",
+                other => other,
+            };
+            format!("{name} {value:.4}")
+        };
+        let (first, others): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|(name, _)| *name == headline);
+        let all = first.into_iter().chain(others).map(shown);
+        all.collect::<Vec<_>>().join("  ")
+    }
+
+    /// The metric of this name; not a number where there is none.
+    pub fn get(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// What a model made of a whole part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Mean loss.
+    pub loss: f64,
+    /// The answers.
+    pub answers: Answers,
+}
+
+/// The answers to a whole part, as their task counts them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answers {
+    /// How often each class was taken for each other.
+    Classes(ConfusionMatrix),
+    /// The score of each tag of each recording.
+    Tags(TagScores),
+}
+
+impl Evaluation {
+    /// The metrics; tags are taken to be there from their `thresholds` on (none given: from those
+    /// that suit these very answers best).
+    pub fn metrics(&self, thresholds: &[f32]) -> Metrics {
+        match &self.answers {
+            Answers::Classes(confusion) => Metrics::new([
+                ("accuracy", confusion.accuracy()),
+                ("macro_f1", confusion.macro_f1()),
+            ]),
+            Answers::Tags(scores) => {
+                let found = if thresholds.is_empty() {
+                    scores.metrics(&scores.best_thresholds())
+                } else {
+                    scores.metrics(thresholds)
+                };
+                Metrics::new([
+                    ("map", found.map),
+                    ("map_micro", found.map_micro),
+                    ("roc_auc", found.roc_auc),
+                    ("roc_auc_micro", found.roc_auc_micro),
+                    ("lwlrap", found.lwlrap),
+                    ("macro_f1", found.macro_f1),
+                ])
+            }
+        }
+    }
+
+    /// The threshold of each tag that suits these answers best; none of classes.
+    pub fn thresholds(&self) -> Vec<f32> {
+        match &self.answers {
+            Answers::Classes(_) => Vec::new(),
+            Answers::Tags(scores) => scores.best_thresholds(),
+        }
+    }
+
+    /// Labels that no recording has, which means over labels leave out.
+    pub fn labels_left_out(&self, labels: &[String]) -> Vec<String> {
+        match &self.answers {
+            Answers::Classes(_) => Vec::new(),
+            Answers::Tags(scores) => {
+                let missing = scores.without_positive().into_iter();
+                missing.map(|tag| labels[tag].clone()).collect()
+            }
+        }
+    }
+
+    /// The answers label by label, as comma-separated values, and the name of their file.
+    ///
+    /// # Panics
+    /// When there is not one of `labels` for each label of the answers.
+    pub fn to_csv(&self, labels: &[String], thresholds: &[f32]) -> (&'static str, String) {
+        match &self.answers {
+            Answers::Classes(confusion) => ("confusion.csv", confusion.to_csv(labels)),
+            Answers::Tags(scores) => ("tags.csv", scores.to_csv(labels, thresholds)),
+        }
+    }
+}
+
+/// Runs `model` over `batches`.
+///
+/// # Errors
+/// The first error of a batch.
+pub fn evaluate<B: Backend>(
+    model: &Model<B>,
+    batches: impl Iterator<Item = Result<HostBatch>>,
+    task: Task,
+    num_labels: usize,
+    device: &B::Device,
+) -> Result<Evaluation> {
+    let objective = Objective::plain(task);
+    let mut answers = match task {
+        Task::Classify => Answers::Classes(ConfusionMatrix::new(num_labels)),
+        Task::Tag => Answers::Tags(TagScores::new(num_labels)),
+    };
+    let (mut loss, mut count) = (0.0, 0);
+    for batch in batches {
+        let batch = batch?.to_device::<B>(device);
+        let logits = model.forward(batch.features, &batch.lengths);
+        let mean = scalar(objective.loss(logits.clone(), &batch.targets));
+        let size = batch.lengths.len();
+        loss += mean * size as f64;
+        count += size;
+        match (&mut answers, &batch.targets) {
+            (Answers::Classes(confusion), Targets::Classes(classes)) => {
+                for (&truth, row) in classes.iter().zip(rows(logits)) {
+                    confusion.add(truth, argmax(&row));
+                }
+            }
+            (Answers::Tags(scores), targets) => {
+                let weights = targets.to_weights(num_labels);
+                let truths = weights.chunks_exact(num_labels.max(1));
+                for (truths, row) in truths.zip(task.probabilities(logits)) {
+                    let tags: Vec<usize> = (0..num_labels).filter(|&t| truths[t] > 0.5).collect();
+                    scores.add(&row, &tags);
+                }
+            }
+            (Answers::Classes(_), Targets::Weights(_)) => {
+                return Err(Error::Input(
+                    "a set to measure on has one class for each recording".to_string(),
+                ));
+            }
+        }
+    }
+    Ok(Evaluation {
+        loss: loss / count.max(1) as f64,
+        answers,
+    })
+}
+
+/// How many rows of `logits` `[batch, classes]` have their largest value at the target's largest.
+pub fn count_right<B: Backend>(logits: Tensor<B, 2>, targets: &Targets) -> usize {
+    let labels = logits.dims()[1];
+    let rows = rows(logits);
+    match targets {
+        Targets::Classes(classes) => {
+            let pairs = rows.iter().zip(classes);
+            pairs.filter(|(row, class)| argmax(row) == **class).count()
+        }
+        Targets::Weights(weights) => {
+            let pairs = rows.iter().zip(weights.chunks_exact(labels.max(1)));
+            pairs
+                .filter(|(row, weights)| argmax(row) == argmax(weights))
+                .count()
+        }
+    }
+}
+
+/// Index of the largest value, the first of equals.
+pub fn argmax(values: &[f32]) -> usize {
+    values.iter().enumerate().fold(
+        0,
+        |best, (i, value)| if *value > values[best] { i } else { best },
+    )
+}
+
+/// The one number of a tensor.
+pub(crate) fn scalar<B: Backend>(tensor: Tensor<B, 1>) -> f64 {
+    host(tensor).first().copied().map_or(f64::NAN, f64::from)
+}
+
+fn rows<B: Backend>(tensor: Tensor<B, 2>) -> Vec<Vec<f32>> {
+    let columns = tensor.dims()[1];
+    host(tensor).chunks(columns).map(<[f32]>::to_vec).collect()
+}
+
+fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .convert_dtype(DType::F32)
+        .into_vec()
+        .expect("the data was just converted to f32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn the_first_of_equal_scores_wins() {
+        assert_eq!(argmax(&[0.0, 2.0, 2.0, 1.0]), 1);
+        assert_eq!(argmax(&[f32::NEG_INFINITY, -3.0]), 1);
+    }
+
+    fn loss(objective: &Objective, targets: &Targets) -> f64 {
+        let logits = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]];
+        let logits = Tensor::<NdArray<f32>, 2>::from_floats(logits, &Default::default());
+        scalar(objective.loss(logits, targets))
+    }
+
+    /// torch 2.15.0, logits and targets as here: `cross_entropy(x, y)`,
+    /// `cross_entropy(x, y, weight=w)`, `cross_entropy(x, y, weight=w, label_smoothing=0.1)`, and
+    /// `binary_cross_entropy_with_logits(x, one_hot(y), pos_weight=w)`.
+    #[test]
+    fn losses_with_weights_and_smoothing_are_torchs() {
+        let classes = Targets::Classes(vec![2, 1]);
+        let plain = Objective::plain(Task::Classify);
+        let weighed = Objective {
+            weights: vec![1.0, 2.0, 0.5],
+            ..plain.clone()
+        };
+        let smooth = Objective {
+            label_smoothing: 0.1,
+            ..weighed.clone()
+        };
+        let tags = Objective {
+            task: Task::Tag,
+            ..weighed.clone()
+        };
+        for (objective, expected) in [
+            (&plain, PLAIN),
+            (&weighed, WEIGHED),
+            (&smooth, SMOOTH),
+            (&tags, TAGS),
+        ] {
+            let found = loss(objective, &classes);
+            assert!((found - expected).abs() < 1e-6, "{found}, not {expected}");
+        }
+    }
+    const PLAIN: f64 = 0.910991953032;
+    const WEIGHED: f64 = 1.312800346857;
+    const SMOOTH: f64 = 1.356546227788;
+    const TAGS: f64 = 0.765160966846;
+
+    #[test]
+    fn a_target_that_is_all_of_one_class_costs_what_the_class_does() {
+        let plain = Objective::plain(Task::Classify);
+        let mixed = Targets::Weights(vec![0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+        let found = loss(&plain, &mixed) - loss(&plain, &Targets::Classes(vec![2, 1]));
+        assert!(found.abs() < 1e-6);
+    }
+}

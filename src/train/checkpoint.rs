@@ -1,5 +1,6 @@
 //! Checkpoints: one safetensors file with the model's tensors (`model.…`), the optimizer's moments
-//! (`optimizer.first.…`, `optimizer.second.…`) and the state of the run as JSON in its header, all
+//! (`optimizer.first.…`, `optimizer.second.…`), the moving average of its parameters (`average.…`)
+//! where one is kept, and the state of the run as JSON in its header, all
 //! in full precision and under the parameters' paths in the model.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +14,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::average::Average;
 use super::module_path::ModulePath;
 use super::optimizer::{Moments, Optimizer, Primitive};
 use crate::file::write_atomically;
@@ -22,6 +24,7 @@ const STATE_KEY: &str = "sori";
 const MODEL: &str = "model";
 const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
+const AVERAGE: &str = "average";
 
 /// A checkpoint in memory.
 pub(crate) struct Checkpoint {
@@ -31,10 +34,10 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Model, optimizer and state as they are now.
+    /// Model, optimizer with average, and state as they are now.
     pub(super) fn of<B, M, O>(
         model: &M,
-        optimizer: Option<&Optimizer<O>>,
+        optimizer: Option<(&Optimizer<O>, &Average<O>)>,
         state: &impl Serialize,
     ) -> Result<Self>
     where
@@ -48,7 +51,10 @@ impl Checkpoint {
             path: ModulePath::default(),
         };
         model.visit(&mut collect);
-        if let Some(optimizer) = optimizer {
+        if let Some((optimizer, average)) = optimizer {
+            for (name, value) in &average.values {
+                tensors.insert(format!("{AVERAGE}.{name}"), data::<O>(value));
+            }
             for (name, moments) in &optimizer.moments {
                 tensors.insert(format!("{FIRST}.{name}"), data::<O>(&moments.first));
                 if let Some(second) = &moments.second {
@@ -65,9 +71,16 @@ impl Checkpoint {
         })
     }
 
-    /// The same without the optimizer's moments, for use rather than for training on.
-    pub(super) fn without_optimizer(mut self) -> Self {
-        self.tensors.retain(|name, _| name.starts_with("model."));
+    /// For use rather than for training on: without the optimizer's moments, and with the average
+    /// in place of each parameter that has one.
+    pub(super) fn for_use(mut self) -> Self {
+        for (name, data) in std::mem::take(&mut self.tensors) {
+            if name.starts_with("model.") {
+                self.tensors.entry(name).or_insert(data);
+            } else if let Some(path) = name.strip_prefix("average.") {
+                self.tensors.insert(format!("{MODEL}.{path}"), data);
+            }
+        }
         self
     }
 
@@ -164,16 +177,22 @@ impl Checkpoint {
         (model, restore.left)
     }
 
-    /// Puts the checkpoint's moments into `optimizer`.
+    /// Puts the checkpoint's moments into `optimizer`, and its average into `average`.
     pub(super) fn load_optimizer<B: Backend>(
         &self,
         optimizer: &mut Optimizer<B>,
+        average: &mut Average<B>,
         device: &B::Device,
     ) {
         let primitive = |data: &TensorData| -> Primitive<B> {
             // The rank is the data's own; the type parameter is of no consequence to the primitive.
             B::float_from_data(data.clone(), device)
         };
+        let averages = self.tensors.iter().filter_map(|(name, data)| {
+            let name = name.strip_prefix(AVERAGE)?.strip_prefix('.')?;
+            Some((name.to_string(), primitive(data)))
+        });
+        average.values = averages.collect();
         optimizer.moments = self
             .tensors
             .iter()

@@ -127,13 +127,14 @@ impl Dashboard {
         }
         let splits = info.splits;
         self.line(&format!(
-            "{} ({} parameters) on {}, {}: {} classes; {} recordings to train on, {} to choose \
+            "{} ({} parameters) on {}, {}: {} {}; {} recordings to train on, {} to choose \
              by, {} to test on{}",
             info.model,
             thousands(info.params),
             settings.data.train,
             info.backend,
             info.labels.len(),
+            info.task.label(info.labels.len()),
             splits.train,
             splits.valid,
             splits.test,
@@ -194,16 +195,25 @@ impl Dashboard {
             return;
         }
         self.last_line = Instant::now();
+        let valid = match record.train_accuracy {
+            Some(accuracy) => format!(
+                "accuracy {accuracy:.3}  validation: loss {:.4}  accuracy {:.3}  F1 {:.3}",
+                record.valid_loss,
+                record.valid.get("accuracy"),
+                record.valid.get("macro_f1"),
+            ),
+            None => format!(
+                "validation: loss {:.4}  mAP {:.3}  ROC-AUC {:.3}",
+                record.valid_loss,
+                record.valid.get("map"),
+                record.valid.get("roc_auc"),
+            ),
+        };
         self.line(&format!(
-            "epoch {:>3}/{}  loss {:.4}  accuracy {:.3}  validation: loss {:.4}  accuracy {:.3}  \
-             F1 {:.3}{}  {:.0} items/s  {}",
+            "epoch {:>3}/{}  loss {:.4}  {valid}{}  {:.0} items/s  {}",
             record.epoch,
             self.epochs,
             record.train_loss,
-            record.train_accuracy,
-            record.valid_loss,
-            record.valid.accuracy,
-            record.valid.macro_f1,
             if record.best { "  best" } else { "      " },
             record.items_per_second,
             time(Duration::from_secs_f64(record.seconds)),
@@ -262,12 +272,13 @@ fn bar() -> Style {
 }
 
 fn step_text(progress: &Progress) -> String {
+    let accuracy = progress.accuracy;
     format!(
-        "epoch {}/{}  loss {:.4}  accuracy {:.3}  {:.0} items/s  {} left",
+        "epoch {}/{}  loss {:.4}{}  {:.0} items/s  {} left",
         progress.epoch,
         progress.epochs,
         progress.loss,
-        progress.accuracy,
+        accuracy.map_or_else(String::new, |accuracy| format!("  accuracy {accuracy:.3}")),
         progress.items_per_second,
         time(progress.left)
     )

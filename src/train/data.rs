@@ -8,19 +8,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sori_datasets::{
     BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline, Rejected,
-    Source, Spec, Target, TaskKind, scan,
+    Source, Spec, Target, scan,
 };
 
 use super::run::RunFolder;
 use super::settings::{DataSettings, Settings};
+use crate::task::Task;
 use crate::{Error, Result};
 
 /// The recordings of a run.
 pub struct Data {
-    /// Names of the classes, in the order of the model's outputs.
+    /// What is to be said of a recording.
+    pub task: Task,
+    /// Names of the labels, in the order of the model's outputs.
     pub labels: Vec<String>,
     /// The recordings, each in its part.
     pub items: Vec<Item>,
+    /// Frames of each of them, where they are known.
+    pub frames: Vec<usize>,
     /// Recordings left out, and why.
     pub skipped: Vec<Rejected>,
     /// Mean and deviation over the training part, where the features are normalised by them.
@@ -42,7 +47,7 @@ impl Data {
         stop: &AtomicBool,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
-        let (labels, items, mut skipped) = Self::split(settings)?;
+        let (task, labels, items, mut skipped) = Self::split(settings)?;
         let pipeline = pipeline(&settings.features, &settings.data, None)?;
         let total = items.len();
         let had_test = items.iter().any(|item| item.part == Part::Test);
@@ -71,8 +76,10 @@ impl Data {
             .filter(|(item, _)| item.part == Part::Train)
             .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration));
         let data = Self {
+            task,
             labels,
             items,
+            frames: scanned.frames,
             skipped,
             stats: scanned.stats,
             longest_s,
@@ -84,12 +91,15 @@ impl Data {
     fn check(&self, settings: &Settings, had_test: bool) -> Result<()> {
         let specs = &settings.data;
         let refuse = |reason: String| Err(Error::Input(reason));
-        if self.labels.len() < 2 {
+        if self.labels.len() < 2 && self.task == Task::Classify {
             return refuse(format!(
                 "{}: there is only the class {}; telling classes apart takes two",
                 specs.train,
                 self.labels.join(", ")
             ));
+        }
+        if self.labels.is_empty() {
+            return refuse(format!("{}: no recording has a tag", specs.train));
         }
         let train = self.part(Part::Train);
         if train.is_empty() {
@@ -100,18 +110,21 @@ impl Data {
         }
         let learned: HashSet<usize> = train
             .iter()
-            .filter_map(|item| match item.target {
-                Target::Class(class) => Some(class),
-                _ => None,
+            .flat_map(|item| match &item.target {
+                Target::Class(class) => vec![*class],
+                Target::Tags(tags) => tags.clone(),
+                Target::Text(_) => Vec::new(),
             })
             .collect();
-        if let Some(class) = (0..self.labels.len()).find(|class| !learned.contains(class)) {
+        if let Some(label) = (0..self.labels.len()).find(|label| !learned.contains(label)) {
             return refuse(format!(
-                "{}: no recording of the class {} is left to train on ({} were left out); add one \
-                 or take the class away",
+                "{}: no recording of the {} {} is left to train on ({} were left out); add one \
+                 or take the {} away",
                 specs.train,
-                self.labels[class],
-                self.skipped.len()
+                self.task.label(1),
+                self.labels[label],
+                self.skipped.len(),
+                self.task.label(1),
             ));
         }
         if self.part(Part::Valid).is_empty() {
@@ -163,7 +176,8 @@ impl Data {
     /// When one of the run's recordings is no longer there.
     pub fn of_run(run: &RunFolder) -> Result<Self> {
         let settings = run.settings()?;
-        let labels = run.info()?.labels;
+        let info = run.info()?;
+        let (task, labels) = (info.task, info.labels);
         // What has come since, and what may be wrong with it, is of no concern to the run.
         let options = OpenOptions {
             skip_bad: true,
@@ -181,14 +195,15 @@ impl Data {
             }
             let mut spec: Spec = spec.parse()?;
             spec.query.remove("split");
-            for item in open(&spec.to_string(), &options)?.items {
+            for item in open(&spec.to_string(), &options, Some(task))?.items {
                 for &part in parts {
                     found.insert((part as u8, item.id.clone()), item.clone());
                 }
             }
         }
         let mut items = Vec::new();
-        for (part, id) in run.splits()? {
+        let mut frames = Vec::new();
+        for (part, id, length) in run.splits()? {
             let Some(mut item) = found.remove(&(part as u8, id.clone())) else {
                 return Err(Error::run(
                     run.path(),
@@ -201,23 +216,31 @@ impl Data {
             };
             item.part = part;
             items.push(item);
+            frames.push(length);
         }
         Ok(Self {
+            task,
             labels,
             items,
+            frames,
             skipped: Vec::new(),
             stats: None,
             longest_s: 0.0,
         })
     }
 
-    fn split(settings: &Settings) -> Result<(Vec<String>, Vec<Item>, Vec<Rejected>)> {
+    #[allow(
+        clippy::type_complexity,
+        reason = "what `open` goes on with, each part for itself"
+    )]
+    fn split(settings: &Settings) -> Result<(Task, Vec<String>, Vec<Item>, Vec<Rejected>)> {
         let data = &settings.data;
         let options = OpenOptions {
             skip_bad: data.skip_bad,
             labels: None,
         };
-        let mut corpus = open(&data.train, &options)?;
+        let mut corpus = open(&data.train, &options, None)?;
+        let task = Task::of(corpus.task, &data.train)?;
         let labels = corpus.labels.clone();
         let others = OpenOptions {
             labels: Some(labels.clone()),
@@ -229,19 +252,19 @@ impl Data {
             corpus.set_aside_valid(data.valid_fraction, settings.train.seed);
         } else {
             corpus.items.retain(|item| item.part != Part::Valid);
-            let (valid, rejected) = whole(&data.valid, &others, Part::Valid)?;
+            let (valid, rejected) = whole(&data.valid, &others, Part::Valid, task)?;
             items.extend(valid);
             skipped.extend(rejected);
         }
         if !data.test.is_empty() {
             corpus.items.retain(|item| item.part != Part::Test);
-            let (test, rejected) = whole(&data.test, &others, Part::Test)?;
+            let (test, rejected) = whole(&data.test, &others, Part::Test, task)?;
             items.extend(test);
             skipped.extend(rejected);
         }
         corpus.items.append(&mut items);
         corpus.rejected.append(&mut skipped);
-        Ok((labels, corpus.items, corpus.rejected))
+        Ok((task, labels, corpus.items, corpus.rejected))
     }
 
     /// What a run is judged by: the test part where there is one, otherwise the validation part,
@@ -253,6 +276,14 @@ impl Data {
         } else {
             (test, "test")
         }
+    }
+
+    /// The frames of the recordings of one part, where they are known.
+    pub fn frames_of(&self, part: Part) -> Vec<usize> {
+        let both = self.items.iter().zip(&self.frames);
+        both.filter(|(item, _)| item.part == part)
+            .map(|(_, &frames)| frames)
+            .collect()
     }
 
     /// The recordings of one part.
@@ -267,8 +298,9 @@ pub(crate) fn whole(
     spec: &str,
     options: &OpenOptions,
     part: Part,
+    task: Task,
 ) -> Result<(Vec<Item>, Vec<Rejected>)> {
-    let corpus = open(spec, options)?;
+    let corpus = open(spec, options, Some(task))?;
     let items = corpus
         .items
         .into_iter()
@@ -280,15 +312,18 @@ pub(crate) fn whole(
     Ok((items, corpus.rejected))
 }
 
-fn open(spec: &str, options: &OpenOptions) -> Result<Corpus> {
+fn open(spec: &str, options: &OpenOptions, task: Option<Task>) -> Result<Corpus> {
     let corpus = Corpus::open_with(&spec.parse::<Spec>()?, options)?;
-    if corpus.task != TaskKind::Classify {
-        return Err(Error::Input(format!(
-            "{spec}: its recordings carry tags or transcripts; this model classifies, which needs \
-             one label for each recording"
-        )));
+    let found = Task::of(corpus.task, spec)?;
+    match task {
+        Some(wanted) if wanted != found => Err(Error::Input(format!(
+            "{spec}: its recordings are to {}, those of the training part to {}; both must be of \
+             one kind",
+            found.name(),
+            wanted.name()
+        ))),
+        _ => Ok(corpus),
     }
-    Ok(corpus)
 }
 
 /// The way from a recording to features under these settings. Without `stats` (before they are

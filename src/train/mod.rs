@@ -4,6 +4,7 @@
 //! the very numbers of a run that never stopped: all randomness derives from (seed, epoch, step),
 //! and a checkpoint holds everything that later steps depend on.
 
+mod average;
 mod checkpoint;
 mod dashboard;
 mod data;
@@ -11,6 +12,7 @@ mod fit;
 mod interrupt;
 mod module_path;
 mod optimizer;
+mod order;
 mod run;
 mod schedule;
 mod seed;
@@ -30,4 +32,5 @@ pub use interrupt::stop_on_interrupt;
 pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 pub use settings::{DataSettings, OptimizerKind, ScheduleKind, Settings, TrainSettings};
 pub use stepper::{Step, Stepper};
+pub(crate) use trainer::thresholds;
 pub use trainer::{Event, Loader, Outcome, Progress, begin, evaluate_run, random_model, train};

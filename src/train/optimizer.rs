@@ -48,19 +48,19 @@ impl<B: Backend> Optimizer<B> {
         }
     }
 
-    /// Moves each parameter that has a gradient, which is used up.
-    pub(super) fn step<A, M>(&mut self, model: M, grads: &mut A::Gradients, learning_rate: f64) -> M
+    /// Moves each parameter that has a gradient.
+    pub(super) fn step<A, M>(&mut self, model: M, gradients: Gradients<B>, learning_rate: f64) -> M
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
     {
         let scale = (self.settings.clip_norm > 0.0)
-            .then(|| clip_scale::<A, M>(&model, grads, self.settings.clip_norm))
+            .then(|| gradients.clip_scale::<A, M>(&model, self.settings.clip_norm))
             .flatten();
         self.steps += 1;
         model.map(&mut Step::<A> {
             optimizer: self,
-            grads,
+            gradients,
             scale,
             learning_rate,
             path: ModulePath::default(),
@@ -118,43 +118,122 @@ impl<B: Backend> Optimizer<B> {
     }
 }
 
-fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Tensor<B, D> {
+pub(super) fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(primitive))
 }
 
-/// The factor, one number on the device, that brings the norm of all gradients together to at most
-/// `max_norm`: `min(1, max_norm / (norm + 1e-6))`.
-fn clip_scale<A: AutodiffBackend, M: Module<A>>(
-    model: &M,
-    grads: &A::Gradients,
-    max_norm: f64,
-) -> Option<Tensor<A::InnerBackend, 1>> {
-    struct Squares<'a, A: AutodiffBackend> {
-        grads: &'a A::Gradients,
-        sums: Vec<Tensor<A::InnerBackend, 1>>,
+/// The gradient of each parameter, by its path in the model.
+pub(super) struct Gradients<B: Backend>(BTreeMap<String, Primitive<B>>);
+
+impl<B: Backend> Gradients<B> {
+    /// Takes the gradients of the parameters of `model`, but for those below a path of `freeze`.
+    pub(super) fn take<A, M>(model: &M, gradients: &mut A::Gradients, freeze: &[String]) -> Self
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        let mut take = Take::<A> {
+            gradients,
+            freeze,
+            taken: BTreeMap::new(),
+            path: ModulePath::default(),
+        };
+        model.visit(&mut take);
+        Self(take.taken)
     }
-    impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
-            if let Some(gradient) = param.val().grad(self.grads) {
-                self.sums.push(sum_of_squares(gradient));
-            }
+
+    /// The sum with other gradients of the same model.
+    pub(super) fn plus(mut self, other: Self) -> Self {
+        for (path, gradient) in other.0 {
+            let sum = match self.0.remove(&path) {
+                Some(before) => B::float_add(before, gradient),
+                None => gradient,
+            };
+            self.0.insert(path, sum);
+        }
+        self
+    }
+
+    /// The factor, one number on the device, that brings the norm of all gradients together to at
+    /// most `max_norm`: `min(1, max_norm / (norm + 1e-6))`.
+    fn clip_scale<A, M>(&self, model: &M, max_norm: f64) -> Option<Tensor<B, 1>>
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        let mut squares = Squares::<A> {
+            gradients: &self.0,
+            sums: Vec::new(),
+            path: ModulePath::default(),
+        };
+        model.visit(&mut squares);
+        if squares.sums.is_empty() {
+            return None;
+        }
+        let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
+        Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+    }
+}
+
+/// Whether a parameter's path is one of `freeze` or lies below one.
+pub(super) fn is_frozen(path: &str, freeze: &[String]) -> bool {
+    freeze.iter().any(|frozen| {
+        path.strip_prefix(frozen.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+struct Take<'a, A: AutodiffBackend> {
+    gradients: &'a mut A::Gradients,
+    freeze: &'a [String],
+    taken: BTreeMap<String, Primitive<A::InnerBackend>>,
+    path: ModulePath,
+}
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Take<'_, A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+        let path = self.path.to_string();
+        let gradient = param.val().grad_remove(self.gradients);
+        if let Some(gradient) = gradient.filter(|_| !is_frozen(&path, self.freeze)) {
+            self.taken.insert(path, gradient.into_primitive().tensor());
         }
     }
-    let mut squares = Squares::<A> {
-        grads,
-        sums: Vec::new(),
-    };
-    model.visit(&mut squares);
-    if squares.sums.is_empty() {
-        return None;
+}
+
+struct Squares<'a, A: AutodiffBackend> {
+    gradients: &'a BTreeMap<String, Primitive<A::InnerBackend>>,
+    sums: Vec<Tensor<A::InnerBackend, 1>>,
+    path: ModulePath,
+}
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
-    let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
-    Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<A, D>>) {
+        if let Some(gradient) = self.gradients.get(&self.path.to_string()) {
+            self.sums
+                .push(sum_of_squares(tensor::<_, D>(gradient.clone())));
+        }
+    }
 }
 
 struct Step<'a, A: AutodiffBackend> {
     optimizer: &'a mut Optimizer<A::InnerBackend>,
-    grads: &'a mut A::Gradients,
+    gradients: Gradients<A::InnerBackend>,
     scale: Option<Tensor<A::InnerBackend, 1>>,
     learning_rate: f64,
     path: ModulePath,
@@ -170,18 +249,33 @@ impl<A: AutodiffBackend> ModuleMapper<A> for Step<'_, A> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<A, D>>) -> Param<Tensor<A, D>> {
-        let (id, value, mapper) = param.consume();
-        let Some(gradient) = value.grad_remove(self.grads) else {
-            return Param::from_mapped_value(id, value, mapper);
+        let path = self.path.to_string();
+        let Some(gradient) = self.gradients.0.remove(&path) else {
+            return param;
         };
+        let (id, value, mapper) = param.consume();
         let moved = self.optimizer.update(
-            &self.path.to_string(),
+            &path,
             value.inner(),
-            gradient,
+            tensor(gradient),
             self.scale.clone(),
             self.learning_rate,
         );
         let value = Tensor::from_inner(moved).require_grad();
         Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_freezes_itself_and_what_lies_below() {
+        let freeze = ["blocks.1".to_string()];
+        assert!(is_frozen("blocks.1", &freeze));
+        assert!(is_frozen("blocks.1.conv.weight", &freeze));
+        assert!(!is_frozen("blocks.10.conv.weight", &freeze));
+        assert!(!is_frozen("classifier.weight", &freeze));
     }
 }

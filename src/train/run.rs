@@ -8,7 +8,8 @@
 //! metrics.jsonl        one line per epoch
 //! checkpoints/         last.safetensors (with optimizer state), best.safetensors
 //! result.json          metrics of the best checkpoint, once the run has ended
-//! confusion.csv        rows: true class, columns: predicted class
+//! confusion.csv        of classes; rows: true class, columns: predicted class
+//! tags.csv             of tags: average precision, area under the curve and threshold of each
 //! ```
 
 use std::cell::OnceCell;
@@ -23,7 +24,7 @@ use super::checkpoint::Checkpoint;
 use super::data::Data;
 use super::settings::Settings;
 use crate::file::{read_json, remove_temporary, write_atomically, write_json};
-use crate::task::classify::Metrics;
+use crate::task::{Metrics, Task};
 use crate::{Error, Result};
 
 /// What the run folder's `run.json` says.
@@ -31,8 +32,8 @@ use crate::{Error, Result};
 pub struct RunInfo {
     /// The version of Sori that began the run.
     pub sori_version: String,
-    /// What the model does: `classify`.
-    pub task: String,
+    /// What the model does.
+    pub task: Task,
     /// The architecture.
     pub model: String,
     /// The backend it was begun on.
@@ -41,7 +42,7 @@ pub struct RunInfo {
     pub seed: u64,
     /// Trainable parameters.
     pub params: usize,
-    /// Names of the classes, in the order of the model's outputs.
+    /// Names of the labels, in the order of the model's outputs.
     pub labels: Vec<String>,
     /// How many recordings each part has.
     pub splits: SplitSizes,
@@ -76,8 +77,9 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean loss over the epoch's training recordings, as they were met.
     pub train_loss: f64,
-    /// Share of them that was classified right, as they were met.
-    pub train_accuracy: f64,
+    /// Share of them that was classified right, as they were met; none of tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
     /// Over the whole validation part.
     pub valid_loss: f64,
     /// Over the whole validation part.
@@ -92,14 +94,26 @@ pub struct EpochRecord {
     pub waited: f64,
 }
 
+impl EpochRecord {
+    /// The task's headline metric over the validation part.
+    pub fn headline(&self) -> f64 {
+        let task = if self.train_accuracy.is_some() {
+            Task::Classify
+        } else {
+            Task::Tag
+        };
+        self.valid.get(task.headline())
+    }
+}
+
 /// What the run folder's `result.json` says; the last line of `sori train --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// What the model does: `classify`.
-    pub task: String,
+    /// What the model does.
+    pub task: Task,
     /// The architecture.
     pub model: String,
-    /// The task's headline metric: `accuracy`.
+    /// The task's headline metric: `accuracy`, or `map` of tags.
     pub metric: String,
     /// The part `value` is from: `test` where there is one, otherwise `valid`.
     pub split: String,
@@ -121,6 +135,9 @@ pub struct RunResult {
     pub best_epoch: usize,
     /// The best checkpoint on the validation part.
     pub valid: Metrics,
+    /// Tags that no recording of the part has, which means over tags leave out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels_left_out: Vec<String>,
 }
 
 /// A run folder.
@@ -131,11 +148,19 @@ pub struct RunFolder {
     lock: OnceCell<File>,
 }
 
+/// What `splits.json` says.
 #[derive(Serialize, Deserialize)]
-struct SplitIds {
-    train: Vec<String>,
-    valid: Vec<String>,
-    test: Vec<String>,
+struct Splits {
+    train: SplitPart,
+    valid: SplitPart,
+    test: SplitPart,
+}
+
+/// The recordings of a part, by identifier, and the frames of each.
+#[derive(Serialize, Deserialize)]
+struct SplitPart {
+    ids: Vec<String>,
+    frames: Vec<usize>,
 }
 
 impl RunFolder {
@@ -210,11 +235,14 @@ impl RunFolder {
         let path = &self.path;
         fs::create_dir_all(self.checkpoints()).map_err(Error::io("cannot create", path))?;
         write_atomically(&path.join("config.toml"), settings.to_toml()?.as_bytes())?;
-        let ids = |part| data.part(part).iter().map(|item| item.id.clone()).collect();
-        let splits = SplitIds {
-            train: ids(Part::Train),
-            valid: ids(Part::Valid),
-            test: ids(Part::Test),
+        let part = |part| SplitPart {
+            ids: data.part(part).iter().map(|item| item.id.clone()).collect(),
+            frames: data.frames_of(part),
+        };
+        let splits = Splits {
+            train: part(Part::Train),
+            valid: part(Part::Valid),
+            test: part(Part::Test),
         };
         write_json(&path.join("splits.json"), &splits)?;
         let mut skipped = String::new();
@@ -293,14 +321,32 @@ impl RunFolder {
             .collect()
     }
 
-    /// Part and identifier of each of the run's recordings.
-    pub(super) fn splits(&self) -> Result<Vec<(Part, String)>> {
-        let ids: SplitIds = read_json(&self.path.join("splits.json"))?;
-        let with = |part, ids: Vec<String>| ids.into_iter().map(move |id| (part, id));
-        Ok(with(Part::Train, ids.train)
-            .chain(with(Part::Valid, ids.valid))
-            .chain(with(Part::Test, ids.test))
-            .collect())
+    /// Part, identifier and frames of each of the run's recordings.
+    pub(super) fn splits(&self) -> Result<Vec<(Part, String, usize)>> {
+        let path = self.path.join("splits.json");
+        let splits: Splits = read_json(&path)?;
+        let parts = [
+            (Part::Train, splits.train),
+            (Part::Valid, splits.valid),
+            (Part::Test, splits.test),
+        ];
+        if parts
+            .iter()
+            .any(|(_, part)| part.ids.len() != part.frames.len())
+        {
+            return Err(Error::Config {
+                origin: path.display().to_string(),
+                reason: "it has not as many frames as ids; put it back as `sori train` wrote it"
+                    .to_string(),
+            });
+        }
+        let lines = parts
+            .into_iter()
+            .flat_map(|(part, SplitPart { ids, frames })| {
+                let both = ids.into_iter().zip(frames);
+                both.map(move |(id, frames)| (part, id, frames))
+            });
+        Ok(lines.collect())
     }
 
     /// The best checkpoint, for prediction.
@@ -382,8 +428,12 @@ impl RunFolder {
         write_atomically(&self.metrics_path(), text.as_bytes())
     }
 
-    pub(super) fn write_result(&self, result: &RunResult, confusion: &str) -> Result<()> {
-        write_atomically(&self.path.join("confusion.csv"), confusion.as_bytes())?;
+    pub(super) fn write_result(
+        &self,
+        result: &RunResult,
+        (name, csv): (&str, String),
+    ) -> Result<()> {
+        write_atomically(&self.path.join(name), csv.as_bytes())?;
         write_json(&self.path.join("result.json"), result)
     }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sori_datasets::features::Normalize;
+use sori_datasets::features::{FeatureKind, Normalize};
 use sori_datasets::{FeatureConfig, Spec};
 use sori_models::ModelConfig;
 use toml::{Table, Value};
@@ -111,6 +111,16 @@ pub enum ScheduleKind {
     Constant,
     /// Half a cosine down to zero, [Loshchilov and Hutter 2017](https://arxiv.org/abs/1608.03983).
     Cosine,
+    /// `decay_factor` times as much every `decay_epochs`.
+    Step,
+    /// The same decay as `step`, spread evenly over all steps.
+    Exponential,
+    /// Up from a 25th over the first third by half a cosine, then down by another to nearly nothing
+    /// ([Smith and Topin 2017](https://arxiv.org/abs/1708.07120)); it is its own warm-up.
+    OneCycle,
+    /// `decay_factor` times as much whenever `decay_epochs` have gone by without a better validation
+    /// result.
+    Plateau,
 }
 
 /// How a model is trained.
@@ -137,6 +147,24 @@ pub struct TrainSettings {
     pub schedule: ScheduleKind,
     /// Epochs (or a part of one) over which the learning rate rises from 0.
     pub warmup_epochs: f64,
+    /// What the schedules `step`, `exponential` and `plateau` multiply the learning rate by.
+    pub decay_factor: f64,
+    /// After how many epochs they do.
+    pub decay_epochs: usize,
+    /// Batches whose mean gradient makes one step: a larger batch than memory holds at once.
+    pub accumulate: usize,
+    /// Decay of a moving average of the parameters, which is what is validated and kept; 0: none.
+    pub ema_decay: f64,
+    /// How much of a target is spread over all labels.
+    pub label_smoothing: f64,
+    /// Weigh the loss of rare classes up, and the presence of rare tags (at most tenfold).
+    pub class_weights: bool,
+    /// Draw recordings so that all classes come up equally often, rather than each recording once.
+    pub balance: bool,
+    /// Put recordings of similar length into the same batch, which leaves less padding to compute.
+    pub bucket: bool,
+    /// Parts of the model whose parameters stay as they are, such as `["blocks"]`.
+    pub freeze: Vec<String>,
     /// Stop after so many epochs without a better validation result; 0: never.
     pub patience: usize,
     /// Minutes of training after which to stop; 0: no limit.
@@ -160,6 +188,15 @@ impl Default for TrainSettings {
             clip_norm: 5.0,
             schedule: ScheduleKind::Cosine,
             warmup_epochs: 0.5,
+            decay_factor: 0.5,
+            decay_epochs: 3,
+            accumulate: 1,
+            ema_decay: 0.0,
+            label_smoothing: 0.0,
+            class_weights: false,
+            balance: false,
+            bucket: true,
+            freeze: Vec::new(),
             patience: 0,
             max_minutes: 0.0,
             checkpoint_steps: 200,
@@ -217,6 +254,29 @@ impl TrainSettings {
             "it must be at most 256; one or two keep up with most models",
         )?;
         for (key, value) in [
+            ("train.ema_decay", self.ema_decay),
+            ("train.label_smoothing", self.label_smoothing),
+        ] {
+            require(
+                (0.0..1.0).contains(&value),
+                key,
+                value,
+                "it must be from 0 (none) to below 1",
+            )?;
+        }
+        require(
+            self.decay_factor > 0.0 && self.decay_factor <= 1.0,
+            "train.decay_factor",
+            self.decay_factor,
+            "it must be above 0 and at most 1, such as 0.5",
+        )?;
+        for (key, value) in [
+            ("train.decay_epochs", self.decay_epochs),
+            ("train.accumulate", self.accumulate),
+        ] {
+            require(value > 0, key, value, "it must be at least 1")?;
+        }
+        for (key, value) in [
             ("train.weight_decay", self.weight_decay),
             ("train.clip_norm", self.clip_norm),
             ("train.warmup_epochs", self.warmup_epochs),
@@ -239,12 +299,17 @@ impl Settings {
     /// # Errors
     /// When there is no such model.
     pub fn new(model: &str, train: &str, sample_rate_hz: u32) -> Result<Self> {
+        let kind = match model {
+            "sample_cnn" => FeatureKind::Waveform,
+            _ => FeatureConfig::default().kind,
+        };
         Ok(Self {
             data: DataSettings {
                 train: train.to_string(),
                 ..DataSettings::default()
             },
             features: FeatureConfig {
+                kind,
                 sample_rate_hz,
                 normalize: Normalize::Corpus,
                 ..FeatureConfig::default()

@@ -1,25 +1,30 @@
+use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
-use sori_models::{Model, loss::cross_entropy};
+use sori_models::Model;
 
-use super::optimizer::Optimizer;
+use super::average::Average;
+use super::optimizer::{Gradients, Optimizer};
 use super::settings::TrainSettings;
 use crate::batch::Batch;
-use crate::task::classify::scalar;
+use crate::task::{Objective, scalar};
 
 /// A model and its optimizer, moved one training step at a time.
 pub struct Stepper<B: AutodiffBackend> {
     /// Taken out only while a step moves it.
     model: Option<Model<B>>,
     pub(super) optimizer: Optimizer<B::InnerBackend>,
+    pub(super) average: Average<B::InnerBackend>,
+    /// Parameters below these paths stay as they are.
+    freeze: Vec<String>,
 }
 
 /// What a step tells.
 pub struct Step<B: AutodiffBackend> {
-    /// Mean loss of the batch, from before the step.
+    /// Mean loss of the batches, from before the step.
     pub loss: f64,
-    /// Outputs of the model, from before the step: `[batch, classes]`.
-    pub logits: Tensor<B::InnerBackend, 2>,
+    /// Outputs of the model for each batch, from before the step: `[batch, labels]`.
+    pub logits: Vec<Tensor<B::InnerBackend, 2>>,
 }
 
 impl<B: AutodiffBackend> Stepper<B> {
@@ -28,6 +33,8 @@ impl<B: AutodiffBackend> Stepper<B> {
         Self {
             model: Some(model),
             optimizer: Optimizer::new(settings),
+            average: Average::new(settings.ema_decay),
+            freeze: settings.freeze.clone(),
         }
     }
 
@@ -38,36 +45,51 @@ impl<B: AutodiffBackend> Stepper<B> {
             .expect("the model is only taken out within a step")
     }
 
-    /// Forward, loss, backward, optimizer. A loss that is not finite moves nothing.
-    pub fn step(&mut self, batch: Batch<B>, learning_rate: f64) -> Step<B> {
-        let loss = |logits| cross_entropy(logits, batch.targets);
-        self.step_with(batch.features, &batch.lengths, loss, learning_rate)
+    /// The model to use: with the moving average of its parameters, where one is kept.
+    pub fn averaged(&self) -> Model<B::InnerBackend> {
+        self.average.fill(self.model().valid())
     }
 
-    /// [`Self::step`] with any loss of the logits.
-    pub fn step_with(
+    /// Forward, loss, backward, optimizer. A loss that is not finite moves nothing.
+    pub fn step(&mut self, batch: Batch<B>, objective: &Objective, learning_rate: f64) -> Step<B> {
+        self.step_over(vec![batch], objective, learning_rate)
+    }
+
+    /// One step by the mean gradient over several batches, each row counting the same.
+    pub fn step_over(
         &mut self,
-        features: Tensor<B, 3>,
-        lengths: &[usize],
-        loss: impl FnOnce(Tensor<B, 2>) -> Tensor<B, 1>,
+        batches: Vec<Batch<B>>,
+        objective: &Objective,
         learning_rate: f64,
     ) -> Step<B> {
-        let logits = self.model().forward(features, lengths);
-        let loss = loss(logits.clone());
-        let value = scalar(loss.clone().inner());
-        let logits = logits.inner();
-        if value.is_finite() {
-            let mut grads = loss.backward();
-            if let Some(model) = self.model.take() {
-                self.model = Some(
-                    self.optimizer
-                        .step::<B, _>(model, &mut grads, learning_rate),
-                );
+        let total: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
+        let mut step = Step {
+            loss: 0.0,
+            logits: Vec::with_capacity(batches.len()),
+        };
+        let mut sum: Option<Gradients<B::InnerBackend>> = None;
+        for batch in batches {
+            let share = batch.lengths.len() as f64 / total as f64;
+            let logits = self.model().forward(batch.features, &batch.lengths);
+            let loss = objective.loss(logits.clone(), &batch.targets);
+            step.loss += share * scalar(loss.clone().inner());
+            step.logits.push(logits.inner());
+            if !step.loss.is_finite() {
+                return step;
             }
+            let loss = if share < 1.0 { loss * share } else { loss };
+            let mut gradients = loss.backward();
+            let found = Gradients::take::<B, _>(self.model(), &mut gradients, &self.freeze);
+            sum = Some(match sum {
+                Some(sum) => sum.plus(found),
+                None => found,
+            });
         }
-        Step {
-            loss: value,
-            logits,
+        if let (Some(gradients), Some(model)) = (sum, self.model.take()) {
+            let model = self.optimizer.step::<B, _>(model, gradients, learning_rate);
+            self.average.follow(&model, self.optimizer.steps);
+            self.model = Some(model);
         }
+        step
     }
 }

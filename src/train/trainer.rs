@@ -3,23 +3,26 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
-use sori_datasets::{Item, Part, Pipeline, prefetch_with};
+use sori_datasets::{Item, Part, Pipeline, Target, prefetch_with};
 use sori_models::{Model, ModelConfig, num_params};
 
+use super::average::Average;
 use super::checkpoint::Checkpoint;
 use super::data::{self, Data};
-use super::optimizer::Optimizer;
+use super::module_path::ModulePath;
+use super::optimizer::{Optimizer, is_frozen};
+use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
-use super::seed::{Purpose, derive, shuffled};
+use super::seed::{Purpose, derive};
 use super::settings::Settings;
 use super::stepper::{Step, Stepper};
-use crate::batch::{FrameLimits, HostBatch};
-use crate::task::classify::{self, Evaluation, Metrics};
+use crate::batch::{FrameLimits, HostBatch, Row};
+use crate::task::{self, Evaluation, Metrics, Objective, Task};
 use crate::{Error, Result};
 
 /// Batches loaded ahead of the training step by each worker.
@@ -71,8 +74,8 @@ pub struct Progress {
     pub steps: usize,
     /// Mean training loss of the epoch so far.
     pub loss: f64,
-    /// Training accuracy of the epoch so far.
-    pub accuracy: f64,
+    /// Training accuracy of the epoch so far; none of tags.
+    pub accuracy: Option<f64>,
     /// Training recordings per second in this sitting.
     pub items_per_second: f64,
     /// Estimated time to the end of the last epoch.
@@ -105,21 +108,34 @@ struct State {
     epoch_items: usize,
     best: Option<Best>,
     epochs_since_best: usize,
+    /// How often, and for how many epochs of late, validation has not got better: for the schedule
+    /// that follows it.
+    plateaus: usize,
+    plateau_epochs: usize,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Best {
     epoch: usize,
     metrics: Metrics,
     loss: f64,
+    /// From which score on each tag is said to be there; none of classes.
+    thresholds: Vec<f32>,
 }
 
 impl Best {
-    /// More accurate, or as accurate with a lower loss.
-    fn is_beaten_by(&self, accuracy: f64, loss: f64) -> bool {
-        let best = self.metrics.accuracy;
-        accuracy > best || (accuracy == best && loss < self.loss)
+    /// A better headline metric, or the same with a lower loss.
+    fn is_beaten_by(&self, headline: &str, metrics: &Metrics, loss: f64) -> bool {
+        let (new, best) = (metrics.get(headline), self.metrics.get(headline));
+        new > best || (new == best && loss < self.loss)
     }
+}
+
+/// From which score on each tag is said to be there, as the run's validation part suggests; none of
+/// classes.
+pub(crate) fn thresholds(checkpoint: &Checkpoint) -> Result<Vec<f32>> {
+    let state: State = checkpoint.state()?;
+    Ok(state.best.map_or_else(Vec::new, |best| best.thresholds))
 }
 
 /// Loads the recordings of a part as batches, on worker threads, in an order that does not depend
@@ -130,6 +146,7 @@ pub struct Loader {
     limits: FrameLimits,
     batch_size: usize,
     workers: usize,
+    num_labels: usize,
 }
 
 impl Loader {
@@ -143,6 +160,7 @@ impl Loader {
             limits: FrameLimits::from(&settings.model),
             batch_size: settings.train.batch_size,
             workers: settings.train.workers,
+            num_labels: info.labels.len(),
         })
     }
 
@@ -158,7 +176,7 @@ impl Loader {
             .map(|batch| batch.iter().map(|item| (*item).clone()).collect())
             .collect();
         let pipeline = self.pipeline.clone();
-        let limits = self.limits;
+        let (limits, num_labels) = (self.limits, self.num_labels);
         prefetch_with(
             jobs,
             self.workers,
@@ -173,10 +191,10 @@ impl Loader {
                     .iter()
                     .map(|item| {
                         let example = loader.load(item)?;
-                        Ok((example.features, example.target))
+                        Ok(Row::new(example.features, example.target))
                     })
                     .collect::<Result<Vec<_>>>()?;
-                Ok(HostBatch::collate(&rows, limits))
+                Ok(HostBatch::collate(&rows, limits, num_labels))
             },
         )
     }
@@ -271,13 +289,14 @@ fn start<B: Backend>(
             fresh: &left,
         });
     }
+    check_freeze(&model, &settings.train.freeze)?;
     // A model of fixed length sees no more than that of a recording.
     let seen_s = fixed.map_or(f64::INFINITY, |frames| {
         frames as f64 * settings.features.frame_period_s()
     });
     let info = RunInfo {
         sori_version: env!("CARGO_PKG_VERSION").to_string(),
-        task: classify::TASK.to_string(),
+        task: data.task,
         model: settings.model.name().to_string(),
         backend: backend.to_string(),
         seed: settings.train.seed,
@@ -293,21 +312,93 @@ fn start<B: Backend>(
         window_s: data.longest_s.min(seen_s),
         stats: data.stats.clone(),
     };
-    let checkpoint = Checkpoint::of(&model, None::<&Optimizer<B>>, &State::default())?;
+    let nothing = None::<(&Optimizer<B>, &Average<B>)>;
+    let checkpoint = Checkpoint::of(&model, nothing, &State::default())?;
     run.write_start(&settings, &info, data, &checkpoint)
 }
 
 fn num_tensors<B: Backend>(model: &Model<B>) -> usize {
-    struct Count(usize);
-    impl<B: Backend> ModuleVisitor<B> for Count {
+    parameter_paths(model).len()
+}
+
+/// The path of each parameter in the model.
+fn parameter_paths<B: Backend>(model: &Model<B>) -> Vec<String> {
+    #[derive(Default)]
+    struct Paths {
+        path: ModulePath,
+        all: Vec<String>,
+    }
+    impl<B: Backend> ModuleVisitor<B> for Paths {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.path.enter(name, container);
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.exit();
+        }
         fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<B, D>>) {
-            self.0 += 1;
+            self.all.push(self.path.to_string());
         }
     }
-    let mut count = Count(0);
-    model.visit(&mut count);
-    count.0
+    let mut paths = Paths::default();
+    model.visit(&mut paths);
+    paths.all
 }
+
+/// Refuses what freezes nothing, or everything.
+fn check_freeze<B: Backend>(model: &Model<B>, freeze: &[String]) -> Result<()> {
+    let paths = parameter_paths(model);
+    let refuse = |value: String, expected: String| {
+        Err(Error::Setting {
+            key: "train.freeze".to_string(),
+            value,
+            expected,
+        })
+    };
+    for part in freeze {
+        let alone = std::slice::from_ref(part);
+        if !paths.iter().any(|path| is_frozen(path, alone)) {
+            return refuse(
+                part.clone(),
+                format!(
+                    "it must be one of the parameters or a part of the path to some: {}",
+                    paths.join(", ")
+                ),
+            );
+        }
+    }
+    if !freeze.is_empty() && paths.iter().all(|path| is_frozen(path, freeze)) {
+        return refuse(
+            freeze.join(", "),
+            "it must leave something to train".to_string(),
+        );
+    }
+    Ok(())
+}
+
+/// The weight of each class, in proportion to one over its recordings and one on the average; or of
+/// each tag's presence, the recordings without it over those with it, at most tenfold.
+fn label_weights(task: Task, targets: &[&Target], num_labels: usize) -> Vec<f32> {
+    let mut counts = vec![0.0f64; num_labels];
+    for target in targets {
+        match target {
+            Target::Class(class) => counts[*class] += 1.0,
+            Target::Tags(tags) => tags.iter().for_each(|&tag| counts[tag] += 1.0),
+            Target::Text(_) => {}
+        }
+    }
+    let total = targets.len() as f64;
+    let weight = |count: f64| match task {
+        Task::Classify => total / (num_labels as f64 * count),
+        Task::Tag => ((total - count) / count).clamp(1.0, MAX_POSITIVE_WEIGHT),
+    };
+    counts
+        .into_iter()
+        .map(|count| weight(count.max(1.0)) as f32)
+        .collect()
+}
+
+/// More would make a rare tag's few recordings outweigh all others.
+const MAX_POSITIVE_WEIGHT: f64 = 10.0;
 
 /// Trains the run in `run` from where it is to its end, or until `stop` is set.
 ///
@@ -330,7 +421,13 @@ pub fn train<B: AutodiffBackend>(
     Sitting::<B>::open(run, &settings, &info, &data, device, report)?.train(stop, report)
 }
 
-/// Runs the best checkpoint of `run` over one of its parts.
+/// Steps that so many recordings make.
+fn steps_per_epoch(settings: &Settings, recordings: usize) -> usize {
+    recordings.div_ceil(settings.train.batch_size * settings.train.accumulate)
+}
+
+/// Runs the best checkpoint of `run` over recordings. Also returns from which score on each tag is
+/// said to be there; none of classes.
 ///
 /// # Errors
 /// When the run has no best checkpoint yet, or its data cannot be read.
@@ -338,13 +435,14 @@ pub fn evaluate_run<B: Backend>(
     run: &RunFolder,
     items: &[&Item],
     device: &B::Device,
-) -> Result<Evaluation> {
+) -> Result<(Evaluation, Vec<f32>)> {
     let settings = run.settings()?;
     let info = run.info()?;
-    let model =
-        Checkpoint::read(&run.best_checkpoint()?)?.load_model(settings.model.init::<B>(device)?)?;
-    let loader = Loader::new(&settings, &info)?;
-    classify::evaluate(&model, loader.batches(items, 0), info.labels.len(), device)
+    let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
+    let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
+    let batches = Loader::new(&settings, &info)?.batches(items, 0);
+    let evaluation = task::evaluate(&model, batches, info.task, info.labels.len(), device)?;
+    Ok((evaluation, thresholds(&checkpoint)?))
 }
 
 /// A run from its last checkpoint to its end or the next interruption.
@@ -356,6 +454,7 @@ struct Sitting<'a, B: AutodiffBackend> {
     device: &'a B::Device,
     loader: Loader,
     schedule: Schedule,
+    objective: Objective,
     stepper: Stepper<B>,
     state: State,
     started: Instant,
@@ -374,10 +473,21 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         device: &'a B::Device,
         report: &mut dyn FnMut(&Event<'_>),
     ) -> Result<Self> {
-        let steps = data
+        let targets: Vec<&Target> = data
             .part(Part::Train)
-            .len()
-            .div_ceil(settings.train.batch_size);
+            .into_iter()
+            .map(|item| &item.target)
+            .collect();
+        let steps = steps_per_epoch(settings, targets.len());
+        let objective = Objective {
+            task: info.task,
+            label_smoothing: settings.train.label_smoothing,
+            weights: if settings.train.class_weights {
+                label_weights(info.task, &targets, info.labels.len())
+            } else {
+                Vec::new()
+            },
+        };
         let checkpoint = Checkpoint::read(&run.last_path())?;
         let state: State = checkpoint.state()?;
         let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
@@ -389,12 +499,13 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             steps_done: state.step,
         });
         let mut stepper = Stepper::new(model, &settings.train);
-        checkpoint.load_optimizer(&mut stepper.optimizer, device);
+        checkpoint.load_optimizer(&mut stepper.optimizer, &mut stepper.average, device);
         stepper.optimizer.steps = state.step;
-        let just_best = state.best.is_some_and(|best| best.epoch == state.epoch);
+        let best = state.best.as_ref();
+        let just_best = best.is_some_and(|best| best.epoch == state.epoch);
         if just_best && state.step_in_epoch == 0 {
             // A crash may have come between the last checkpoint and its copy.
-            checkpoint.without_optimizer().write(&run.best_path())?;
+            checkpoint.for_use().write(&run.best_path())?;
         }
         Ok(Self {
             run,
@@ -404,6 +515,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             device,
             loader: Loader::new(settings, info)?,
             schedule: Schedule::new(&settings.train, steps),
+            objective,
             stepper,
             started: Instant::now(),
             seconds_before: state.seconds,
@@ -437,37 +549,60 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let settings = self.settings;
         let seed = settings.train.seed;
         let part = self.data.part(Part::Train);
-        let items: Vec<&Item> = shuffled(part.len(), seed, self.state.epoch)
-            .into_iter()
-            .map(|i| part[i])
-            .collect();
-        let mut batches = self.loader.batches(&items, self.state.step_in_epoch);
+        let targets: Vec<&Target> = part.iter().map(|item| &item.target).collect();
+        let frames = self.data.frames_of(Part::Train);
+        let num_labels = self.info.labels.len();
+        let order = order(
+            &settings.train,
+            self.state.epoch,
+            &targets,
+            &frames,
+            num_labels,
+        );
+        let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
+        let accumulate = settings.train.accumulate;
+        let skip = self.state.step_in_epoch * accumulate;
+        let mut batches = self.loader.batches(&items, skip);
         loop {
             let asked = Instant::now();
-            let Some(host) = batches.next().transpose()? else {
+            let hosts = batches
+                .by_ref()
+                .take(accumulate)
+                .collect::<Result<Vec<_>>>()?;
+            if hosts.is_empty() {
                 return Ok(ControlFlow::Continue(()));
-            };
+            }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
-            let targets = host.targets.clone();
-            let learning_rate = self.schedule.learning_rate(self.state.step);
+            let learning_rate = self.learning_rate(self.state.step);
             B::seed(
                 self.device,
                 derive(seed, Purpose::Step, self.state.step as u64),
             );
-            let Step { loss, logits } = self
-                .stepper
-                .step(host.to_device(self.device), learning_rate);
+            let batches: Vec<_> = hosts
+                .into_iter()
+                .map(|host| host.to_device::<B>(self.device))
+                .collect();
+            let targets: Vec<_> = batches.iter().map(|batch| batch.targets.clone()).collect();
+            let count: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
+            let Step { loss, logits } =
+                self.stepper
+                    .step_over(batches, &self.objective, learning_rate);
             if !loss.is_finite() {
                 return Err(self.diverged(loss));
             }
             let state = &mut self.state;
-            state.epoch_loss += loss * targets.len() as f64;
-            state.epoch_right += classify::count_right(logits, &targets);
-            state.epoch_items += targets.len();
+            state.epoch_loss += loss * count as f64;
+            if self.info.task == Task::Classify {
+                let answers = logits.into_iter().zip(&targets);
+                state.epoch_right += answers
+                    .map(|(logits, targets)| task::count_right(logits, targets))
+                    .sum::<usize>();
+            }
+            state.epoch_items += count;
             state.epoch_seconds += asked.elapsed().as_secs_f64();
             state.step += 1;
             state.step_in_epoch += 1;
-            self.items_here += targets.len();
+            self.items_here += count;
             report(&Event::Step(self.progress()));
 
             if stop.load(Ordering::Relaxed) {
@@ -486,41 +621,62 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
 
     /// Validates, keeps the best checkpoint and records the epoch.
     fn end_epoch(&mut self, report: &mut dyn FnMut(&Event<'_>)) -> Result<()> {
-        let part = self.data.part(Part::Valid);
-        let valid = classify::evaluate(
-            &self.stepper.model().valid(),
+        let mut part: Vec<(&Item, usize)> = self
+            .data
+            .part(Part::Valid)
+            .into_iter()
+            .zip(self.data.frames_of(Part::Valid))
+            .collect();
+        // Batches of even length are the quickest.
+        part.sort_by_key(|(_, frames)| *frames);
+        let part: Vec<&Item> = part.into_iter().map(|(item, _)| item).collect();
+        let valid = task::evaluate(
+            &self.stepper.averaged(),
             self.loader.batches(&part, 0),
+            self.info.task,
             self.info.labels.len(),
             self.device,
         )?;
         if !valid.loss.is_finite() {
             return Err(self.diverged(valid.loss));
         }
-        let metrics = valid.metrics();
+        let thresholds = valid.thresholds();
+        let metrics = valid.metrics(&thresholds);
+        let headline = self.info.task.headline();
         let best = self
             .state
             .best
-            .is_none_or(|best| best.is_beaten_by(metrics.accuracy, valid.loss));
+            .as_ref()
+            .is_none_or(|best| best.is_beaten_by(headline, &metrics, valid.loss));
+        let learning_rate = self.learning_rate(self.state.step.saturating_sub(1));
         let state = &mut self.state;
         state.epoch += 1;
         if best {
             state.best = Some(Best {
                 epoch: state.epoch,
-                metrics,
+                metrics: metrics.clone(),
                 loss: valid.loss,
+                thresholds,
             });
             state.epochs_since_best = 0;
+            state.plateau_epochs = 0;
         } else {
             state.epochs_since_best += 1;
+            state.plateau_epochs += 1;
+            if state.plateau_epochs >= self.settings.train.decay_epochs {
+                state.plateaus += 1;
+                state.plateau_epochs = 0;
+            }
         }
         let items = state.epoch_items.max(1) as f64;
         let seconds = state.epoch_seconds.max(f64::MIN_POSITIVE);
         let record = EpochRecord {
             epoch: state.epoch,
             step: state.step,
-            learning_rate: self.schedule.learning_rate(state.step.saturating_sub(1)),
+            learning_rate,
             train_loss: state.epoch_loss / items,
-            train_accuracy: state.epoch_right as f64 / items,
+            train_accuracy: (self.info.task == Task::Classify)
+                .then(|| state.epoch_right as f64 / items),
             valid_loss: valid.loss,
             valid: metrics,
             best,
@@ -531,8 +687,10 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         self.state = State {
             epoch: self.state.epoch,
             step: self.state.step,
-            best: self.state.best,
+            best: self.state.best.take(),
             epochs_since_best: self.state.epochs_since_best,
+            plateaus: self.state.plateaus,
+            plateau_epochs: self.state.plateau_epochs,
             ..State::default()
         };
         // In this order, a crash in between loses nothing: lines beyond the last checkpoint are
@@ -540,9 +698,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         self.run.append_metrics(&record)?;
         let checkpoint = self.checkpoint()?;
         if best {
-            checkpoint
-                .without_optimizer()
-                .write(&self.run.best_path())?;
+            checkpoint.for_use().write(&self.run.best_path())?;
         }
         report(&Event::Epoch(&record));
         Ok(())
@@ -551,18 +707,21 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
     /// Tests the best checkpoint and writes the result.
     fn finish(&self) -> Result<Outcome> {
         let (part, split) = self.data.held_out();
-        let evaluation = evaluate_run::<B::InnerBackend>(self.run, &part, self.device)?;
-        let metrics = evaluation.metrics();
+        let (evaluation, thresholds) =
+            evaluate_run::<B::InnerBackend>(self.run, &part, self.device)?;
+        let metrics = evaluation.metrics(&thresholds);
         let best = self
             .state
             .best
+            .as_ref()
             .ok_or_else(|| Error::run(self.run.path(), "it ended without an epoch"))?;
+        let task = self.info.task;
         let result = RunResult {
-            task: self.info.task.clone(),
+            task,
             model: self.info.model.clone(),
-            metric: classify::HEADLINE.to_string(),
+            metric: task.headline().to_string(),
             split: split.to_string(),
-            value: metrics.accuracy,
+            value: metrics.get(task.headline()),
             metrics,
             params: self.info.params,
             seconds: self.state.seconds,
@@ -570,10 +729,11 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             backend: self.info.backend.clone(),
             seed: self.info.seed,
             best_epoch: best.epoch,
-            valid: best.metrics,
+            valid: best.metrics.clone(),
+            labels_left_out: evaluation.labels_left_out(&self.info.labels),
         };
-        self.run
-            .write_result(&result, &evaluation.confusion.to_csv(&self.info.labels))?;
+        let csv = evaluation.to_csv(&self.info.labels, &thresholds);
+        self.run.write_result(&result, csv)?;
         Ok(Outcome::Ended(Box::new(result)))
     }
 
@@ -581,7 +741,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
         let checkpoint = Checkpoint::of(
             self.stepper.model(),
-            Some(&self.stepper.optimizer),
+            Some((&self.stepper.optimizer, &self.stepper.average)),
             &self.state,
         )?;
         if !checkpoint.is_finite() {
@@ -595,8 +755,12 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         Error::Diverged {
             step: self.state.step,
             loss,
-            learning_rate: self.schedule.learning_rate(self.state.step),
+            learning_rate: self.learning_rate(self.state.step),
         }
+    }
+
+    fn learning_rate(&self, step: usize) -> f64 {
+        self.schedule.learning_rate(step, self.state.plateaus)
     }
 
     fn is_time_over(&self) -> bool {
@@ -620,9 +784,9 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             epoch: state.epoch + 1,
             epochs: train.epochs,
             step: state.step_in_epoch,
-            steps: self.info.splits.train.div_ceil(train.batch_size),
+            steps: steps_per_epoch(self.settings, self.info.splits.train),
             loss: state.epoch_loss / items,
-            accuracy: state.epoch_right as f64 / items,
+            accuracy: (self.info.task == Task::Classify).then(|| state.epoch_right as f64 / items),
             items_per_second,
             left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
         }

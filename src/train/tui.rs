@@ -20,7 +20,7 @@ pub(super) struct Tui {
     renderer: TuiMetricsRendererWrapper,
     interrupter: Interrupter,
     loss: MetricId,
-    accuracy: MetricId,
+    headline: MetricId,
 }
 
 impl Tui {
@@ -42,12 +42,12 @@ impl Tui {
             metric_id
         };
         let loss = register("loss", false);
-        let accuracy = register("accuracy", true);
+        let headline = register("headline metric", true);
         Self {
             renderer,
             interrupter,
             loss,
-            accuracy,
+            headline,
         }
     }
 
@@ -57,8 +57,9 @@ impl Tui {
             stop_flag().store(true, Ordering::Relaxed);
         }
         self.renderer.update_train(state(&self.loss, progress.loss));
-        self.renderer
-            .update_train(state(&self.accuracy, progress.accuracy));
+        if let Some(accuracy) = progress.accuracy {
+            self.renderer.update_train(state(&self.headline, accuracy));
+        }
         let step = burn::data::dataloader::Progress {
             items_processed: progress.step,
             items_total: progress.steps,
@@ -85,7 +86,7 @@ impl Tui {
         self.renderer
             .update_valid(state(&self.loss, record.valid_loss));
         self.renderer
-            .update_valid(state(&self.accuracy, record.valid.accuracy));
+            .update_valid(state(&self.headline, record.headline()));
     }
 
     pub(super) fn end(&mut self) {

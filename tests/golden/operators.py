@@ -108,10 +108,24 @@ def losses(cases, rng):
     targets = [rng.randrange(classes) for _ in range(rows)]
     one = lambda logits: [F.cross_entropy(logits, torch.tensor(targets)).reshape(1)]
     cases.add("cross_entropy", dict(targets=targets), [torch.randn(rows, classes) * 8], one)
+    smoothing = 0.1
+    soft = lambda logits: [F.cross_entropy(logits, torch.tensor(targets), label_smoothing=smoothing).reshape(1)]
+    options = dict(targets=targets, smoothing=smoothing)
+    cases.add("soft_cross_entropy", options, [torch.randn(rows, classes) * 8], soft)
     tags = torch.rand(rows, classes).round()
-    many = lambda logits: [F.binary_cross_entropy_with_logits(logits, tags.double()).reshape(1)]
-    options = dict(tags=tags.flatten().tolist())
+    positive = torch.rand(classes) * 5
+    many = lambda logits: [
+        F.binary_cross_entropy_with_logits(logits, tags.double(), pos_weight=positive.double()).reshape(1)
+    ]
+    options = dict(tags=tags.flatten().tolist(), positive=positive.tolist())
     cases.add("binary_cross_entropy", options, [torch.randn(rows, classes) * 8], many)
+
+
+def activations(cases, rng):
+    functions = dict(relu=F.relu, leaky_relu=F.leaky_relu, sigmoid=torch.sigmoid, tanh=torch.tanh, elu=F.elu, gelu=F.gelu)
+    for name, function in functions.items():
+        x = torch.randn(rng.randint(1, 9), rng.randint(1, 30)) * 3
+        cases.add("activation", dict(function=name), [x], lambda x: [function(x)])
 
 
 def recurrent(cases, rng, cell):
@@ -148,6 +162,7 @@ def main():
             make(cases, rng)
         for cell in ("elman", "lstm", "gru"):
             recurrent(cases, rng, cell)
+    activations(cases, rng)
     write(OUT, cases.tensors, {"cases": json.dumps(cases.cases), "torch": torch.__version__})
 
 

@@ -9,8 +9,10 @@ use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use safetensors::SafeTensors;
 use serde::Deserialize;
-use sori_models::loss::{binary_cross_entropy, cross_entropy};
-use sori_models::ops::{self, Cell, ConvOptions, DirectionWeights, NormPool, path_counts};
+use sori_models::loss::{binary_cross_entropy, cross_entropy, soft_cross_entropy};
+use sori_models::ops::{
+    self, Activation, Cell, ConvOptions, DirectionWeights, NormPool, path_counts,
+};
 
 /// The backend with kernels, and one that operators leave to their portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;
@@ -55,8 +57,16 @@ enum Op {
     CrossEntropy {
         targets: Vec<i64>,
     },
+    SoftCrossEntropy {
+        targets: Vec<usize>,
+        smoothing: f32,
+    },
     BinaryCrossEntropy {
         tags: Vec<f32>,
+        positive: Vec<f32>,
+    },
+    Activation {
+        function: Activation,
     },
     Recurrent {
         cell: String,
@@ -173,11 +183,28 @@ fn check<B: AutodiffBackend>(case: &Case, golden: &Golden<'_>) {
             let loss = cross_entropy(leaves[0].tensor(), targets);
             compare(golden, &leaves, loss, &[]);
         }
-        Op::BinaryCrossEntropy { tags } => {
+        Op::SoftCrossEntropy { targets, smoothing } => {
+            let logits = leaves[0].tensor::<2>();
+            let [rows, classes] = logits.dims();
+            let mut weights = vec![smoothing / classes as f32; rows * classes];
+            for (row, target) in targets.iter().enumerate() {
+                weights[row * classes + target] += 1.0 - smoothing;
+            }
+            let weights = TensorData::new(weights, [rows, classes]);
+            let weights = Tensor::from_data(weights, &Default::default());
+            compare(golden, &leaves, soft_cross_entropy(logits, weights), &[]);
+        }
+        Op::BinaryCrossEntropy { tags, positive } => {
             let logits = leaves[0].tensor::<2>();
             let tags = TensorData::new(tags.clone(), logits.dims());
             let tags = Tensor::from_data(tags, &Default::default());
-            compare(golden, &leaves, binary_cross_entropy(logits, tags), &[]);
+            let positive = Tensor::from_data(TensorData::from(&positive[..]), &Default::default());
+            let loss = binary_cross_entropy(logits, tags, Some(positive));
+            compare(golden, &leaves, loss, &[]);
+        }
+        Op::Activation { function } => {
+            let y = ops::activate(leaves[0].tensor::<2>(), *function);
+            compare(golden, &leaves, y, &[]);
         }
         Op::Recurrent { cell, lengths } => {
             let cell = match cell.as_str() {

@@ -10,9 +10,10 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use serde::Deserialize;
-use sori::batch::{FrameLimits, HostBatch};
+use sori::batch::{FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
 use sori::models::ModelConfig;
+use sori::task::{Objective, Task};
 use sori::train::{Stepper, TrainSettings};
 
 type Cpu = Autodiff<NdArray<f32>>;
@@ -96,10 +97,10 @@ fn every_optimizer_steps_as_torchs_does() {
                 bins,
                 values: values.to_vec(),
             };
-            (features, Target::Class(class))
+            Row::new(features, Target::Class(class))
         })
         .collect();
-    let batch = HostBatch::collate(&rows, FrameLimits::default()).to_device::<Cpu>(&device);
+    let batch = HostBatch::collate(&rows, FrameLimits::default(), 3).to_device::<Cpu>(&device);
     let config: ModelConfig =
         toml::from_str("name = \"mlp\"\nd_hidden = [5]\ndropout = 0.0").unwrap();
     let config = config.with_input(1, bins, 3);
@@ -115,8 +116,11 @@ fn every_optimizer_steps_as_torchs_does() {
         let model = config.init::<Cpu>(&device).unwrap();
         let model = model.map(&mut Write(Vec::new(), &golden.before));
         let mut stepper = Stepper::new(model, &settings);
+        let plain = Objective::plain(Task::Classify);
         for (step, expected) in case.losses.iter().enumerate() {
-            let loss = stepper.step(batch.clone(), settings.learning_rate).loss;
+            let loss = stepper
+                .step(batch.clone(), &plain, settings.learning_rate)
+                .loss;
             assert!(
                 (loss - expected).abs() < TOLERANCE,
                 "{name}: the loss of step {step} is {loss} instead of {expected}"
