@@ -7,6 +7,7 @@ use burn::tensor::{Bool, Distribution, Int, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::cross_entropy;
+use sori_models::ops::path_counts;
 use sori_models::{ConfigError, Model, ModelConfig, catalogue, num_params};
 
 type Cpu = Autodiff<NdArray<f32>>;
@@ -24,6 +25,9 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "lstm", "d_hidden": 8, "dropout": 0.0}"#,
         r#"{"name": "lstm", "d_hidden": 8, "pooling": "last", "dropout": 0.0}"#,
         r#"{"name": "gru", "d_hidden": 8, "bidirectional": false, "dropout": 0.0}"#,
+        r#"{"name": "attention", "d_hidden": 8, "d_attention": 5, "dropout": 0.0}"#,
+        r#"{"name": "sample_cnn", "first_channels": 6, "channels": [8], "dropout": 0.0}"#,
+        r#"{"name": "fcn", "channels": [8, 8], "pools": [[2, 2], [2, 3]], "dropout": 0.0}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"))
     .map(|config| {
@@ -33,13 +37,20 @@ fn small() -> Vec<ModelConfig> {
     .to_vec()
 }
 
+/// The lengths of a ragged batch in proportion to what the model needs: the shortest length that a
+/// test uses is 4.
+fn scaled<const N: usize>(config: &ModelConfig, lengths: [usize; N]) -> [usize; N] {
+    lengths.map(|length| length * config.min_frames().div_ceil(4))
+}
+
 /// One step of Adam on a small ragged batch: the loss before it.
 fn one_training_step<B: AutodiffBackend>(config: &ModelConfig, device: &B::Device) -> f32 {
     let mut optimizer = AdamConfig::new().init();
     let model = config.init::<B>(device).expect("a valid configuration");
-    let features = noise::<B>([3, 12, NUM_BINS], device);
+    let lengths = scaled(config, [12, 5, 8]);
+    let features = noise::<B>([3, lengths[0], NUM_BINS], device);
     let targets = Tensor::from_ints([0, 3, 1], device);
-    let loss = cross_entropy(model.forward(features, &[12, 5, 8]), targets);
+    let loss = cross_entropy(model.forward(features, &lengths), targets);
     let value = loss.to_data().iter::<f32>().next().expect("a loss");
     let gradients = GradientsParams::from_grads(loss.backward(), &model);
     let stepped: Model<B> = optimizer.step(1e-3, model, gradients);
@@ -71,13 +82,37 @@ fn every_model_makes_a_training_step() {
 }
 
 #[test]
+fn every_operator_of_a_training_step_takes_its_kernel() {
+    for config in small() {
+        let before = path_counts();
+        one_training_step::<Cpu>(&config, &Default::default());
+        let after = path_counts();
+        let name = config.name();
+        assert!(after.kernels > before.kernels, "{name}");
+        assert_eq!(after.portable, before.portable, "{name}");
+    }
+}
+
+#[test]
+fn every_architecture_of_the_catalogue_is_checked_here() {
+    let small = small();
+    for entry in catalogue() {
+        let checked = small.iter().any(|config| config.name() == entry.name);
+        assert!(checked, "{} is in no list", entry.name);
+    }
+}
+
+#[test]
 fn logits_are_batch_by_classes_for_any_length() {
     let device = Default::default();
     for config in small() {
         let model = config
             .init::<NdArray>(&device)
             .expect("a valid configuration");
-        for frames in [config.min_frames(), 12, 31] {
+        for frames in scaled(&config, [4, 12, 31])
+            .into_iter()
+            .chain([config.min_frames()])
+        {
             let lengths = [frames, config.min_frames()];
             let logits = model.forward(noise([2, frames, NUM_BINS], &device), &lengths);
             assert_eq!(logits.dims(), [2, NUM_CLASSES], "{}", config.name());
@@ -88,12 +123,12 @@ fn logits_are_batch_by_classes_for_any_length() {
 #[test]
 fn a_batch_gives_what_its_items_give_alone() {
     let device = Default::default();
-    let lengths = [13, 4, 9, 12, 7];
     for config in small() {
+        let lengths = scaled(&config, [13, 4, 9, 12, 7]);
         // A few steps first, so that the running statistics are not the initial ones.
         let trained = overfit::<Cpu>(&config, 3).0.valid();
-        let batch = noise::<NdArray>([lengths.len(), 13, NUM_BINS], &device);
-        let valid = valid_frames(&lengths, 13);
+        let batch = noise::<NdArray>([lengths.len(), lengths[0], NUM_BINS], &device);
+        let valid = valid_frames(&lengths, lengths[0]);
         for garbage in [1e4, f32::INFINITY, f32::NAN] {
             let batch = batch.clone().mask_fill(valid.clone().bool_not(), garbage);
             let together = trained.forward(batch.clone(), &lengths);
@@ -121,11 +156,11 @@ fn valid_frames(lengths: &[usize], frames: usize) -> Tensor<NdArray, 3, Bool> {
 #[test]
 fn padding_changes_no_gradient() {
     let device = Default::default();
-    let lengths = [13, 4, 9, 12, 7];
     for config in small() {
+        let lengths = scaled(&config, [13, 4, 9, 12, 7]);
         let model = config.init::<Cpu>(&device).expect("a valid configuration");
-        let batch = noise::<NdArray>([lengths.len(), 13, NUM_BINS], &device);
-        let padding = valid_frames(&lengths, 13).bool_not();
+        let batch = noise::<NdArray>([lengths.len(), lengths[0], NUM_BINS], &device);
+        let padding = valid_frames(&lengths, lengths[0]).bool_not();
         let gradients = |garbage: f32, more_frames: usize| {
             let features = batch.clone().mask_fill(padding.clone(), garbage);
             let more = Tensor::full([lengths.len(), more_frames, NUM_BINS], garbage, &device);
@@ -175,14 +210,12 @@ fn overfit<B: AutodiffBackend>(config: &ModelConfig, steps: usize) -> (Model<B>,
     B::seed(&device, 7);
     let mut optimizer = AdamConfig::new().init();
     let mut model = config.init::<B>(&device).expect("a valid configuration");
-    let features = noise::<B>([4, 12, NUM_BINS], &device);
+    let lengths = scaled(config, [12, 5, 8, 11]);
+    let features = noise::<B>([4, lengths[0], NUM_BINS], &device);
     let targets = Tensor::<B, 1, Int>::from_ints([2, 0, 3, 1], &device);
     let mut last = f32::INFINITY;
     for _ in 0..steps {
-        let loss = cross_entropy(
-            model.forward(features.clone(), &[12, 5, 8, 11]),
-            targets.clone(),
-        );
+        let loss = cross_entropy(model.forward(features.clone(), &lengths), targets.clone());
         last = loss.to_data().iter::<f32>().next().expect("a loss");
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(1e-2, model, gradients);
@@ -195,14 +228,15 @@ fn a_model_is_its_record() {
     let device = Default::default();
     for config in small() {
         let (model, _) = overfit::<Cpu>(&config, 2);
-        let features = noise::<NdArray>([2, 12, NUM_BINS], &device);
-        let before = model.valid().forward(features.clone(), &[12, 6]);
+        let lengths = scaled(&config, [12, 6]);
+        let features = noise::<NdArray>([2, lengths[0], NUM_BINS], &device);
+        let before = model.valid().forward(features.clone(), &lengths);
         let fresh = config
             .init::<NdArray>(&device)
             .expect("a valid configuration");
         let after = fresh
             .load_record(model.valid().into_record())
-            .forward(features, &[12, 6]);
+            .forward(features, &lengths);
         after.into_data().assert_eq(&before.into_data(), true);
     }
 }
@@ -223,7 +257,8 @@ fn the_catalogue_and_the_configurations_name_the_same_models() {
         );
     }
     let error = ModelConfig::from_name("cnn").expect_err("there is no such model");
-    let message = "there is no model `cnn`; the zoo has mlp, cnn1d, cnn2d, rnn, lstm, gru";
+    let names: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
+    let message = format!("there is no model `cnn`; the zoo has {}", names.join(", "));
     assert_eq!(error.to_string(), message);
 }
 

@@ -40,14 +40,62 @@ class Twin(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.paths = {}  # Sori's path -> (tensor, axes in Sori's order)
+        self.paths = {}  # Sori's path -> (module, name of the tensor in it, axes in Sori's order)
 
-    def pair(self, path, tensor, *axes):
-        self.paths[path] = (tensor, axes or range(tensor.dim()))
+    def pair(self, path, module, name, *axes):
+        self.paths[path] = (module, name, axes or range(getattr(module, name).dim()))
 
     def pair_linear(self, path, layer):
-        self.pair(f"{path}.weight", layer.weight, 1, 0)
-        self.pair(f"{path}.bias", layer.bias)
+        self.pair(f"{path}.weight", layer, "weight", 1, 0)
+        self.pair(f"{path}.bias", layer, "bias")
+
+    def pair_conv(self, path, layer):
+        axes = [2, 1, 0] if layer.weight.dim() == 3 else [2, 3, 1, 0]
+        self.pair(f"{path}.weight", layer, "weight", *axes)
+        self.pair(f"{path}.bias", layer, "bias")
+
+    def pair_norm(self, path, layer):
+        self.pair(f"{path}.gamma", layer, "weight")
+        self.pair(f"{path}.beta", layer, "bias")
+        self.pair(f"{path}.running_mean", layer, "running_mean")
+        self.pair(f"{path}.running_var", layer, "running_var")
+
+    def pair_recurrent(self, path, stack):
+        for layer in range(stack.num_layers):
+            for ours, suffix in [("forward", ""), ("backward", "_reverse")][: 1 + stack.bidirectional]:
+                layer_path, end = f"{path}.layers.{layer}.{ours}", f"l{layer}{suffix}"
+                self.pair(f"{layer_path}.weight_input", stack, f"weight_ih_{end}", 1, 0)
+                self.pair(f"{layer_path}.weight_state", stack, f"weight_hh_{end}", 1, 0)
+                self.pair(f"{layer_path}.bias_input", stack, f"bias_ih_{end}")
+                self.pair(f"{layer_path}.bias_state", stack, f"bias_hh_{end}")
+
+    def tensors(self):
+        return {path: (getattr(module, name), axes) for path, (module, name, axes) in self.paths.items()}
+
+
+def norm_valid(norm, x, lengths, activation=F.relu):
+    """Batch norm and activation of valid frames alone, zero elsewhere: [batch, channels, frames, ...]."""
+    x = x.movedim(1, -1)  # [batch, frames, ..., channels]
+    mask = valid(lengths, x.shape[1])
+    y = torch.zeros_like(x)
+    rows = x[mask]  # [valid frames, ..., channels]
+    y[mask] = activation(norm(rows.flatten(0, -2))).reshape(rows.shape)
+    return y.movedim(-1, 1)
+
+
+def pool_valid(x, lengths, size):
+    """Max pooling over time and, if there are any, bins; zero past what is left of each row."""
+    pool = {3: F.max_pool1d, 4: F.max_pool2d}[x.dim()]
+    x = pool(x, size)
+    lengths = lengths // (size if isinstance(size, int) else size[0])
+    mask = valid(lengths, x.shape[2])[:, None]
+    return x * (mask if x.dim() == 3 else mask[..., None]), lengths
+
+
+def mean_valid(x, lengths):
+    """The mean over valid frames and all bins of [batch, channels, frames, ...], zero elsewhere."""
+    x = x.flatten(3).mean(3) if x.dim() == 4 else x
+    return x.sum(2) / lengths[:, None]
 
 
 class Mlp(Twin):
@@ -82,31 +130,64 @@ class Cnn(Twin):
         self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in channels)
         self.classifier = nn.Linear(sizes[-1], num_classes)
         for index, (conv, norm) in enumerate(zip(self.convs, self.norms)):
-            block = f"blocks.{index}"
-            self.pair(f"{block}.conv.weight", conv.weight, *([2, 1, 0] if dims == 1 else [2, 3, 1, 0]))
-            self.pair(f"{block}.conv.bias", conv.bias)
-            self.pair(f"{block}.norm.gamma", norm.weight)
-            self.pair(f"{block}.norm.beta", norm.bias)
-            self.pair(f"{block}.norm.running_mean", norm.running_mean)
-            self.pair(f"{block}.norm.running_var", norm.running_var)
+            self.pair_conv(f"blocks.{index}.conv", conv)
+            self.pair_norm(f"blocks.{index}.norm", norm)
         self.pair_linear("classifier", self.classifier)
 
     def forward(self, x, lengths):
         x = x * valid(lengths, x.shape[1])[:, :, None]
         x = x.transpose(1, 2) if self.dims == 1 else x[:, None]
-        pool = {1: F.max_pool1d, 2: F.max_pool2d}[self.dims]
         for conv, norm in zip(self.convs, self.norms):
-            x = conv(x).movedim(1, -1)  # [batch, frames, ..., channels]
-            mask = valid(lengths, x.shape[1])
-            y = torch.zeros_like(x)
-            rows = x[mask]  # [valid frames, ..., channels]
-            y[mask] = F.relu(norm(rows.flatten(0, -2))).reshape(rows.shape)
-            x = pool(y.movedim(-1, 1), self.pool_size)
-            lengths = lengths // self.pool_size
-            mask = valid(lengths, x.shape[2])[:, None]
-            x = x * (mask if self.dims == 1 else mask[..., None])
-        x = x.flatten(3).mean(3) if self.dims == 2 else x
-        return self.classifier(x.sum(2) / lengths[:, None])
+            x = norm_valid(norm, conv(x), lengths)
+            x, lengths = pool_valid(x, lengths, self.pool_size)
+        return self.classifier(mean_valid(x, lengths))
+
+
+class SampleCnn(Twin):
+    def __init__(self, num_bins, num_classes, first_channels, channels):
+        super().__init__()
+        sizes = [first_channels, *channels]
+        convs = [nn.Conv1d(a, b, 3, padding=1) for a, b in zip(sizes, channels)]
+        first = nn.Conv1d(num_bins, first_channels, 3, stride=3)
+        last = nn.Conv1d(sizes[-1], sizes[-1], 1)
+        self.convs = nn.ModuleList([first, *convs, last])
+        self.norms = nn.ModuleList(nn.BatchNorm1d(conv.out_channels) for conv in self.convs)
+        self.classifier = nn.Linear(sizes[-1], num_classes)
+        for index, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+            self.pair_conv(f"blocks.{index}.conv", conv)
+            self.pair_norm(f"blocks.{index}.norm", norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        pools = [1] + [3] * (len(self.convs) - 2) + [1]
+        for conv, norm, pool in zip(self.convs, self.norms, pools):
+            lengths = lengths // conv.stride[0]
+            x = norm_valid(norm, conv(x), lengths)
+            x, lengths = pool_valid(x, lengths, pool)
+        return self.classifier(mean_valid(x, lengths))
+
+
+class Fcn(Twin):
+    def __init__(self, num_bins, num_classes, channels, pools):
+        super().__init__()
+        self.pools = pools
+        self.norm = nn.BatchNorm1d(1)
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip([1, *channels], channels))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in channels)
+        self.classifier = nn.Linear(channels[-1], num_classes)
+        self.pair_norm("norm", self.norm)
+        for index, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+            self.pair_conv(f"blocks.{index}.conv", conv)
+            self.pair_norm(f"blocks.{index}.norm", norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        x = norm_valid(self.norm, x[:, None], lengths, lambda x: x)
+        for conv, norm, pool in zip(self.convs, self.norms, self.pools):
+            x = norm_valid(norm, conv(x), lengths)
+            x, lengths = pool_valid(x, lengths, pool)
+        return self.classifier(mean_valid(x, lengths))
 
 
 class Recurrent(Twin):
@@ -115,14 +196,7 @@ class Recurrent(Twin):
         self.pooling, self.directions = pooling, 1 + bidirectional
         self.stack = cell(num_bins, d_hidden, num_layers, batch_first=True, bidirectional=bidirectional)
         self.classifier = nn.Linear(self.directions * d_hidden, num_classes)
-        for layer in range(num_layers):
-            for ours, suffix in [("forward", ""), ("backward", "_reverse")][: self.directions]:
-                path = f"recurrent.layers.{layer}.{ours}"
-                theirs = lambda name: getattr(self.stack, f"{name}_l{layer}{suffix}")
-                self.pair(f"{path}.weight_input", theirs("weight_ih"), 1, 0)
-                self.pair(f"{path}.weight_state", theirs("weight_hh"), 1, 0)
-                self.pair(f"{path}.bias_input", theirs("bias_ih"))
-                self.pair(f"{path}.bias_state", theirs("bias_hh"))
+        self.pair_recurrent("recurrent", self.stack)
         self.pair_linear("classifier", self.classifier)
 
     def forward(self, x, lengths):
@@ -134,6 +208,28 @@ class Recurrent(Twin):
             x = last[-self.directions :].transpose(0, 1).flatten(1)
         else:
             x = outputs.sum(1) / lengths[:, None]
+        return self.classifier(x)
+
+
+class Attention(Twin):
+    def __init__(self, num_bins, num_classes, d_hidden, num_layers, bidirectional, d_attention):
+        super().__init__()
+        self.stack = nn.LSTM(num_bins, d_hidden, num_layers, batch_first=True, bidirectional=bidirectional)
+        d_output = (1 + bidirectional) * d_hidden
+        self.hidden = nn.Linear(d_output, d_attention)
+        self.score = nn.Linear(d_attention, 1)
+        self.classifier = nn.Linear(d_output, num_classes)
+        self.pair_recurrent("recurrent", self.stack)
+        self.pair_linear("pooling.hidden", self.hidden)
+        self.pair_linear("pooling.score", self.score)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.stack(packed)[0], batch_first=True)
+        scores = self.score(torch.tanh(self.hidden(states)))[..., 0]
+        scores = scores.masked_fill(~valid(lengths, x.shape[1]), -torch.inf)
+        x = (scores.softmax(1)[..., None] * states).sum(1)
         return self.classifier(x)
 
 
@@ -164,14 +260,8 @@ def case(name, config, twin, frames, lengths, seed):
     targets = torch.randint(num_classes, lengths.shape)
 
     twin.double()
-    # `double()` replaces buffers by new tensors: pair them anew.
-    buffers = dict(twin.named_buffers())
-    for index in range(len(getattr(twin, "norms", []))):
-        for statistic in ["running_mean", "running_var"]:
-            path = f"blocks.{index}.norm.{statistic}"
-            twin.pair(path, buffers[f"norms.{index}.{statistic}"])
     with torch.no_grad():
-        for path, (tensor, _) in twin.paths.items():
+        for path, (tensor, _) in twin.tensors().items():
             # Single precision is what Sori will read, so the twin must start from it too.
             noise = torch.randn(tensor.shape) * 0.3
             noise = noise + 1.0 if path.endswith("gamma") else noise
@@ -180,7 +270,7 @@ def case(name, config, twin, frames, lengths, seed):
 
     as_ours = lambda tensor, axes: tensor.detach().permute(*axes).float()
     tensors = {"features": features.detach().float(), "lengths": lengths, "targets": targets}
-    for path, (tensor, axes) in twin.paths.items():
+    for path, (tensor, axes) in twin.tensors().items():
         kind = "param" if tensor.requires_grad else "state"
         tensors[f"{kind}.{path}"] = as_ours(tensor, axes).clone()
 
@@ -191,7 +281,7 @@ def case(name, config, twin, frames, lengths, seed):
     tensors["train.logits"] = logits.detach().float()
     tensors["train.loss"] = loss.detach().float().reshape(1)
     tensors["grad.features"] = features.grad.float()
-    for path, (tensor, axes) in twin.paths.items():
+    for path, (tensor, axes) in twin.tensors().items():
         if tensor.requires_grad:
             tensors[f"grad.{path}"] = as_ours(tensor.grad, axes)
         else:
@@ -215,7 +305,16 @@ def main():
     sizes = dict(num_bins=7, num_classes=4, channels=[5, 6], kernel_size=3, pool_size=2)
     case("cnn2d", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 11, lengths, seed=3)
 
+    sizes = dict(num_bins=7, num_classes=4, channels=[5, 6], pools=[[2, 3], [3, 2]])
+    case("fcn", dict(sizes, name="fcn", dropout=0.0), Fcn(**sizes), 13, [13, 7, 6, 13], seed=5)
+    sizes = dict(num_bins=1, num_classes=4, first_channels=5, channels=[6, 7])
+    case("sample_cnn", dict(sizes, name="sample_cnn", dropout=0.0), SampleCnn(**sizes), 60, [60, 27, 35, 54], seed=6)
+
     lengths = [6, 1, 9, 9]
+    for bidirectional in [False, True]:
+        sizes = dict(num_bins=5, num_classes=4, d_hidden=6, num_layers=2, bidirectional=bidirectional, d_attention=7)
+        ways = "both_ways" if bidirectional else "forward"
+        case(f"attention_{ways}", dict(sizes, name="attention", dropout=0.0), Attention(**sizes), 9, lengths, seed=7)
     for name, cell in [("rnn", nn.RNN), ("lstm", nn.LSTM), ("gru", nn.GRU)]:
         for pooling in ["mean", "last"]:
             for bidirectional in [False, True]:
