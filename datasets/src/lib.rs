@@ -33,8 +33,10 @@
 //! ```
 
 pub mod audio;
+pub mod augment;
 pub mod cache;
 pub mod corpus;
+mod draw;
 mod error;
 pub mod features;
 mod named;
@@ -44,10 +46,11 @@ pub mod spec;
 pub mod synth;
 
 pub use audio::Waveform;
+pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
 pub use corpus::{Corpus, Item, OpenOptions, Part, Rejected, Source, Target, TaskKind};
 pub use error::{Error, Result};
 pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};
-pub use pipeline::{Example, Loader, Pipeline, Scan, scan};
+pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
 pub use spec::Spec;

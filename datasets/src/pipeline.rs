@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_waveforms};
 use crate::corpus::{Item, Part, Rejected, Target};
 use crate::features::{BinAccumulator, Normalize};
 use crate::{
@@ -21,17 +22,28 @@ pub struct Example {
     pub target: Target,
 }
 
+/// Two recordings in one, or one that was not mixed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MixedFeatures {
+    /// The features.
+    pub features: Features,
+    /// The weight of the first recording's target, from 0 to 1; the second's is `1 - ratio`. 1 if
+    /// it was not mixed.
+    pub ratio: f64,
+}
+
 /// How recordings become features: the configuration, the statistics of the training part where
-/// it normalises by them, and a cache where one is wanted. Cheap to clone.
+/// it normalises by them, and a cache and augmentation where they are wanted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     config: FeatureConfig,
     stats: Option<Arc<BinStats>>,
     cache: Option<Arc<FeatureCache>>,
+    augmenter: Option<Arc<Augmenter>>,
 }
 
 impl Pipeline {
-    /// A pipeline without statistics and without a cache.
+    /// A pipeline without statistics, cache or augmentation.
     ///
     /// # Errors
     ///
@@ -42,6 +54,7 @@ impl Pipeline {
             config,
             stats: None,
             cache: None,
+            augmenter: None,
         })
     }
 
@@ -67,6 +80,27 @@ impl Pipeline {
     pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
         self.cache = Some(cache);
         self
+    }
+
+    /// With augmentation, for [`Loader::load_augmented`] and [`Loader::load_mixed`]; plain loading
+    /// stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Augmenter::new`]; [`Error::Config`] if features are to be masked and are not
+    /// normalised, because a mask is 0 and that is only then the mean.
+    pub fn with_augment(mut self, config: &AugmentConfig) -> Result<Self> {
+        if config.acts_on_features() && self.config.normalize == Normalize::None {
+            return Err(Error::Config {
+                field: "normalize",
+                value: Normalize::None.to_string(),
+                expected: "corpus or utterance where augment.spec_augment is on, which masks by 0"
+                    .into(),
+            });
+        }
+        let augmenter = Augmenter::new(config, self.config.sample_rate_hz)?;
+        self.augmenter = Some(Arc::new(augmenter));
+        Ok(self)
     }
 
     /// What features it makes.
@@ -108,6 +142,7 @@ impl Pipeline {
                 .clone()
                 .filter(|_| self.config.normalize == Normalize::Corpus),
             cache: self.cache.clone(),
+            augmenter: self.augmenter.as_deref().cloned(),
         })
     }
 }
@@ -118,37 +153,72 @@ pub struct Loader {
     extractor: FeatureExtractor,
     stats: Option<Arc<BinStats>>,
     cache: Option<Arc<FeatureCache>>,
+    augmenter: Option<Augmenter>,
 }
 
 impl Loader {
-    /// The example of an item.
+    /// The example of an item, never augmented.
     ///
     /// # Errors
     ///
     /// Those of [`Item::waveform`], [`FeatureExtractor::extract`] and [`FeatureCache::fetch`],
     /// naming the file.
     pub fn load(&mut self, item: &Item) -> Result<Example> {
-        let Self {
-            extractor,
-            stats,
-            cache,
-        } = self;
-        let config = extractor.config().clone();
-        let mut make = || {
-            let waveform = item.waveform(config.sample_rate_hz)?;
-            extractor
-                .extract(&waveform)
-                .map_err(|error| error.at(item.place()))
+        let features = self.plain_features(item)?;
+        Ok(example(item, features))
+    }
+
+    /// The example of an item, augmented by what the seed draws; as [`load`](Self::load) if the
+    /// pipeline has no augmentation.
+    ///
+    /// The cache is used unless a waveform augmentation is on. Masks are laid over the features
+    /// after normalisation by the corpus. A waveform that augmentation made too short for the
+    /// features is filled up with silence.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load`](Self::load) and [`Augmenter::waveform`].
+    pub fn load_augmented(&mut self, item: &Item, seed: u64) -> Result<Example> {
+        let mut features = self.varied_features(item, seed)?;
+        self.mask(&mut features, seed);
+        Ok(example(item, features))
+    }
+
+    /// An item mixed with another, if the seed of the first draws it, and otherwise as
+    /// [`load_augmented`](Self::load_augmented) without looking at the other.
+    ///
+    /// Both are augmented, each by draws of its own. `mixup` mixes their normalised features,
+    /// `between-class` their waveforms, for which the cache is of no use; masks are laid over the
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`load_augmented`](Self::load_augmented).
+    pub fn load_mixed(&mut self, item: &Item, other: &Item, seed: u64) -> Result<MixedFeatures> {
+        let mix = self
+            .augmenter
+            .as_ref()
+            .and_then(|augmenter| Some((augmenter.config().mix.kind, augmenter.mix_ratio(seed)?)));
+        let other_seed = Augmenter::partner_seed(seed);
+        let mut features = match mix {
+            None => self.varied_features(item, seed)?,
+            Some((MixKind::Mixup, ratio)) => {
+                let first = self.varied_features(item, seed)?;
+                let second = self.varied_features(other, other_seed)?;
+                mix_features(&first, &second, ratio)?
+            }
+            Some((MixKind::BetweenClass, ratio)) => {
+                let first = self.varied_waveform(item, seed)?;
+                let second = self.varied_waveform(other, other_seed)?;
+                let mixed = mix_waveforms(&first, &second, ratio)?;
+                self.load_waveform(&mixed)
+                    .map_err(|error| error.at(item.place()))?
+            }
         };
-        let mut features = match cache {
-            Some(cache) => cache.fetch(item, &config, make)?,
-            None => make()?,
-        };
-        normalize(&mut features, stats.as_deref()).map_err(|error| error.at(item.place()))?;
-        Ok(Example {
-            id: item.id.clone(),
+        self.mask(&mut features, seed);
+        Ok(MixedFeatures {
             features,
-            target: item.target.clone(),
+            ratio: mix.map_or(1.0, |(_, ratio)| ratio),
         })
     }
 
@@ -162,6 +232,74 @@ impl Loader {
         let mut features = self.extractor.extract(waveform)?;
         normalize(&mut features, self.stats.as_deref())?;
         Ok(features)
+    }
+
+    /// The normalised features of an item, from the cache where there is one.
+    fn plain_features(&mut self, item: &Item) -> Result<Features> {
+        let Self {
+            extractor,
+            stats,
+            cache,
+            ..
+        } = self;
+        let config = extractor.config().clone();
+        let mut make = || {
+            let waveform = item.waveform(config.sample_rate_hz)?;
+            extractor
+                .extract(&waveform)
+                .map_err(|error| error.at(item.place()))
+        };
+        let mut features = match cache {
+            Some(cache) => cache.fetch(item, &config, make)?,
+            None => make()?,
+        };
+        normalize(&mut features, stats.as_deref()).map_err(|error| error.at(item.place()))?;
+        Ok(features)
+    }
+
+    /// The normalised features of an item whose waveform is augmented.
+    fn varied_features(&mut self, item: &Item, seed: u64) -> Result<Features> {
+        let varies = self
+            .augmenter
+            .as_ref()
+            .is_some_and(|augmenter| augmenter.config().acts_on_waveforms());
+        if !varies {
+            return self.plain_features(item);
+        }
+        let waveform = self.varied_waveform(item, seed)?;
+        self.load_waveform(&waveform)
+            .map_err(|error| error.at(item.place()))
+    }
+
+    /// The augmented waveform of an item, long enough for the features if it was so before.
+    fn varied_waveform(&mut self, item: &Item, seed: u64) -> Result<Waveform> {
+        let config = self.extractor.config();
+        let waveform = item.waveform(config.sample_rate_hz)?;
+        let Some(augmenter) = &mut self.augmenter else {
+            return Ok(waveform);
+        };
+        let needed = config.min_samples().min(waveform.samples.len());
+        let mut varied = augmenter
+            .waveform(waveform, seed)
+            .map_err(|error| error.at(item.place()))?;
+        if varied.samples.len() < needed {
+            varied.samples.resize(needed, 0.0);
+        }
+        Ok(varied)
+    }
+
+    fn mask(&mut self, features: &mut Features, seed: u64) {
+        if let Some(augmenter) = &mut self.augmenter {
+            augmenter.features(features, seed);
+        }
+    }
+}
+
+fn example(item: &Item, features: Features) -> Example {
+    Example {
+        id: item.id.clone(),
+        features,
+        target: item.target.clone(),
     }
 }
 

@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use sori_datasets::augment::{MixKind, mix_features, mix_waveforms};
 use sori_datasets::features::Normalize;
 use sori_datasets::{
-    Corpus, Error, FeatureCache, FeatureConfig, Features, Item, Part, Pipeline, Source, Target,
+    AugmentConfig, Augmentation, Augmenter, Corpus, Error, FeatureCache, FeatureConfig, Features,
+    Item, Part, Pipeline, Source, Target,
     scan,
 };
 use tempfile::TempDir;
@@ -251,4 +253,121 @@ fn a_cache_that_cannot_be_written_says_so() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("file"), "{error}");
+}
+
+/// A pipeline normalised by the clips' statistics.
+fn normalized() -> Pipeline {
+    let pipeline = Pipeline::new(FeatureConfig {
+        normalize: Normalize::Corpus,
+        ..config()
+    })
+    .unwrap();
+    let (_, seen) = scan(&clips(), &pipeline, 0, false, |_| ControlFlow::Continue(())).unwrap();
+    pipeline.with_stats(seen.stats.unwrap()).unwrap()
+}
+
+#[test]
+fn plain_loading_is_never_augmented_and_without_augmentation_nothing_is() {
+    let mut all = AugmentConfig::only(Augmentation::Gain);
+    all.spec_augment.probability = 1.0;
+    all.mix.probability = 1.0;
+    let plain = normalized();
+    let (mut wanted, item, other) = (plain.loader().unwrap(), &clips()[3], &clips()[4]);
+    let expected = wanted.load(item).unwrap();
+    assert_eq!(wanted.load_augmented(item, 1).unwrap(), expected);
+    let unmixed = wanted.load_mixed(item, other, 1).unwrap();
+    assert_eq!((&unmixed.features, unmixed.ratio), (&expected.features, 1.0));
+
+    let mut loader = plain.with_augment(&all).unwrap().loader().unwrap();
+    assert_eq!(loader.load(item).unwrap(), expected);
+    let augmented = loader.load_augmented(item, 1).unwrap();
+    assert_ne!(augmented.features, expected.features);
+    assert_eq!(augmented.target, expected.target);
+    assert_eq!(loader.clone().load_augmented(item, 1).unwrap(), augmented);
+    assert_ne!(loader.load_augmented(item, 2).unwrap(), augmented);
+}
+
+#[test]
+fn masks_are_zeros_in_normalised_features_and_the_cache_serves_them() {
+    let folder = TempDir::new().unwrap();
+    let cache = Arc::new(FeatureCache::new(folder.path()).unwrap());
+    let pipeline = normalized().with_cache(cache.clone());
+    let masks = AugmentConfig::only(Augmentation::SpecAugment);
+    let mut loader = pipeline.clone().with_augment(&masks).unwrap().loader().unwrap();
+    let item = &clips()[5];
+    let plain = loader.load(item).unwrap().features;
+    let masked = loader.load_augmented(item, 9).unwrap().features;
+    assert_eq!((cache.hits(), cache.misses()), (1, 1));
+    let changed = masked.values.iter().zip(&plain.values).filter(|(a, b)| a != b);
+    assert!(changed.clone().count() > 0);
+    assert!(changed.map(|(masked, _)| *masked).all(|masked| masked == 0.0));
+
+    let mut both = masks.clone();
+    both.gain.probability = 0.5;
+    let mut loader = pipeline.with_augment(&both).unwrap().loader().unwrap();
+    loader.load_augmented(item, 9).unwrap();
+    assert_eq!((cache.hits(), cache.misses()), (1, 1));
+
+    let error = Pipeline::new(config()).unwrap().with_augment(&masks);
+    assert!(error.unwrap_err().to_string().contains("normalize = none"));
+}
+
+#[test]
+fn an_augmented_waveform_gives_the_features_of_that_waveform() {
+    let shift = AugmentConfig::only(Augmentation::Shift);
+    let pipeline = normalized().with_augment(&shift).unwrap();
+    let mut loader = pipeline.loader().unwrap();
+    let item = &clips()[7];
+    let mut augmenter = Augmenter::new(&shift, 8000).unwrap();
+    let waveform = augmenter.waveform(item.waveform(8000).unwrap(), 4).unwrap();
+    assert_eq!(
+        loader.load_augmented(item, 4).unwrap().features,
+        loader.load_waveform(&waveform).unwrap()
+    );
+}
+
+#[test]
+fn a_recording_shortened_below_what_features_need_is_filled_up() {
+    let folder = TempDir::new().unwrap();
+    let item = recording(&folder.path().join("short.wav"), 300);
+    let mut crop = AugmentConfig::only(Augmentation::Crop);
+    crop.crop.seconds = 0.01;
+    let pipeline = Pipeline::new(FeatureConfig {
+        centered: false,
+        ..config()
+    })
+    .unwrap()
+    .with_augment(&crop)
+    .unwrap();
+    let example = pipeline.loader().unwrap().load_augmented(&item, 0).unwrap();
+    assert_eq!(example.features.frames, 1);
+}
+
+#[test]
+fn mixing_gives_the_ratio_and_the_mixture_by_its_kind() {
+    let (item, other) = (&clips()[1], &clips()[2]);
+    for kind in [MixKind::Mixup, MixKind::BetweenClass] {
+        let mut mix = AugmentConfig::default();
+        mix.mix.probability = 1.0;
+        mix.mix.alpha = 1.0;
+        mix.mix.kind = kind;
+        let pipeline = normalized().with_augment(&mix).unwrap();
+        let mut loader = pipeline.loader().unwrap();
+        let mixed = loader.load_mixed(item, other, 8).unwrap();
+        let ratio = Augmenter::new(&mix, 8000).unwrap().mix_ratio(8).unwrap();
+        assert_eq!(mixed.ratio, ratio);
+        let expected = match kind {
+            MixKind::Mixup => mix_features(
+                &loader.load(item).unwrap().features,
+                &loader.load(other).unwrap().features,
+                ratio,
+            ),
+            MixKind::BetweenClass => {
+                let waveforms = [item, other].map(|item| item.waveform(8000).unwrap());
+                let mixture = mix_waveforms(&waveforms[0], &waveforms[1], ratio).unwrap();
+                loader.load_waveform(&mixture)
+            }
+        };
+        assert_eq!(mixed.features, expected.unwrap());
+    }
 }

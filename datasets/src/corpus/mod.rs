@@ -452,7 +452,7 @@ where
 
 /// Names of what lies in a folder, sorted, without hidden ones; a name that is not Unicode is an
 /// error, because ids, labels and manifests are text.
-fn entries(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     let list =
         std::fs::read_dir(folder).map_err(|error| Error::io("read the folder", folder, error))?;

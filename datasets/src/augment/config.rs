@@ -1,0 +1,493 @@
+//! Which augmentations there are, how likely each is and how strong.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Augmentation;
+use crate::named::named;
+use crate::{Error, Result};
+
+named! {
+    /// Noise that is made rather than recorded.
+    NoiseKind, "augment.noise.kind" {
+        /// The same power at all frequencies.
+        White = "white",
+        /// 3 dB less with each octave.
+        Pink = "pink",
+    }
+}
+
+named! {
+    /// How two recordings become one.
+    MixKind, "augment.mix.kind" {
+        /// Features are averaged by the ratio, [Zhang et al. 2018](https://arxiv.org/abs/1710.09412).
+        Mixup = "mixup",
+        /// Waveforms are mixed so that they are heard in the ratio, [Tokozume et al. 2018](https://arxiv.org/abs/1711.10282).
+        BetweenClass = "between-class",
+    }
+}
+
+/// How recordings are varied while a model is trained on them. By default not at all: every
+/// `probability` is 0.
+///
+/// In a file a field may be missing, which gives its default; an unknown one is an error.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AugmentConfig {
+    /// Faster or slower, with the pitch.
+    pub speed: SpeedConfig,
+    /// Faster or slower, without the pitch.
+    pub stretch: StretchConfig,
+    /// A part of the recording.
+    pub crop: CropConfig,
+    /// Higher or lower, without the speed.
+    pub pitch: PitchConfig,
+    /// Earlier or later.
+    pub shift: ShiftConfig,
+    /// In a room.
+    pub reverb: ReverbConfig,
+    /// With noise.
+    pub noise: NoiseConfig,
+    /// Louder or softer.
+    pub gain: GainConfig,
+    /// Bands and stretches of the features masked.
+    pub spec_augment: SpecAugmentConfig,
+    /// Two recordings in one.
+    pub mix: MixConfig,
+}
+
+/// Speed perturbation by resampling, [Ko et al. 2015](https://www.isca-archive.org/interspeech_2015/ko15_interspeech.html):
+/// pitch and length change with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpeedConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The lowest speed, as a factor. Default 0.9.
+    pub min_factor: f64,
+    /// The highest speed, as a factor. Default 1.1.
+    pub max_factor: f64,
+}
+
+impl Default for SpeedConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            min_factor: 0.9,
+            max_factor: 1.1,
+        }
+    }
+}
+
+/// Another tempo at the same pitch, by a phase vocoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StretchConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The lowest tempo, as a factor: a smaller one is longer. Default 0.8.
+    pub min_factor: f64,
+    /// The highest tempo, as a factor. Default 1.25.
+    pub max_factor: f64,
+}
+
+impl Default for StretchConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            min_factor: 0.8,
+            max_factor: 1.25,
+        }
+    }
+}
+
+/// A part of the recording, from anywhere in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CropConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// Length of the part in seconds; a recording that is no longer stays whole. 0, the default:
+    /// the length is drawn as a fraction of the recording's.
+    pub seconds: f64,
+    /// The smallest fraction, where `seconds` is 0. Default 0.7.
+    pub min_fraction: f64,
+    /// The largest fraction, where `seconds` is 0. Default 1.
+    pub max_fraction: f64,
+}
+
+impl Default for CropConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            seconds: 0.0,
+            min_fraction: 0.7,
+            max_fraction: 1.0,
+        }
+    }
+}
+
+/// Another pitch at the same length: a phase vocoder, then resampling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PitchConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The furthest down, in semitones. Default -2.
+    pub min_semitones: f64,
+    /// The furthest up, in semitones. Default 2.
+    pub max_semitones: f64,
+}
+
+impl Default for PitchConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            min_semitones: -2.0,
+            max_semitones: 2.0,
+        }
+    }
+}
+
+/// The recording earlier or later within its own length.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShiftConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The largest shift either way, as a fraction of the recording's length. Default 0.1: 100 ms
+    /// of one second.
+    pub max_fraction: f64,
+    /// Whether what leaves at one end comes in at the other (a roll), rather than silence. Default
+    /// true.
+    pub wrap: bool,
+}
+
+impl Default for ShiftConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            max_fraction: 0.1,
+            wrap: true,
+        }
+    }
+}
+
+/// Convolution with the impulse response of a room. The length and the mean power stay, and so
+/// does the time of the direct sound, taken to be the loudest sample of the response.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReverbConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// Folder of recorded impulse responses, with its sub-folders; their channels are averaged.
+    /// Empty, the default: they are made, and the fields below say how.
+    pub folder: String,
+    /// The shortest reverberation time: milliseconds in which the sound of the room falls by 60
+    /// dB. Default 100.
+    pub min_rt60_ms: f64,
+    /// The longest reverberation time in milliseconds. Default 600.
+    pub max_rt60_ms: f64,
+    /// The least that the direct sound is above all of the room's, in dB. Default 0.
+    pub min_direct_db: f64,
+    /// The most that the direct sound is above all of the room's, in dB. Default 12.
+    pub max_direct_db: f64,
+}
+
+impl Default for ReverbConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            folder: String::new(),
+            min_rt60_ms: 100.0,
+            max_rt60_ms: 600.0,
+            min_direct_db: 0.0,
+            max_direct_db: 12.0,
+        }
+    }
+}
+
+/// Noise at a signal-to-noise ratio: the mean power of the whole recording against that of the
+/// noise added to it. To silence nothing is added, as no ratio can be kept there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoiseConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// Which noise, where `folder` is empty. Default `white`.
+    pub kind: NoiseKind,
+    /// Folder of recorded noise, with its sub-folders: any part of any clip; a short clip is
+    /// repeated. Empty, the default: noise of `kind`.
+    pub folder: String,
+    /// The lowest ratio in dB: the loudest noise. Default 5.
+    pub min_snr_db: f64,
+    /// The highest ratio in dB. Default 25.
+    pub max_snr_db: f64,
+}
+
+impl Default for NoiseConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            kind: NoiseKind::White,
+            folder: String::new(),
+            min_snr_db: 5.0,
+            max_snr_db: 25.0,
+        }
+    }
+}
+
+/// Louder or softer. The result may exceed ±1, which nothing clips.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GainConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The least gain in dB. Default -6.
+    pub min_db: f64,
+    /// The most gain in dB. Default 6.
+    pub max_db: f64,
+}
+
+impl Default for GainConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            min_db: -6.0,
+            max_db: 6.0,
+        }
+    }
+}
+
+/// Bands of bins and stretches of frames set to 0, the mean of normalised features,
+/// [Park et al. 2019](https://arxiv.org/abs/1904.08779). Its time warp is left out: by the paper's
+/// own comparison it helps least and costs most.
+///
+/// The names in brackets are the paper's. Its numbers are for 80 bins and whole sentences; the
+/// defaults here are for 40 bins and a second or more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpecAugmentConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// Bands masked (mF); none where frames have a single bin. Default 2.
+    pub num_bands: usize,
+    /// The widest band in bins (F). Default 8.
+    pub max_bins: usize,
+    /// Stretches masked (mT). Default 2.
+    pub num_stretches: usize,
+    /// The longest stretch in frames (T). Default 25.
+    pub max_frames: usize,
+    /// The longest stretch as a fraction of the recording's frames (p). Default 0.2.
+    pub max_fraction: f64,
+}
+
+impl Default for SpecAugmentConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            num_bands: 2,
+            max_bins: 8,
+            num_stretches: 2,
+            max_frames: 25,
+            max_fraction: 0.2,
+        }
+    }
+}
+
+/// Two recordings in one, whose targets are mixed as well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MixConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// How they are mixed. Default `mixup`.
+    pub kind: MixKind,
+    /// `mixup` draws the ratio from Beta(alpha, alpha): near 0 hardly mixed, at 1 uniform. Default
+    /// 0.2. `between-class` draws it uniformly.
+    pub alpha: f64,
+}
+
+impl Default for MixConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            kind: MixKind::Mixup,
+            alpha: 0.2,
+        }
+    }
+}
+
+impl AugmentConfig {
+    /// Exactly one augmentation, always, at its default strength.
+    #[must_use]
+    pub fn only(augmentation: Augmentation) -> Self {
+        let mut config = Self::default();
+        *config.probability_mut(augmentation) = 1.0;
+        config
+    }
+
+    /// How likely an augmentation is.
+    #[must_use]
+    pub fn probability(&self, augmentation: Augmentation) -> f64 {
+        match augmentation {
+            Augmentation::Speed => self.speed.probability,
+            Augmentation::Stretch => self.stretch.probability,
+            Augmentation::Crop => self.crop.probability,
+            Augmentation::Pitch => self.pitch.probability,
+            Augmentation::Shift => self.shift.probability,
+            Augmentation::Reverb => self.reverb.probability,
+            Augmentation::Noise => self.noise.probability,
+            Augmentation::Gain => self.gain.probability,
+            Augmentation::SpecAugment => self.spec_augment.probability,
+        }
+    }
+
+    fn probability_mut(&mut self, augmentation: Augmentation) -> &mut f64 {
+        match augmentation {
+            Augmentation::Speed => &mut self.speed.probability,
+            Augmentation::Stretch => &mut self.stretch.probability,
+            Augmentation::Crop => &mut self.crop.probability,
+            Augmentation::Pitch => &mut self.pitch.probability,
+            Augmentation::Shift => &mut self.shift.probability,
+            Augmentation::Reverb => &mut self.reverb.probability,
+            Augmentation::Noise => &mut self.noise.probability,
+            Augmentation::Gain => &mut self.gain.probability,
+            Augmentation::SpecAugment => &mut self.spec_augment.probability,
+        }
+    }
+
+    /// Whether waveforms may be changed, so that features made earlier are of no use. Mixing two
+    /// recordings is not counted.
+    #[must_use]
+    pub fn acts_on_waveforms(&self) -> bool {
+        Augmentation::VALUES
+            .iter()
+            .any(|&each| !each.acts_on_features() && self.probability(each) > 0.0)
+    }
+
+    /// Whether features may be changed.
+    #[must_use]
+    pub fn acts_on_features(&self) -> bool {
+        Augmentation::VALUES
+            .iter()
+            .any(|&each| each.acts_on_features() && self.probability(each) > 0.0)
+    }
+
+    /// Whether recordings may be mixed.
+    #[must_use]
+    pub fn mixes(&self) -> bool {
+        self.mix.probability > 0.0
+    }
+
+    /// Nothing if every field can be used. Folders are looked at by
+    /// [`Augmenter::new`](super::Augmenter::new).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] with the first field that is wrong, its value and what is right.
+    pub fn check(&self) -> Result<()> {
+        for (field, probability) in [
+            ("augment.speed.probability", self.speed.probability),
+            ("augment.stretch.probability", self.stretch.probability),
+            ("augment.crop.probability", self.crop.probability),
+            ("augment.pitch.probability", self.pitch.probability),
+            ("augment.shift.probability", self.shift.probability),
+            ("augment.reverb.probability", self.reverb.probability),
+            ("augment.noise.probability", self.noise.probability),
+            ("augment.gain.probability", self.gain.probability),
+            (
+                "augment.spec_augment.probability",
+                self.spec_augment.probability,
+            ),
+            ("augment.mix.probability", self.mix.probability),
+            ("augment.shift.max_fraction", self.shift.max_fraction),
+            (
+                "augment.spec_augment.max_fraction",
+                self.spec_augment.max_fraction,
+            ),
+        ] {
+            within(field, probability, (0.0, 1.0), "")?;
+        }
+        check_range(
+            ("augment.speed.min_factor", self.speed.min_factor),
+            ("augment.speed.max_factor", self.speed.max_factor),
+            ((0.25, 4.0), ""),
+        )?;
+        check_range(
+            ("augment.stretch.min_factor", self.stretch.min_factor),
+            ("augment.stretch.max_factor", self.stretch.max_factor),
+            ((0.25, 4.0), ""),
+        )?;
+        within(
+            "augment.crop.seconds",
+            self.crop.seconds,
+            (0.0, 86_400.0),
+            " s; 0 is a fraction of each recording",
+        )?;
+        check_range(
+            ("augment.crop.min_fraction", self.crop.min_fraction),
+            ("augment.crop.max_fraction", self.crop.max_fraction),
+            ((0.001, 1.0), ""),
+        )?;
+        check_range(
+            ("augment.pitch.min_semitones", self.pitch.min_semitones),
+            ("augment.pitch.max_semitones", self.pitch.max_semitones),
+            ((-24.0, 24.0), " semitones"),
+        )?;
+        check_range(
+            ("augment.reverb.min_rt60_ms", self.reverb.min_rt60_ms),
+            ("augment.reverb.max_rt60_ms", self.reverb.max_rt60_ms),
+            ((1.0, 30_000.0), " ms"),
+        )?;
+        check_range(
+            ("augment.reverb.min_direct_db", self.reverb.min_direct_db),
+            ("augment.reverb.max_direct_db", self.reverb.max_direct_db),
+            ((-60.0, 120.0), " dB"),
+        )?;
+        check_range(
+            ("augment.noise.min_snr_db", self.noise.min_snr_db),
+            ("augment.noise.max_snr_db", self.noise.max_snr_db),
+            ((-60.0, 120.0), " dB"),
+        )?;
+        check_range(
+            ("augment.gain.min_db", self.gain.min_db),
+            ("augment.gain.max_db", self.gain.max_db),
+            ((-120.0, 120.0), " dB"),
+        )?;
+        within("augment.mix.alpha", self.mix.alpha, (0.001, 1000.0), "")
+    }
+}
+
+/// Refuses a value that is not within the limits, and one that is not a number.
+fn within(
+    field: &'static str,
+    value: f64,
+    (least, most): (f64, f64),
+    unit: impl fmt::Display,
+) -> Result<()> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::Config {
+        field,
+        value: value.to_string(),
+        expected: format!("between {least} and {most}{unit}"),
+    })
+}
+
+/// Refuses a range whose ends are not within the limits or the wrong way round.
+fn check_range(
+    (min_field, min): (&'static str, f64),
+    (max_field, max): (&'static str, f64),
+    (limits, unit): ((f64, f64), &str),
+) -> Result<()> {
+    within(min_field, min, limits, unit)?;
+    within(
+        max_field,
+        max,
+        (min, limits.1),
+        format_args!("{unit}, not below {min_field}"),
+    )
+}

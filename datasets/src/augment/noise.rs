@@ -1,0 +1,30 @@
+//! Noise to add: made, or part of a recording.
+
+use super::NoiseKind;
+use crate::draw::Draw;
+use crate::synth;
+
+/// So many samples of made noise, of any level.
+pub(super) fn made(kind: NoiseKind, draw: &mut Draw, count: usize) -> Vec<f32> {
+    let noise = match kind {
+        NoiseKind::White => synth::noise::white(draw, count),
+        NoiseKind::Pink => synth::noise::pink(draw, count),
+    };
+    noise.into_iter().map(|sample| sample as f32).collect()
+}
+
+/// So many samples from anywhere in a clip; one that is shorter is repeated.
+///
+/// # Panics
+///
+/// If the clip is empty.
+pub(super) fn part(clip: &[f32], draw: &mut Draw, count: usize) -> Vec<f32> {
+    let starts = if clip.len() > count {
+        clip.len() - count + 1
+    } else {
+        clip.len()
+    };
+    let start = draw.below(starts);
+    let endless = clip[start..].iter().chain(clip.iter().cycle());
+    endless.copied().take(count).collect()
+}
