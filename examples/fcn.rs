@@ -24,7 +24,7 @@ fn main() -> sori::Result<()> {
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {
-        println!("key {} heard as {}", guess.truth, guess.prediction.label);
+        println!("key {} heard as {}", guess.truth, guess.prediction.answer);
     }
     println!(
         "use it: sori predict {} AUDIO…",

@@ -4,7 +4,8 @@ use clap::Args;
 use npyz::WriterBuilder;
 use serde_json::json;
 use sori_datasets::{
-    FeatureConfig, FeatureExtractor, FeatureKind, Features, audio, features::Normalize,
+    AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, Features,
+    Waveform, audio, features::Normalize,
 };
 
 use super::{Common, print, print_json};
@@ -20,10 +21,19 @@ pub(super) struct FeaturesArgs {
     /// [default: log-mel]
     #[arg(long)]
     kind: Option<FeatureKind>,
-    /// Where to write them: x.npy (an array [frames, bins]) or x.png (a picture)
-    #[arg(long, value_name = "x.npy|x.png")]
+    /// Where to write them: x.npy (an array [frames, bins]) or x.png (a picture); x.wav keeps the
+    /// sound they are made of
+    #[arg(long, value_name = "x.npy|x.png|x.wav")]
     out: Option<PathBuf>,
-    /// One setting of the features, such as num_mels=80; may be given several times
+    /// Vary the recording as in training: speed, stretch, crop, pitch, shift, reverb, noise, gain or
+    /// spec_augment, or several of them
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    augment: Vec<Augmentation>,
+    /// What the variation is drawn from
+    #[arg(long, default_value_t = 0, requires = "augment")]
+    seed: u64,
+    /// One setting of the features, such as num_mels=80, or of the augmentation, such as
+    /// augment.noise.max_snr_db=0; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -31,17 +41,18 @@ pub(super) struct FeaturesArgs {
 pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
     let form = args.out.as_deref().map(Form::of).transpose()?;
     let waveform = audio::decode(&args.audio)?;
-    let config = config(args, waveform.sample_rate_hz)?;
+    let (config, augment) = config(args, waveform.sample_rate_hz)?;
+    let mut augmenter = Augmenter::new(&augment, config.sample_rate_hz)?;
     let waveform = audio::resample(&waveform, config.sample_rate_hz)?;
+    let waveform = augmenter.waveform(waveform, args.seed)?;
     let mut features = FeatureExtractor::new(&config)?
         .extract(&waveform)
         .map_err(|e| Error::Input(format!("{}: {e}", args.audio.display())))?;
-    if config.normalize == Normalize::Utterance {
-        features.normalize_utterance();
-    }
+    augmenter.features(&mut features, args.seed);
     if let (Some(path), Some(form)) = (&args.out, form) {
         match form {
             Form::Npy => write_npy(&features, path)?,
+            Form::Wav => write_wav(&waveform, path)?,
             Form::Png => {
                 let name = args.audio.file_name().unwrap_or_default().to_string_lossy();
                 draw_features(
@@ -83,14 +94,21 @@ pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
     ))
 }
 
-fn config(args: &FeaturesArgs, sample_rate_hz: u32) -> Result<FeatureConfig> {
+fn config(args: &FeaturesArgs, sample_rate_hz: u32) -> Result<(FeatureConfig, AugmentConfig)> {
     // As the features of a run: any model serves to reach their settings. Nothing is normalised
     // unless asked for, so that the numbers are what they are called.
     let mut settings = Settings::new("mlp", "", sample_rate_hz)?;
     settings.features.normalize = Normalize::None;
+    if args.augment.contains(&Augmentation::SpecAugment) {
+        // A mask is 0, which is the mean of normalised features.
+        settings.features.normalize = Normalize::Utterance;
+    }
+    for name in &args.augment {
+        settings = settings.with_override(&format!("augment.{name}.probability=1.0"))?;
+    }
     for assignment in &args.set {
         let assignment = assignment.trim();
-        settings = if assignment.starts_with("features.") {
+        settings = if assignment.starts_with("features.") || assignment.starts_with("augment.") {
             settings.with_override(assignment)?
         } else {
             settings.with_override(&format!("features.{assignment}"))?
@@ -106,13 +124,14 @@ fn config(args: &FeaturesArgs, sample_rate_hz: u32) -> Result<FeatureConfig> {
         });
     }
     config.check()?;
-    Ok(config)
+    Ok((config, settings.augment))
 }
 
 #[derive(Clone, Copy)]
 enum Form {
     Npy,
     Png,
+    Wav,
 }
 
 impl Form {
@@ -120,8 +139,9 @@ impl Form {
         match path.extension().and_then(|e| e.to_str()) {
             Some("npy") => Ok(Self::Npy),
             Some("png") => Ok(Self::Png),
+            Some("wav") => Ok(Self::Wav),
             _ => Err(Error::Input(format!(
-                "--out {}: its name must end in .npy (numbers) or .png (a picture)",
+                "--out {}: its name must end in .npy (numbers), .png (a picture) or .wav (the sound)",
                 path.display()
             ))),
         }
@@ -141,4 +161,27 @@ fn write_npy(features: &Features, path: &Path) -> Result<()> {
         Ok(bytes)
     };
     write_atomically(path, &bytes().map_err(Error::io("cannot write", path))?)
+}
+
+/// Writes 32-bit float samples, which are not clipped.
+fn write_wav(waveform: &Waveform, path: &Path) -> Result<()> {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: waveform.sample_rate_hz,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let bytes = || -> hound::Result<Vec<u8>> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
+        for &sample in &waveform.samples {
+            writer.write_sample(sample)?;
+        }
+        writer.finalize()?;
+        Ok(bytes.into_inner())
+    };
+    let bytes = bytes()
+        .map_err(std::io::Error::other)
+        .map_err(Error::io("cannot write", path))?;
+    write_atomically(path, &bytes)
 }

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 use sori_datasets::{Corpus, OpenOptions, Spec};
 
 use super::{Common, SettingArgs, print_json};
@@ -47,6 +48,17 @@ pub(super) struct TrainArgs {
     /// The run folder to make [default: runs/MODEL-CORPUS-N]
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     out: Option<PathBuf>,
+    /// Train once for each of these folds of the corpus, which is tested on and the others trained
+    /// on, and report mean and deviation: 1,2,3,4,5. Folds that have been trained are kept, so that
+    /// the same command goes on after an interruption
+    #[arg(
+        long,
+        value_name = "K,…",
+        value_delimiter = ',',
+        conflicts_with_all = ["resume", "test_data"],
+        requires = "out"
+    )]
+    folds: Vec<u32>,
     /// Go on with this run to the end it was given
     #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "set"])]
     resume: Option<PathBuf>,
@@ -60,6 +72,9 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
     } else {
         Show::Auto
     };
+    if !args.folds.is_empty() {
+        return folds(common, &args, show);
+    }
     let trained = if let Some(path) = &args.resume {
         let run = RunFolder::open(path)?;
         if common.skip_bad {
@@ -118,6 +133,63 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
     ))
 }
 
+/// Trains a run for each fold, in a folder of its own below `--out`, and sums them up.
+fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
+    let settings = resolve(common, args)?;
+    let backend = common.backend_for(None);
+    let parent = args.out.clone().unwrap_or_default();
+    let mut results: Vec<(u32, RunResult)> = Vec::new();
+    for &fold in &args.folds {
+        let path = parent.join(format!("fold-{fold}"));
+        common.tell(&format!("fold {fold}:"))?;
+        let trained = if path.join("run.json").is_file() {
+            resume(&path, backend, show)?
+        } else {
+            let mut spec: Spec = settings.data.train.parse()?;
+            spec.query.insert("folds".to_string(), fold.to_string());
+            let mut settings = settings.clone();
+            settings.data.train = spec.to_string();
+            fit(&settings, &path, backend, show)?
+        };
+        common.tell(&format!(
+            "fold {fold}: {} {:.4}",
+            trained.result.metric, trained.result.value
+        ))?;
+        results.push((fold, trained.result));
+    }
+    let Some((_, first)) = results.first() else {
+        return Ok(());
+    };
+    let values: Vec<f64> = results.iter().map(|(_, result)| result.value).collect();
+    let (mean, deviation) = mean_and_deviation(&values);
+    if common.json {
+        let folds: serde_json::Map<_, _> = results
+            .iter()
+            .map(|(fold, result)| (fold.to_string(), json!(result.value)))
+            .collect();
+        return print_json(&json!({
+            "task": first.task, "model": first.model, "metric": first.metric, "split": first.split,
+            "value": mean, "deviation": deviation, "folds": folds, "params": first.params,
+            "seconds": results.iter().map(|(_, result)| result.seconds).sum::<f64>(),
+            "epochs": first.epochs, "backend": first.backend, "seed": first.seed,
+        }));
+    }
+    super::print(&format!(
+        "{} {mean:.4} ± {deviation:.4} on the {} part (mean and deviation over {} folds)",
+        first.metric,
+        first.split,
+        results.len()
+    ))
+}
+
+/// The mean, and the deviation of a sample (divided by one less than its size; 0 of one value).
+fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
 /// What a run folder calls its corpus: `fsdd` for `fsdd:DIR`, `dtmf` for `synth:dtmf`, the name of
 /// the folder or file where that says more.
 fn short_name(spec: &str) -> String {
@@ -169,4 +241,16 @@ fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
     train.seed = args.seed.unwrap_or(train.seed);
     settings.check()?;
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_summed_up_by_mean_and_sample_deviation() {
+        let (mean, deviation) = mean_and_deviation(&[0.8, 0.9, 1.0]);
+        assert!((mean - 0.9).abs() < 1e-12 && (deviation - 0.1).abs() < 1e-12);
+        assert_eq!(mean_and_deviation(&[0.7]), (0.7, 0.0));
+    }
 }

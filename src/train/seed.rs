@@ -12,6 +12,8 @@ pub(super) enum Purpose {
     Step = 3,
     /// Augmentation of an epoch.
     Augment = 4,
+    /// Which recording another is mixed with.
+    Partner = 5,
 }
 
 /// Mixes a seed with a purpose and a position (Steele, Lea and Flood's SplitMix64).

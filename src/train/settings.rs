@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sori_datasets::features::{FeatureKind, Normalize};
-use sori_datasets::{FeatureConfig, Spec};
+use sori_datasets::{AugmentConfig, FeatureConfig, Spec};
 use sori_models::ModelConfig;
 use toml::{Table, Value};
 
@@ -19,6 +19,8 @@ pub struct Settings {
     pub data: DataSettings,
     /// What a model sees of a recording.
     pub features: FeatureConfig,
+    /// How recordings are varied while it is trained; by default not at all.
+    pub augment: AugmentConfig,
     /// The model.
     pub model: ModelConfig,
     /// How it is trained.
@@ -314,6 +316,7 @@ impl Settings {
                 normalize: Normalize::Corpus,
                 ..FeatureConfig::default()
             },
+            augment: AugmentConfig::default(),
             model: ModelConfig::from_name(model)?,
             train: TrainSettings::default(),
         })
@@ -329,6 +332,7 @@ impl Settings {
             "it must be between 0 and 1, such as 0.1",
         )?;
         self.features.check()?;
+        self.augment.check()?;
         self.model.check()?;
         self.train.check()
     }

@@ -150,13 +150,15 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// For the features and the model of `settings`, normalised as `info` says.
+    /// For the features, the augmentation and the model of `settings`, normalised as `info` says.
     ///
     /// # Errors
-    /// When the feature settings are not possible.
+    /// When the settings of features or augmentation are not possible.
     pub fn new(settings: &Settings, info: &RunInfo) -> Result<Self> {
+        let stats = info.stats.as_ref();
         Ok(Self {
-            pipeline: data::pipeline(&settings.features, &settings.data, info.stats.as_ref())?,
+            pipeline: data::pipeline(&settings.features, &settings.data, stats)?
+                .with_augment(&settings.augment)?,
             limits: FrameLimits::from(&settings.model),
             batch_size: settings.train.batch_size,
             workers: settings.train.workers,
@@ -164,16 +166,40 @@ impl Loader {
         })
     }
 
-    /// The batches of `items` in their order, without the first `skip`.
-    pub fn batches(
+    /// The batches of `items` in their order, as they are.
+    pub fn batches(&self, items: &[&Item]) -> impl Iterator<Item = Result<HostBatch>> + use<> {
+        let jobs = items.iter().map(|&item| Job::plain(item)).collect();
+        self.load(jobs, 0)
+    }
+
+    /// The batches of `items` in their order, augmented as the seed of the epoch draws, without the
+    /// first `skip`.
+    pub fn augmented(
         &self,
         items: &[&Item],
+        epoch_seed: u64,
         skip: usize,
     ) -> impl Iterator<Item = Result<HostBatch>> + use<> {
-        let jobs: Vec<Vec<Item>> = items
+        let jobs = items
+            .iter()
+            .enumerate()
+            .map(|(position, &item)| {
+                let seed = derive(epoch_seed, Purpose::Augment, position as u64);
+                let partner = derive(epoch_seed, Purpose::Partner, position as u64);
+                Job {
+                    item: item.clone(),
+                    augment: Some((seed, items[partner as usize % items.len()].clone())),
+                }
+            })
+            .collect();
+        self.load(jobs, skip)
+    }
+
+    fn load(&self, jobs: Vec<Job>, skip: usize) -> impl Iterator<Item = Result<HostBatch>> + use<> {
+        let jobs: Vec<Vec<Job>> = jobs
             .chunks(self.batch_size)
             .skip(skip)
-            .map(|batch| batch.iter().map(|item| (*item).clone()).collect())
+            .map(<[Job]>::to_vec)
             .collect();
         let pipeline = self.pipeline.clone();
         let (limits, num_labels) = (self.limits, self.num_labels);
@@ -182,21 +208,50 @@ impl Loader {
             self.workers,
             self.workers.max(1) * BATCHES_AHEAD,
             move || pipeline.loader(),
-            move |loader, batch: Vec<Item>| {
+            move |loader, batch: Vec<Job>| {
                 let loader = match loader {
                     Ok(loader) => loader,
                     Err(e) => return Err(Error::Input(e.to_string())),
                 };
                 let rows = batch
                     .iter()
-                    .map(|item| {
-                        let example = loader.load(item)?;
-                        Ok(Row::new(example.features, example.target))
-                    })
+                    .map(|job| job.row(loader))
                     .collect::<Result<Vec<_>>>()?;
                 Ok(HostBatch::collate(&rows, limits, num_labels))
             },
         )
+    }
+}
+
+/// A row to load.
+#[derive(Clone)]
+struct Job {
+    item: Item,
+    /// The seed of its augmentation, and the recording it may be mixed with.
+    augment: Option<(u64, Item)>,
+}
+
+impl Job {
+    fn plain(item: &Item) -> Self {
+        Self {
+            item: item.clone(),
+            augment: None,
+        }
+    }
+
+    fn row(&self, loader: &mut sori_datasets::Loader) -> Result<Row> {
+        let Some((seed, partner)) = &self.augment else {
+            let example = loader.load(&self.item)?;
+            return Ok(Row::new(example.features, example.target));
+        };
+        let mixed = loader.load_mixed(&self.item, partner, *seed)?;
+        let mut row = Row::new(mixed.features, self.item.target.clone());
+        if mixed.ratio < 1.0 {
+            let ratio = mixed.ratio as f32;
+            row.targets[0].1 = ratio;
+            row.targets.push((partner.target.clone(), 1.0 - ratio));
+        }
+        Ok(row)
     }
 }
 
@@ -440,7 +495,7 @@ pub fn evaluate_run<B: Backend>(
     let info = run.info()?;
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
     let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
-    let batches = Loader::new(&settings, &info)?.batches(items, 0);
+    let batches = Loader::new(&settings, &info)?.batches(items);
     let evaluation = task::evaluate(&model, batches, info.task, info.labels.len(), device)?;
     Ok((evaluation, thresholds(&checkpoint)?))
 }
@@ -562,7 +617,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
         let accumulate = settings.train.accumulate;
         let skip = self.state.step_in_epoch * accumulate;
-        let mut batches = self.loader.batches(&items, skip);
+        let epoch_seed = derive(seed, Purpose::Augment, self.state.epoch as u64);
+        let mut batches = self.loader.augmented(&items, epoch_seed, skip);
         loop {
             let asked = Instant::now();
             let hosts = batches
@@ -632,7 +688,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let part: Vec<&Item> = part.into_iter().map(|(item, _)| item).collect();
         let valid = task::evaluate(
             &self.stepper.averaged(),
-            self.loader.batches(&part, 0),
+            self.loader.batches(&part),
             self.info.task,
             self.info.labels.len(),
             self.device,
