@@ -37,6 +37,8 @@ pub mod cache;
 pub mod corpus;
 mod error;
 pub mod features;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod named;
 pub mod pipeline;
 pub mod prefetch;
