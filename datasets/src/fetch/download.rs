@@ -55,6 +55,14 @@ impl Version {
         }
     }
 
+    /// Whether the two are said to be of different content.
+    fn differs(&self, other: &Self) -> bool {
+        fn told_apart<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+            one.is_some() && other.is_some() && one != other
+        }
+        told_apart(&self.etag, &other.etag) || told_apart(&self.total, &other.total)
+    }
+
     /// What `If-Range` may name (RFC 9110, section 13.1.5): a strong entity tag, else a date.
     fn validator(&self) -> Option<&str> {
         self.etag
@@ -230,11 +238,11 @@ impl Download<'_, '_> {
             StatusCode::OK => 0,
             StatusCode::PARTIAL_CONTENT if have > 0 => {
                 let (first, total) = content_range(&headers);
-                let same = known_total.is_none() || total.is_none() || total == known_total;
-                if first != Some(have) || !same {
+                let now = Version::new(self.url, &headers, total);
+                if first != Some(have) || version.as_ref().is_some_and(|then| then.differs(&now)) {
                     self.part.discard()?;
                     return Err(Failure::Cut(
-                        "the server sent another range of the file than was asked for".into(),
+                        "the server sent something else than the rest of the file".into(),
                     ));
                 }
                 have
@@ -435,9 +443,8 @@ impl Download<'_, '_> {
             }
             ureq::Error::RequireHttpsOnly(_)
             | ureq::Error::TooManyRedirects
-            | ureq::Error::InvalidProxyUrl
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_) => true,
+            | ureq::Error::InvalidProxyUrl => true,
+            error if insecure(error).is_some() => true,
             // A name that is not known and a port that is closed stay so, unless it went well
             // before.
             ureq::Error::HostNotFound => !self.answered,
@@ -558,8 +565,27 @@ fn named(status: StatusCode) -> String {
     }
 }
 
+/// What TLS objects to, if it does.
+fn insecure(error: &ureq::Error) -> Option<String> {
+    match error {
+        ureq::Error::Tls(reason) => Some((*reason).to_owned()),
+        ureq::Error::Rustls(reason) => Some(reason.to_string()),
+        ureq::Error::Io(error) => {
+            let reason = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+            Some(reason.to_string())
+        }
+        _ => None,
+    }
+}
+
 /// An error of the connection, in words.
 fn reason(error: &ureq::Error) -> String {
+    if let Some(reason) = insecure(error) {
+        return format!(
+            "no secure connection ({reason}); are the certificates of this system installed and \
+             its clock right?"
+        );
+    }
     match error {
         ureq::Error::HostNotFound => {
             "the name of the server is not known here; is there a network connection?".into()
@@ -570,10 +596,6 @@ fn reason(error: &ureq::Error) -> String {
              which to tell the file"
                 .into()
         }
-        ureq::Error::Rustls(error) => format!(
-            "no secure connection ({error}); are the certificates of this system installed and \
-             its clock right?"
-        ),
         ureq::Error::Io(error) => match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "no server accepts connections there".into(),
             std::io::ErrorKind::UnexpectedEof => "the connection was closed before the end".into(),

@@ -211,3 +211,61 @@ fn free(available: Option<u64>) -> String {
         None => "and not enough is free".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_the_unit_that_fits() {
+        assert_eq!(sized(0), "0 bytes");
+        assert_eq!(sized(1), "1 byte");
+        assert_eq!(sized(999_999), "999999 bytes");
+        assert_eq!(sized(4_700_000), "4.7 MB");
+        assert_eq!(sized(30_593_501_606), "30.6 GB");
+    }
+
+    /// `/dev/full` answers every write as a full disk does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        use std::io::Write;
+
+        let mut full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let source = full.write_all(b"x").unwrap_err();
+        let error = FetchError::io("write", Path::new("/dev/full"), source);
+        assert!(
+            matches!(error, FetchError::DiskFull { needed: None, .. }),
+            "{error}"
+        );
+        assert!(
+            error
+                .to_string()
+                .starts_with("the disk is full: /dev/full needs more"),
+            "{error}"
+        );
+
+        let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let error = FetchError::io("write", Path::new("a"), source);
+        assert_eq!(error.to_string(), "cannot write a: permission denied");
+    }
+
+    #[test]
+    fn a_full_disk_says_how_much_is_missing() {
+        let error = FetchError::DiskFull {
+            path: "data/a.part".into(),
+            needed: Some(2_428_923_189),
+            available: Some(1_000_000),
+        };
+        assert_eq!(
+            error.to_string(),
+            "the disk is full: data/a.part needs 2.4 GB more, 1.0 MB are free there; make room and \
+             give the same command again, what is here already is kept"
+        );
+    }
+}
