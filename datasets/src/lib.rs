@@ -39,6 +39,8 @@ pub mod corpus;
 mod draw;
 mod error;
 pub mod features;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod named;
 pub mod pipeline;
 pub mod prefetch;
