@@ -6,6 +6,7 @@ use clap::Subcommand;
 use serde_json::json;
 use sori_datasets::{Corpus, Item, OpenOptions, Part, Rejected, Scan, Spec, Target, scan};
 
+use super::fetch::{self, FetchArgs};
 use super::{Common, SettingArgs, print, print_json, remark};
 use crate::train::{Dashboard, Event, Show, pipeline, time};
 use crate::{Result, Settings};
@@ -27,6 +28,8 @@ pub(super) enum DataCommand {
         #[command(flatten)]
         settings: SettingArgs,
     },
+    /// Download a public corpus, or go on with its download
+    Fetch(FetchArgs),
 }
 
 pub(super) fn run(common: &Common, command: &DataCommand) -> Result<()> {
@@ -37,6 +40,7 @@ pub(super) fn run(common: &Common, command: &DataCommand) -> Result<()> {
             cache,
             settings,
         } => prepare(common, spec, cache, settings),
+        DataCommand::Fetch(args) => fetch::run(common, args),
     }
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod data;
 mod eval;
 mod features;
+mod fetch;
 mod models;
 mod predict;
 mod train;
@@ -59,7 +60,7 @@ enum Command {
     Predict(predict::PredictArgs),
     /// Compute the features of an audio file, as numbers or as a picture
     Features(features::FeaturesArgs),
-    /// Look at a corpus, or cache its features
+    /// Look at a corpus, download one, or cache its features
     #[command(subcommand)]
     Data(data::DataCommand),
     /// Time a training step of the zoo on this backend
