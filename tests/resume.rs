@@ -9,7 +9,18 @@ use std::time::{Duration, Instant};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-const MODELS: [&str; 2] = ["mlp", "cnn1d"];
+const MODELS: [&str; 3] = ["mlp", "cnn1d", "gru"];
+
+/// Everything else that a later step could depend on.
+const VARIED: [&str; 7] = [
+    "train.accumulate=2",
+    "train.ema_decay=0.9",
+    "train.balance=true",
+    "train.label_smoothing=0.1",
+    "train.schedule=plateau",
+    "augment.noise.probability=0.5",
+    "augment.mix.probability=0.5",
+];
 
 fn sori() -> Command {
     Command::new(env!("CARGO_BIN_EXE_sori"))
@@ -20,10 +31,13 @@ fn sori() -> Command {
 fn train(model: &str, out: &Path) -> Child {
     let size = match model {
         "mlp" => "model.d_hidden=[48]",
+        "gru" => "model.d_hidden=12",
         _ => "model.channels=[16, 16]",
     };
+    let varied = if model == "cnn1d" { &VARIED[..] } else { &[] };
     sori()
         .args(["train", model, "--data", "synth:dtmf?size=480"])
+        .args(varied.iter().flat_map(|set| ["--set", set]))
         .args(["--epochs", "4", "--seed", "5", "--quiet"])
         .args(["--set", "checkpoint_steps=2", "--set", size])
         .args(["--set", "model.dropout=0.3", "--out"])
