@@ -572,8 +572,10 @@ fn a_file_that_changed_in_between_is_downloaded_anew() {
 
 #[test]
 fn the_rest_of_another_file_is_never_joined_to_the_part() {
-    let old = tar_gz(&[("toy/old.wav", noise(90_000))]);
     let archive = tar_gz(&contents());
+    // Of the same length.
+    let mut old = archive.clone();
+    old[1000..2000].fill(0);
     let file = archive.clone();
     // This server sends ranges whatever `If-Range` says.
     let server = Server::new(move |request, number| match number {
@@ -595,6 +597,25 @@ fn the_rest_of_another_file_is_never_joined_to_the_part() {
     let requests = server.requests();
     assert_eq!(requests[1].range.as_deref(), Some("bytes=60000-"));
     assert_eq!(requests[2].range, None);
+}
+
+#[test]
+fn a_range_that_was_not_asked_for_is_not_appended() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let mut request = request.clone();
+        match number {
+            0 => return Reply::of(&file, "\"one\"", &request).cut_after(60_000),
+            1 => request.range = Some("bytes=50000-".into()),
+            _ => {}
+        }
+        Reply::of(&file, "\"one\"", &request)
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[2].range, None);
 }
 
 #[test]
@@ -976,7 +997,7 @@ fn an_archive_of_another_layout_is_refused() {
 }
 
 /// Serves an archive and expects that it is refused, with nothing written but the archive itself.
-fn assert_refused(format: ArchiveFormat, archive: &[u8], entry: &str) {
+fn assert_refused(format: ArchiveFormat, archive: &[u8], entry: &str, reason: &str) {
     let server = Server::of(archive);
     let folder = TempDir::new().unwrap();
     let into = folder.path().join("a/b");
@@ -986,7 +1007,7 @@ fn assert_refused(format: ArchiveFormat, archive: &[u8], entry: &str) {
         matches!(error, FetchError::Unsafe { .. }),
         "{entry}: {text}"
     );
-    assert!(text.contains(entry), "{text}");
+    assert!(text.contains(&format!("'{entry}' {reason}")), "{text}");
     let file = toy(format, None).archives[0].file;
     assert_eq!(
         names(folder.path()),
@@ -1005,18 +1026,19 @@ fn assert_refused(format: ArchiveFormat, archive: &[u8], entry: &str) {
 #[test]
 fn entries_that_lead_out_of_the_folder_are_refused() {
     let evil = b"evil".to_vec();
-    for name in [
-        "../evil",
-        "toy/../../evil",
-        "toy/../../../../evil",
-        "/tmp/sori-evil",
-        "toy/..",
-        "..\\evil",
-        "C:\\evil",
+    let (out, another) = ("leads out", "has a name that is another");
+    for (name, reason) in [
+        ("../evil", out),
+        ("toy/../../evil", out),
+        ("toy/../../../../evil", out),
+        ("/tmp/sori-evil", out),
+        ("toy/..", out),
+        ("..\\evil", another),
+        ("C:\\evil", another),
     ] {
         let entries = [("toy/good.wav", noise(10)), (name, evil.clone())];
-        assert_refused(ArchiveFormat::TarGz, &tar_gz(&entries), name);
-        assert_refused(ArchiveFormat::Zip, &zip_with_raw_name(name), name);
+        assert_refused(ArchiveFormat::TarGz, &tar_gz(&entries), name, reason);
+        assert_refused(ArchiveFormat::Zip, &zip_with_raw_name(name), name, reason);
     }
 }
 
@@ -1044,18 +1066,19 @@ fn zip_with_raw_name(name: &str) -> Vec<u8> {
 fn links_and_devices_are_refused() {
     use tar::EntryType;
 
-    for (kind, link) in [
-        (EntryType::Symlink, "/tmp"),
-        (EntryType::Symlink, "../.."),
-        (EntryType::Link, "/etc/passwd"),
-        (EntryType::Link, "../../evil"),
-        (EntryType::Char, ""),
-        (EntryType::Block, ""),
-        (EntryType::Fifo, ""),
+    let (a_link, neither) = ("is a link", "is neither a file nor a folder");
+    for (kind, link, reason) in [
+        (EntryType::Symlink, "/tmp", a_link),
+        (EntryType::Symlink, "../..", a_link),
+        (EntryType::Link, "/etc/passwd", a_link),
+        (EntryType::Link, "../../evil", a_link),
+        (EntryType::Char, "", neither),
+        (EntryType::Block, "", neither),
+        (EntryType::Fifo, "", neither),
     ] {
         // The link first, then a file through it.
         let archive = tar_gz_with(kind, "toy/way", link, "toy/way/sori-evil");
-        assert_refused(ArchiveFormat::TarGz, &archive, "toy/way");
+        assert_refused(ArchiveFormat::TarGz, &archive, "toy/way", reason);
     }
 
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -1065,13 +1088,18 @@ fn links_and_devices_are_refused() {
         .unwrap();
     zip.write_all(b"evil").unwrap();
     let archive = zip.finish().unwrap().into_inner();
-    assert_refused(ArchiveFormat::Zip, &archive, "toy/way");
+    assert_refused(ArchiveFormat::Zip, &archive, "toy/way", a_link);
 }
 
 #[test]
 fn an_entry_never_overwrites_another() {
     let entries = [("toy/a.wav", noise(10)), ("toy/./a.wav", noise(20))];
-    assert_refused(ArchiveFormat::TarGz, &tar_gz(&entries), "toy/./a.wav");
+    assert_refused(
+        ArchiveFormat::TarGz,
+        &tar_gz(&entries),
+        "toy/./a.wav",
+        "would overwrite",
+    );
 }
 
 #[test]
@@ -1165,10 +1193,9 @@ impl Drop for SmallDisk {
 fn a_full_disk_says_what_is_missing_and_keeps_what_arrived() {
     let archive = tar_gz(&contents());
     let Some(disk) = SmallDisk::new("64k") else {
-        println!(
-            "skipped: a_full_disk_says_what_is_missing_and_keeps_what_arrived (no file system \
-             can be mounted)"
-        );
+        let line = "skipped: a_full_disk_says_what_is_missing_and_keeps_what_arrived (no file \
+                    system can be mounted here)\n";
+        let _ = std::io::stderr().write_all(line.as_bytes());
         return;
     };
     let file = archive.clone();

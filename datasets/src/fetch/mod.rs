@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `FILE.part`, `FILE.part.json` | what has arrived of an archive, and of which version of it |
 //! | `FILE` | an archive that is whole |
+//! | `FILE.damaged` | an archive without a published checksum that could not be unpacked |
 //! | `NAME.unpacking` | the corpus, while it is being unpacked |
 //! | `NAME.lock` | held while a download is under way |
 //!
