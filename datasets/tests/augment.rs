@@ -156,20 +156,25 @@ fn a_roll_is_a_rotation_and_a_shift_brings_silence_in() {
     for seed in 0..200 {
         config.shift.wrap = true;
         let rolled = augmented(&config, &sound, seed).samples;
-        let first = rolled
-            .iter()
-            .position(|&x| x == sound.samples[0])
-            .unwrap();
+        let first = rolled.iter().position(|&x| x == sound.samples[0]).unwrap();
         let doubled = [sound.samples.clone(), sound.samples.clone()].concat();
         assert_eq!(rolled, doubled[1000 - first..2000 - first]);
-        let later = if first < 500 { first as i64 } else { first as i64 - 1000 };
+        let later = if first < 500 {
+            first as i64
+        } else {
+            first as i64 - 1000
+        };
         (earliest, latest) = (later.min(earliest), later.max(latest));
 
         config.shift.wrap = false;
         let shifted = augmented(&config, &sound, seed).samples;
         for n in 0..1000 {
             let from = n - later;
-            let expected = if (0..1000).contains(&from) { sound.samples[from as usize] } else { 0.0 };
+            let expected = if (0..1000).contains(&from) {
+                sound.samples[from as usize]
+            } else {
+                0.0
+            };
             assert_eq!(shifted[n as usize], expected);
         }
     }
@@ -198,7 +203,10 @@ fn noise_is_added_at_the_ratio_drawn() {
             let noise = power(noise.map(|(&a, &b)| f64::from(a) - f64::from(b)));
             let signal = power(sound.samples.iter().map(|&x| f64::from(x)));
             let measured = 10.0 * (signal / noise).log10();
-            assert!((measured - snr_db).abs() < 1e-3, "{kind} {path}: {measured}");
+            assert!(
+                (measured - snr_db).abs() < 1e-3,
+                "{kind} {path}: {measured}"
+            );
         }
     }
 }
@@ -225,7 +233,10 @@ fn recorded_noise_is_any_part_of_a_clip_and_a_short_one_repeats() {
         }
     }
     assert!(starts.len() > 15, "{starts:?}");
-    assert!(starts.iter().all(|start| (1..=31).contains(start)), "{starts:?}");
+    assert!(
+        starts.iter().all(|start| (1..=31).contains(start)),
+        "{starts:?}"
+    );
 }
 
 #[test]
@@ -246,7 +257,10 @@ fn pink_noise_falls_by_3_db_an_octave() {
         FftPlanner::new()
             .plan_fft_forward(spectrum.len())
             .process(&mut spectrum);
-        let sum: f64 = spectrum[low * 4..high * 4].iter().map(Complex64::norm_sqr).sum();
+        let sum: f64 = spectrum[low * 4..high * 4]
+            .iter()
+            .map(Complex64::norm_sqr)
+            .sum();
         10.0 * (sum / (high - low) as f64).log10()
     };
     // Bins are a quarter of a hertz apart: 250 to 500 Hz against 2000 to 4000 Hz.
@@ -291,7 +305,10 @@ fn speed_changes_length_and_pitch_together() {
         assert_eq!(faster.sample_rate_hz, RATE_HZ);
         assert_eq!(faster.samples.len(), (16_000.0 / factor).round() as usize);
         let hz = peak_hz(&faster.samples);
-        assert!((hz / (440.0 * factor) - 1.0).abs() < 1e-3, "{factor}: {hz} Hz");
+        assert!(
+            (hz / (440.0 * factor) - 1.0).abs() < 1e-3,
+            "{factor}: {hz} Hz"
+        );
     }
 }
 
@@ -317,7 +334,8 @@ fn a_pitch_shift_moves_a_tone_by_its_semitones_and_keeps_length_and_power() {
         assert_eq!(shifted.samples.len(), sound.samples.len());
         let moved = 12.0 * (peak_hz(&shifted.samples) / 440.0).log2();
         assert!((moved - semitones).abs() < 0.02, "{semitones}: {moved}");
-        let inner = |wave: &Waveform| power(wave.samples[1000..15_000].iter().map(|&x| f64::from(x)));
+        let inner =
+            |wave: &Waveform| power(wave.samples[1000..15_000].iter().map(|&x| f64::from(x)));
         let change_db = 10.0 * (inner(&shifted) / inner(&sound)).log10();
         assert!(change_db.abs() < 0.2, "{semitones}: {change_db} dB");
     }
@@ -462,12 +480,18 @@ fn folders_are_looked_at_only_when_they_are_wanted() {
 
     config.noise.probability = 0.1;
     let error = Augmenter::new(&config, RATE_HZ).unwrap_err().to_string();
-    assert!(error.contains(&path) && error.contains("no audio file"), "{error}");
+    assert!(
+        error.contains(&path) && error.contains("no audio file"),
+        "{error}"
+    );
 
     std::fs::write(folder.path().join("broken.wav"), "RIFF").unwrap();
     config.noise.probability = 1.0;
     let mut augmenter = Augmenter::new(&config, RATE_HZ).unwrap();
-    let error = augmenter.waveform(tone(440.0, 100), 0).unwrap_err().to_string();
+    let error = augmenter
+        .waveform(tone(440.0, 100), 0)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("broken.wav"), "{error}");
 
     config.noise.probability = 0.0;
@@ -482,9 +506,15 @@ fn another_sample_rate_is_refused_and_nothing_stays_nothing() {
     let mut augmenter = Augmenter::new(&config, 8000).unwrap();
     assert!(matches!(
         augmenter.waveform(tone(440.0, 10), 0),
-        Err(Error::SampleRate { found_hz: 16_000, expected_hz: 8000 })
+        Err(Error::SampleRate {
+            found_hz: 16_000,
+            expected_hz: 8000
+        })
     ));
-    let nothing = Waveform { samples: Vec::new(), sample_rate_hz: 8000 };
+    let nothing = Waveform {
+        samples: Vec::new(),
+        sample_rate_hz: 8000,
+    };
     assert_eq!(augmenter.waveform(nothing.clone(), 0).unwrap(), nothing);
 }
 
@@ -496,12 +526,27 @@ fn values_out_of_range_are_named() {
         config.check().unwrap_err().to_string()
     };
     for (message, part) in [
-        (fails(&|c| c.noise.probability = 1.5), "augment.noise.probability = 1.5"),
-        (fails(&|c| c.gain.max_db = f64::NAN), "augment.gain.max_db = NaN"),
-        (fails(&|c| c.speed.min_factor = 1.2), "not below augment.speed.min_factor"),
-        (fails(&|c| c.speed.min_factor = 0.0), "augment.speed.min_factor = 0"),
+        (
+            fails(&|c| c.noise.probability = 1.5),
+            "augment.noise.probability = 1.5",
+        ),
+        (
+            fails(&|c| c.gain.max_db = f64::NAN),
+            "augment.gain.max_db = NaN",
+        ),
+        (
+            fails(&|c| c.speed.min_factor = 1.2),
+            "not below augment.speed.min_factor",
+        ),
+        (
+            fails(&|c| c.speed.min_factor = 0.0),
+            "augment.speed.min_factor = 0",
+        ),
         (fails(&|c| c.mix.alpha = 0.0), "augment.mix.alpha = 0"),
-        (fails(&|c| c.crop.seconds = -1.0), "augment.crop.seconds = -1"),
+        (
+            fails(&|c| c.crop.seconds = -1.0),
+            "augment.crop.seconds = -1",
+        ),
     ] {
         assert!(message.contains(part), "{message}");
     }
@@ -509,7 +554,10 @@ fn values_out_of_range_are_named() {
     assert!(serde_json::from_str::<AugmentConfig>(r#"{"loudness": {}}"#).is_err());
     let config: AugmentConfig = serde_json::from_str(r#"{"gain": {"min_db": -3}}"#).unwrap();
     assert_eq!((config.gain.min_db, config.gain.max_db), (-3.0, 6.0));
-    assert_eq!("spec_augment".parse::<Augmentation>().unwrap(), Augmentation::SpecAugment);
+    assert_eq!(
+        "spec_augment".parse::<Augmentation>().unwrap(),
+        Augmentation::SpecAugment
+    );
     assert_eq!(Augmentation::names().count(), Augmentation::VALUES.len());
 }
 
@@ -532,13 +580,19 @@ fn between_classes_ratios_are_uniform_and_as_frequent_as_asked() {
     config.mix.kind = MixKind::BetweenClass;
     config.mix.probability = 0.4;
     let augmenter = Augmenter::new(&config, RATE_HZ).unwrap();
-    let ratios: Vec<f64> = (0..2000).filter_map(|seed| augmenter.mix_ratio(seed)).collect();
+    let ratios: Vec<f64> = (0..2000)
+        .filter_map(|seed| augmenter.mix_ratio(seed))
+        .collect();
     assert!((700..900).contains(&ratios.len()), "{}", ratios.len());
     let below = |limit: f64| {
         let count = ratios.iter().filter(|&&ratio| ratio < limit).count();
         count as f64 / ratios.len() as f64
     };
     for limit in [0.25, 0.5, 0.75] {
-        assert!((below(limit) - limit).abs() < 0.06, "{limit}: {}", below(limit));
+        assert!(
+            (below(limit) - limit).abs() < 0.06,
+            "{limit}: {}",
+            below(limit)
+        );
     }
 }

@@ -11,8 +11,7 @@ use sori_datasets::augment::{MixKind, mix_features, mix_waveforms};
 use sori_datasets::features::Normalize;
 use sori_datasets::{
     AugmentConfig, Augmentation, Augmenter, Corpus, Error, FeatureCache, FeatureConfig, Features,
-    Item, Part, Pipeline, Source, Target,
-    scan,
+    Item, Part, Pipeline, Source, Target, scan,
 };
 use tempfile::TempDir;
 
@@ -276,7 +275,10 @@ fn plain_loading_is_never_augmented_and_without_augmentation_nothing_is() {
     let expected = wanted.load(item).unwrap();
     assert_eq!(wanted.load_augmented(item, 1).unwrap(), expected);
     let unmixed = wanted.load_mixed(item, other, 1).unwrap();
-    assert_eq!((&unmixed.features, unmixed.ratio), (&expected.features, 1.0));
+    assert_eq!(
+        (&unmixed.features, unmixed.ratio),
+        (&expected.features, 1.0)
+    );
 
     let mut loader = plain.with_augment(&all).unwrap().loader().unwrap();
     assert_eq!(loader.load(item).unwrap(), expected);
@@ -293,14 +295,27 @@ fn masks_are_zeros_in_normalised_features_and_the_cache_serves_them() {
     let cache = Arc::new(FeatureCache::new(folder.path()).unwrap());
     let pipeline = normalized().with_cache(cache.clone());
     let masks = AugmentConfig::only(Augmentation::SpecAugment);
-    let mut loader = pipeline.clone().with_augment(&masks).unwrap().loader().unwrap();
+    let mut loader = pipeline
+        .clone()
+        .with_augment(&masks)
+        .unwrap()
+        .loader()
+        .unwrap();
     let item = &clips()[5];
     let plain = loader.load(item).unwrap().features;
     let masked = loader.load_augmented(item, 9).unwrap().features;
     assert_eq!((cache.hits(), cache.misses()), (1, 1));
-    let changed = masked.values.iter().zip(&plain.values).filter(|(a, b)| a != b);
+    let changed = masked
+        .values
+        .iter()
+        .zip(&plain.values)
+        .filter(|(a, b)| a != b);
     assert!(changed.clone().count() > 0);
-    assert!(changed.map(|(masked, _)| *masked).all(|masked| masked == 0.0));
+    assert!(
+        changed
+            .map(|(masked, _)| *masked)
+            .all(|masked| masked == 0.0)
+    );
 
     let mut both = masks.clone();
     both.gain.probability = 0.5;
