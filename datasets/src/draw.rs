@@ -44,4 +44,17 @@ impl Draw {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (TAU * self.unit()).cos()
     }
+
+    /// So many standard normal numbers: both of each pair that Box and Muller's method gives, in
+    /// half the time.
+    pub(crate) fn normals(&mut self, count: usize) -> Vec<f64> {
+        let mut numbers = Vec::with_capacity(count + 1);
+        while numbers.len() < count {
+            let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+            let (sin, cos) = (TAU * self.unit()).sin_cos();
+            numbers.extend([radius * cos, radius * sin]);
+        }
+        numbers.truncate(count);
+        numbers
+    }
 }

@@ -6,9 +6,10 @@ use crate::synth;
 
 /// So many samples of made noise, of any level.
 pub(super) fn made(kind: NoiseKind, draw: &mut Draw, count: usize) -> Vec<f32> {
+    let white = draw.normals(count);
     let noise = match kind {
-        NoiseKind::White => synth::noise::white(draw, count),
-        NoiseKind::Pink => synth::noise::pink(draw, count),
+        NoiseKind::White => white,
+        NoiseKind::Pink => synth::noise::pink(white),
     };
     noise.into_iter().map(|sample| sample as f32).collect()
 }

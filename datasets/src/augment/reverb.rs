@@ -14,9 +14,9 @@ pub(super) fn room(draw: &mut Draw, rt60_s: f64, direct_db: f64, sample_rate_hz:
     let decay = decibels(-60.0 / length);
     let mut envelope = 1.0;
     let mut response = vec![1.0_f32];
-    for _ in 0..length as usize {
+    for noise in draw.normals(length as usize) {
         envelope *= decay;
-        response.push((envelope * draw.normal()) as f32);
+        response.push((envelope * noise) as f32);
     }
     let late = &mut response[1..];
     let energy = decibels(-direct_db).powi(2);

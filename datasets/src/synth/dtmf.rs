@@ -8,7 +8,7 @@
 
 use std::f64::consts::TAU;
 
-use super::noise::{pink, white};
+use super::noise::pink;
 use crate::Waveform;
 use crate::corpus::Part;
 use crate::draw::Draw;
@@ -195,11 +195,15 @@ fn add_clicks(sound: &mut [f64], draw: &mut Draw, amplitude: f64) {
 /// A second of one of four kinds of noise, of any level.
 fn noise(draw: &mut Draw) -> Vec<f64> {
     match draw.below(4) {
-        0 => white(draw, CLIP_SAMPLES),
-        1 => pink(draw, CLIP_SAMPLES),
+        0 => white(draw),
+        1 => pink(white(draw)),
         2 => hum(draw),
         _ => babble(draw),
     }
+}
+
+fn white(draw: &mut Draw) -> Vec<f64> {
+    (0..CLIP_SAMPLES).map(|_| draw.normal()).collect()
 }
 
 /// The mains and its overtones over a hiss.

@@ -1,22 +1,14 @@
-//! Noise by the shape of its spectrum, of any level.
-
-use crate::draw::Draw;
-
-/// Normally distributed samples: the same power at all frequencies.
-pub(crate) fn white(draw: &mut Draw, count: usize) -> Vec<f64> {
-    (0..count).map(|_| draw.normal()).collect()
-}
+//! Noise by the shape of its spectrum.
 
 /// White noise through Kellet's filter: -3 dB per octave.
-pub(crate) fn pink(draw: &mut Draw, count: usize) -> Vec<f64> {
+pub(crate) fn pink(mut white: Vec<f64>) -> Vec<f64> {
     let mut state = [0.0; 3];
-    (0..count)
-        .map(|_| {
-            let white = draw.normal();
-            state[0] = 0.997_65 * state[0] + white * 0.099_046;
-            state[1] = 0.963_00 * state[1] + white * 0.296_516_4;
-            state[2] = 0.570_00 * state[2] + white * 1.052_691_3;
-            state.iter().sum::<f64>() + white * 0.1848
-        })
-        .collect()
+    for sample in &mut white {
+        let input = *sample;
+        state[0] = 0.997_65 * state[0] + input * 0.099_046;
+        state[1] = 0.963_00 * state[1] + input * 0.296_516_4;
+        state[2] = 0.570_00 * state[2] + input * 1.052_691_3;
+        *sample = state.iter().sum::<f64>() + input * 0.1848;
+    }
+    white
 }
