@@ -313,7 +313,24 @@ pub(crate) fn whole(
 }
 
 fn open(spec: &str, options: &OpenOptions, task: Option<Task>) -> Result<Corpus> {
-    let corpus = Corpus::open_with(&spec.parse::<Spec>()?, options)?;
+    let parsed = spec.parse::<Spec>()?;
+    let corpus = match Corpus::open_with(&parsed, options) {
+        // Labels are unknown too where they are of another kind, which says more.
+        Err(error @ sori_datasets::Error::UnknownLabel { .. }) => {
+            let unlabelled = OpenOptions {
+                labels: None,
+                ..options.clone()
+            };
+            check_task(&Corpus::open_with(&parsed, &unlabelled)?, spec, task)?;
+            return Err(error.into());
+        }
+        corpus => corpus?,
+    };
+    check_task(&corpus, spec, task)?;
+    Ok(corpus)
+}
+
+fn check_task(corpus: &Corpus, spec: &str, task: Option<Task>) -> Result<()> {
     let found = Task::of(corpus.task, spec)?;
     match task {
         Some(wanted) if wanted != found => Err(Error::Input(format!(
@@ -322,7 +339,7 @@ fn open(spec: &str, options: &OpenOptions, task: Option<Task>) -> Result<Corpus>
             found.name(),
             wanted.name()
         ))),
-        _ => Ok(corpus),
+        _ => Ok(()),
     }
 }
 

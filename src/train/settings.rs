@@ -62,35 +62,24 @@ impl Default for DataSettings {
     }
 }
 
-impl DataSettings {
-    /// The same with absolute paths, so that a run can be resumed from any folder.
-    pub(super) fn absolute(&self) -> Result<Self> {
-        let absolute = |path: &str| -> Result<String> {
-            let whole = std::path::absolute(path)
-                .map_err(Error::io("cannot find the folder of", Path::new(path)))?;
-            Ok(whole.display().to_string())
-        };
-        let path = |path: &str| match path {
-            "" => Ok(String::new()),
-            path => absolute(path),
-        };
-        let spec = |text: &str| -> Result<String> {
-            if text.is_empty() || text.starts_with("synth:") {
-                return Ok(text.to_string());
-            }
-            let mut spec: Spec = text.parse()?;
-            spec.location = absolute(&spec.location)?;
-            Ok(spec.to_string())
-        };
-        Ok(Self {
-            train: spec(&self.train)?,
-            valid: spec(&self.valid)?,
-            test: spec(&self.test)?,
-            cache: path(&self.cache)?,
-            from: path(&self.from)?,
-            ..self.clone()
-        })
+/// `path` from the root, so that it means the same from any folder; an empty one stays so.
+fn absolute(path: &str) -> Result<String> {
+    if path.is_empty() {
+        return Ok(String::new());
     }
+    let whole = std::path::absolute(path)
+        .map_err(Error::io("cannot find the folder of", Path::new(path)))?;
+    Ok(whole.display().to_string())
+}
+
+/// A SPEC whose location is [`absolute`], where it is one of files.
+fn absolute_spec(text: &str) -> Result<String> {
+    if text.is_empty() || text.starts_with("synth:") {
+        return Ok(text.to_string());
+    }
+    let mut spec: Spec = text.parse()?;
+    spec.location = absolute(&spec.location)?;
+    Ok(spec.to_string())
 }
 
 /// The optimizers.
@@ -320,6 +309,25 @@ impl Settings {
             model: ModelConfig::from_name(model)?,
             train: TrainSettings::default(),
         })
+    }
+
+    /// The same with absolute paths, so that a run can be resumed from any folder.
+    pub(super) fn absolute(&self) -> Result<Self> {
+        let mut settings = self.clone();
+        let data = &mut settings.data;
+        for spec in [&mut data.train, &mut data.valid, &mut data.test] {
+            *spec = absolute_spec(spec)?;
+        }
+        let augment = &mut settings.augment;
+        for path in [
+            &mut data.cache,
+            &mut data.from,
+            &mut augment.noise.folder,
+            &mut augment.reverb.folder,
+        ] {
+            *path = absolute(path)?;
+        }
+        Ok(settings)
     }
 
     /// # Errors

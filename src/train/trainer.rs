@@ -312,8 +312,7 @@ fn start<B: Backend>(
     device: &B::Device,
     report: &mut dyn FnMut(&Event<'_>),
 ) -> Result<()> {
-    let mut settings = settings.clone();
-    settings.data = settings.data.absolute()?;
+    let mut settings = settings.absolute()?;
     let rate = f64::from(settings.features.sample_rate_hz);
     let frames = settings
         .features
