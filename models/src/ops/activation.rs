@@ -1,3 +1,5 @@
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use burn::tensor::{Tensor, activation, backend::Backend};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +35,11 @@ pub fn activate<B: Backend, const D: usize>(x: Tensor<B, D>, function: Activatio
         Activation::Sigmoid => activation::sigmoid(x),
         Activation::Tanh => activation::tanh(x),
         Activation::Elu => activation::elu(x, 1.0),
-        Activation::Gelu => activation::gelu(x),
+        Activation::Gelu => {
+            // Burn's own has the gradient of the approximation by tanh.
+            let normal = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+            x * normal
+        }
     }
 }
 
