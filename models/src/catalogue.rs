@@ -303,6 +303,10 @@ impl ModelConfig {
 
 /// Any classifier of the zoo.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a program holds a model or two, and a kilobyte is little beside their parameters"
+)]
 pub enum Model<B: Backend> {
     /// See [`crate::mlp`].
     Mlp(Mlp<B>),

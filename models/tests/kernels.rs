@@ -36,11 +36,14 @@ fn any_layout() -> impl Strategy<Value = Layout> {
     ]
 }
 
+/// Reads the gradient of one input.
+type Gradient<B> = Box<dyn Fn(&<B as AutodiffBackend>::Gradients) -> TensorData>;
+
 /// The inputs of one operator: the same numbers for every backend.
 struct Inputs<B: AutodiffBackend> {
     layout: Layout,
     seed: u64,
-    gradients: Vec<Box<dyn Fn(&B::Gradients) -> TensorData>>,
+    gradients: Vec<Gradient<B>>,
 }
 
 impl<B: AutodiffBackend> Inputs<B> {
