@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn1d::pooled_size;
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
-use crate::layers::{ConvBlock2d, Init, Linear, assert_lengths, masked_mean};
+use crate::layers::{ConvBlock2d, Init, Linear, assert_lengths, masked_mean2d};
 use crate::ops::{self, Activation};
 
 /// Configuration of [`Cnn2d`].
@@ -132,9 +132,7 @@ impl<B: Backend> Cnn2d<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let bands = x.dims()[2];
-        let positions: Vec<usize> = lengths.iter().map(|&length| length * bands).collect();
-        let x = masked_mean(x.flatten(1, 2), &positions); // [batch, channels]
+        let x = masked_mean2d(x, &lengths); // [batch, channels]
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }

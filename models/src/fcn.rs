@@ -14,7 +14,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
-use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_lengths, masked_mean};
+use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_lengths, masked_mean2d};
 use crate::ops::{self, Activation};
 
 /// Configuration of [`Fcn`].
@@ -118,9 +118,7 @@ impl<B: Backend> Fcn<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let bands = x.dims()[2];
-        let positions: Vec<usize> = lengths.iter().map(|&length| length * bands).collect();
-        let x = masked_mean(x.flatten(1, 2), &positions); // [batch, channels]
+        let x = masked_mean2d(x, &lengths); // [batch, channels]
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }

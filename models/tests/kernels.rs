@@ -555,6 +555,10 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
             bias: true,
             options: ConvOptions::same([3, 3]),
         };
+        let few_channels = Convolution {
+            channels: [2, 50],
+            ..wide.clone()
+        };
         let depthwise = Convolution {
             batch: 5,
             size: [90, 3],
@@ -583,6 +587,7 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         let plain = Layout::Plain;
         let relu = [0.0, f64::INFINITY];
         let mut results = conv2d::<Kernels>(&wide, plain, 1);
+        results.extend(conv2d::<Kernels>(&few_channels, plain, 1));
         results.extend(conv2d::<Kernels>(&depthwise, plain, 9));
         results.extend(linear::<Kernels>([4, 300, 700, 90], true, plain, 2));
         results.extend(norm_pool::<Kernels>(&image, relu, plain, 3));

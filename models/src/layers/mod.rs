@@ -21,7 +21,7 @@ pub use conv::{Conv1d, Conv2d};
 pub use conv_block::{ConvBlock1d, ConvBlock2d};
 pub use init::Init;
 pub use linear::Linear;
-pub use pooling::{Pooling, masked_max, masked_mean, pooled_lengths};
+pub use pooling::{Pooling, masked_max, masked_mean, masked_mean2d, pooled_lengths};
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
 pub use separable::{PointwiseConv1d, SeparableConv1d};
 
