@@ -32,6 +32,14 @@ fn small(name: &str) -> ModelConfig {
         "mlp" => "d_hidden = [16, 8]",
         "cnn1d" => "channels = [6, 4]",
         "cnn2d" => "channels = [4, 3]",
+        "sample_cnn" => "first_channels = 4\nchannels = [3]",
+        "fcn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]",
+        "crnn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]\nd_hidden = 5",
+        "musicnn" => {
+            "timbral_channels = 3\ntemporal_sizes = [5]\ntemporal_channels = 2\n\
+             dense_channels = 3\nd_hidden = 5"
+        }
+        "matchboxnet" => "channels = 4\nkernel_sizes = [3, 5]\nouter_channels = 5",
         _ => "d_hidden = 5",
     };
     let config: ModelConfig =

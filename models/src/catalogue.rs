@@ -3,9 +3,9 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Fcn,
-    FcnConfig, Gru, GruConfig, Lstm, LstmConfig, Mlp, MlpConfig, Rnn, RnnConfig, SampleCnn,
-    SampleCnnConfig,
+    Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
+    CrnnConfig, Fcn, FcnConfig, Gru, GruConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
+    Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -100,6 +100,30 @@ pub fn catalogue() -> &'static [Entry] {
             paper_url: "https://arxiv.org/abs/1606.00298",
             summary: "Five convolutions with strong pooling over a long mel spectrogram.",
         },
+        Entry {
+            name: "crnn",
+            title: "Convolutional recurrent network",
+            task: "classify",
+            paper: "Choi et al. (2016): Convolutional recurrent neural networks for music classification",
+            paper_url: "https://arxiv.org/abs/1609.04243",
+            summary: "Four convolutions with strong pooling, summed up over time by a GRU.",
+        },
+        Entry {
+            name: "musicnn",
+            title: "musicnn",
+            task: "classify",
+            paper: "Pons and Serra (2019): musicnn: pre-trained convolutional neural networks for music audio tagging",
+            paper_url: "https://arxiv.org/abs/1909.06654",
+            summary: "Timbral and temporal filters, dense convolutions, and their maxima and means over time.",
+        },
+        Entry {
+            name: "matchboxnet",
+            title: "MatchboxNet",
+            task: "classify",
+            paper: "Majumdar and Ginsburg (2020): MatchboxNet: 1D time-channel separable convolutional neural network architecture for speech commands recognition",
+            paper_url: "https://arxiv.org/abs/2004.08531",
+            summary: "Separable convolutions over time with residual connections, for keywords.",
+        },
     ]
 }
 
@@ -124,8 +148,34 @@ pub enum ModelConfig {
     Attention(AttentionConfig),
     /// See [`crate::fcn`].
     Fcn(FcnConfig),
+    /// See [`crate::crnn`].
+    Crnn(CrnnConfig),
+    /// See [`crate::musicnn`].
+    Musicnn(MusicnnConfig),
+    /// See [`crate::matchboxnet`].
+    Matchboxnet(MatchboxnetConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
+}
+
+/// The same expression for whichever architecture it is.
+macro_rules! of_any {
+    ($model:expr, $it:ident => $result:expr) => {
+        match $model {
+            Self::Mlp($it) => $result,
+            Self::Cnn1d($it) => $result,
+            Self::Cnn2d($it) => $result,
+            Self::Rnn($it) => $result,
+            Self::Lstm($it) => $result,
+            Self::Gru($it) => $result,
+            Self::Attention($it) => $result,
+            Self::SampleCnn($it) => $result,
+            Self::Fcn($it) => $result,
+            Self::Crnn($it) => $result,
+            Self::Musicnn($it) => $result,
+            Self::Matchboxnet($it) => $result,
+        }
+    };
 }
 
 impl ModelConfig {
@@ -143,6 +193,9 @@ impl ModelConfig {
             "sample_cnn" => Ok(Self::SampleCnn(SampleCnnConfig::default())),
             "attention" => Ok(Self::Attention(AttentionConfig::default())),
             "fcn" => Ok(Self::Fcn(FcnConfig::default())),
+            "crnn" => Ok(Self::Crnn(CrnnConfig::default())),
+            "musicnn" => Ok(Self::Musicnn(MusicnnConfig::default())),
+            "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             _ => {
                 let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
@@ -165,6 +218,9 @@ impl ModelConfig {
             Self::SampleCnn(_) => "sample_cnn",
             Self::Attention(_) => "attention",
             Self::Fcn(_) => "fcn",
+            Self::Crnn(_) => "crnn",
+            Self::Musicnn(_) => "musicnn",
+            Self::Matchboxnet(_) => "matchboxnet",
             Self::Gru(_) => "gru",
         }
     }
@@ -173,20 +229,11 @@ impl ModelConfig {
     /// architectures of fixed length; the others take any.
     #[must_use]
     pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_classes: usize) -> Self {
-        let (bins, classes) = match &mut self {
-            Self::Mlp(config) => {
-                config.num_frames = num_frames;
-                (&mut config.num_bins, &mut config.num_classes)
-            }
-            Self::Cnn1d(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Cnn2d(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Rnn(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Lstm(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::SampleCnn(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Attention(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Fcn(config) => (&mut config.num_bins, &mut config.num_classes),
-            Self::Gru(config) => (&mut config.num_bins, &mut config.num_classes),
-        };
+        if let Self::Mlp(config) = &mut self {
+            config.num_frames = num_frames;
+        }
+        let (bins, classes) =
+            of_any!(&mut self, config => (&mut config.num_bins, &mut config.num_classes));
         *bins = num_bins;
         *classes = num_classes;
         self
@@ -194,17 +241,7 @@ impl ModelConfig {
 
     /// Classes to tell apart.
     pub fn num_classes(&self) -> usize {
-        match self {
-            Self::Mlp(config) => config.num_classes,
-            Self::Cnn1d(config) => config.num_classes,
-            Self::Cnn2d(config) => config.num_classes,
-            Self::Rnn(config) => config.num_classes,
-            Self::Lstm(config) => config.num_classes,
-            Self::SampleCnn(config) => config.num_classes,
-            Self::Attention(config) => config.num_classes,
-            Self::Fcn(config) => config.num_classes,
-            Self::Gru(config) => config.num_classes,
-        }
+        of_any!(self, config => config.num_classes)
     }
 
     /// Checks every field.
@@ -212,17 +249,7 @@ impl ModelConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        match self {
-            Self::Mlp(config) => config.check(),
-            Self::Cnn1d(config) => config.check(),
-            Self::Cnn2d(config) => config.check(),
-            Self::Rnn(config) => config.check(),
-            Self::Lstm(config) => config.check(),
-            Self::SampleCnn(config) => config.check(),
-            Self::Attention(config) => config.check(),
-            Self::Fcn(config) => config.check(),
-            Self::Gru(config) => config.check(),
-        }
+        of_any!(self, config => config.check())
     }
 
     /// The fewest valid frames a row may have.
@@ -232,8 +259,14 @@ impl ModelConfig {
             Self::Cnn2d(config) => config.min_frames(),
             Self::SampleCnn(config) => config.min_frames(),
             Self::Fcn(config) => config.min_frames(),
-            Self::Attention(_) => 1,
-            Self::Mlp(_) | Self::Rnn(_) | Self::Lstm(_) | Self::Gru(_) => 1,
+            Self::Crnn(config) => config.min_frames(),
+            Self::Mlp(_)
+            | Self::Rnn(_)
+            | Self::Lstm(_)
+            | Self::Gru(_)
+            | Self::Attention(_)
+            | Self::Musicnn(_)
+            | Self::Matchboxnet(_) => 1,
         }
     }
 
@@ -260,6 +293,9 @@ impl ModelConfig {
             Self::SampleCnn(config) => Model::SampleCnn(config.init(device)?),
             Self::Attention(config) => Model::Attention(config.init(device)?),
             Self::Fcn(config) => Model::Fcn(config.init(device)?),
+            Self::Crnn(config) => Model::Crnn(config.init(device)?),
+            Self::Musicnn(config) => Model::Musicnn(config.init(device)?),
+            Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
         })
     }
@@ -267,6 +303,10 @@ impl ModelConfig {
 
 /// Any classifier of the zoo.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a program holds a model or two, and a kilobyte is little beside their parameters"
+)]
 pub enum Model<B: Backend> {
     /// See [`crate::mlp`].
     Mlp(Mlp<B>),
@@ -284,6 +324,12 @@ pub enum Model<B: Backend> {
     Attention(Attention<B>),
     /// See [`crate::fcn`].
     Fcn(Fcn<B>),
+    /// See [`crate::crnn`].
+    Crnn(Crnn<B>),
+    /// See [`crate::musicnn`].
+    Musicnn(Musicnn<B>),
+    /// See [`crate::matchboxnet`].
+    Matchboxnet(Matchboxnet<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
 }
@@ -296,17 +342,7 @@ impl<B: Backend> Model<B> {
     /// If there is not one length for each row, a length is not in
     /// [`ModelConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
-        match self {
-            Self::Mlp(model) => model.forward(features, lengths),
-            Self::Cnn1d(model) => model.forward(features, lengths),
-            Self::Cnn2d(model) => model.forward(features, lengths),
-            Self::Rnn(model) => model.forward(features, lengths),
-            Self::Lstm(model) => model.forward(features, lengths),
-            Self::SampleCnn(model) => model.forward(features, lengths),
-            Self::Attention(model) => model.forward(features, lengths),
-            Self::Fcn(model) => model.forward(features, lengths),
-            Self::Gru(model) => model.forward(features, lengths),
-        }
+        of_any!(self, model => model.forward(features, lengths))
     }
 }
 

@@ -2,7 +2,7 @@
 //! ([Dieleman and Schrauwen 2014](https://doi.org/10.1109/ICASSP.2014.6854950)).
 //!
 //! The bins of a frame are the channels of a one-dimensional signal. Blocks of convolution, batch
-//! norm, ReLU and max pooling are followed by the mean over time and one layer to the classes.
+//! norm, ReLU (or another nonlinearity) and max pooling are followed by the mean over time and one layer to the classes.
 //!
 //! Deviations from the paper: 'same' padding, batch norm ([Ioffe and Szegedy
 //! 2015](https://arxiv.org/abs/1502.03167)), a global average ([Lin et al.
@@ -15,8 +15,8 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
-use crate::layers::{ConvBlock1d, Linear, assert_lengths, masked_mean};
-use crate::ops;
+use crate::layers::{ConvBlock1d, Init, Linear, assert_lengths, masked_mean};
+use crate::ops::{self, Activation};
 
 /// Configuration of [`Cnn1d`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,10 @@ pub struct Cnn1dConfig {
     pub kernel_size: usize,
     /// Frames that become one at the end of each block.
     pub pool_size: usize,
+    /// The nonlinearity of each block.
+    pub activation: Activation,
+    /// Where the weights start.
+    pub init: Init,
     /// Probability with which a pooled channel is dropped in training, before the classifier.
     pub dropout: f64,
 }
@@ -44,6 +48,8 @@ impl Default for Cnn1dConfig {
             channels: vec![128; 3],
             kernel_size: 3,
             pool_size: 2,
+            activation: Activation::Relu,
+            init: Init::Default,
             dropout: 0.2,
         }
     }
@@ -77,12 +83,12 @@ impl Cnn1dConfig {
         let mut channels_in = self.num_bins;
         let mut blocks = Vec::with_capacity(self.channels.len());
         for &channels in &self.channels {
-            let [kernel, pool] = [self.kernel_size, self.pool_size];
             blocks.push(ConvBlock1d::new(
-                channels_in,
-                channels,
-                kernel,
-                pool,
+                [channels_in, channels],
+                self.kernel_size,
+                self.pool_size,
+                self.activation,
+                self.init,
                 device,
             ));
             channels_in = channels;
@@ -91,7 +97,7 @@ impl Cnn1dConfig {
             blocks,
             min_frames: self.min_frames(),
             dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: Linear::new(channels_in, self.num_classes, device),
+            classifier: Linear::with_init(channels_in, self.num_classes, self.init, device),
         })
     }
 }

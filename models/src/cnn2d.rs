@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn1d::pooled_size;
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
-use crate::layers::{ConvBlock2d, Linear, assert_lengths, masked_mean};
-use crate::ops;
+use crate::layers::{ConvBlock2d, Init, Linear, assert_lengths, masked_mean2d};
+use crate::ops::{self, Activation};
 
 /// Configuration of [`Cnn2d`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,10 @@ pub struct Cnn2dConfig {
     pub kernel_size: usize,
     /// Frames, and bins, that become one at the end of each block.
     pub pool_size: usize,
+    /// The nonlinearity of each block.
+    pub activation: Activation,
+    /// Where the weights start.
+    pub init: Init,
     /// Probability with which a pooled channel is dropped in training, before the classifier.
     pub dropout: f64,
 }
@@ -45,6 +49,8 @@ impl Default for Cnn2dConfig {
             channels: vec![32, 64, 64, 64],
             kernel_size: 3,
             pool_size: 2,
+            activation: Activation::Relu,
+            init: Init::Default,
             dropout: 0.2,
         }
     }
@@ -85,24 +91,14 @@ impl Cnn2dConfig {
     /// As [`Self::check`].
     pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Cnn2d<B>, ConfigError> {
         self.check()?;
-        let mut channels_in = 1;
-        let mut blocks = Vec::with_capacity(self.channels.len());
-        for &channels in &self.channels {
-            let (kernel, pool) = (self.kernel_size, [self.pool_size; 2]);
-            blocks.push(ConvBlock2d::new(
-                channels_in,
-                channels,
-                kernel,
-                pool,
-                device,
-            ));
-            channels_in = channels;
-        }
+        let (kernel, activation, init) = (self.kernel_size, self.activation, self.init);
+        let pools = vec![[self.pool_size; 2]; self.channels.len()];
+        let channels_out = self.channels.last().copied().unwrap_or(1);
         Ok(Cnn2d {
-            blocks,
+            blocks: ConvBlock2d::stack(&self.channels, &pools, kernel, activation, init, device),
             min_frames: self.min_frames(),
             dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: Linear::new(channels_in, self.num_classes, device),
+            classifier: Linear::with_init(channels_out, self.num_classes, init, device),
         })
     }
 }
@@ -136,9 +132,7 @@ impl<B: Backend> Cnn2d<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let bands = x.dims()[2];
-        let positions: Vec<usize> = lengths.iter().map(|&length| length * bands).collect();
-        let x = masked_mean(x.flatten(1, 2), &positions); // [batch, channels]
+        let x = masked_mean2d(x, &lengths); // [batch, channels]
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }

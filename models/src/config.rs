@@ -80,6 +80,38 @@ pub(crate) fn check_odd(field: &'static str, value: usize) -> Result<(), ConfigE
     check_size(field, value)
 }
 
+/// The frames and the bins that poolings reduce to one. Saturates.
+pub(crate) fn pooled_sizes(pools: &[[usize; 2]]) -> [usize; 2] {
+    pools.iter().fold([1, 1], |size, pool| {
+        [
+            size[0].saturating_mul(pool[0]),
+            size[1].saturating_mul(pool[1]),
+        ]
+    })
+}
+
+/// The channels and the poolings of the blocks of a convolutional network over frames and bins.
+pub(crate) fn check_pools(
+    num_bins: usize,
+    channels: &[usize],
+    pools: &[[usize; 2]],
+) -> Result<(), ConfigError> {
+    check_channels("channels", channels)?;
+    if pools.len() != channels.len() {
+        let expected = format!("one for each of the {} blocks", channels.len());
+        return Err(ConfigError::field("pools", pools.len(), expected));
+    }
+    for &size in pools.iter().flatten() {
+        check_size("pools", size)?;
+    }
+    let min_bins = pooled_sizes(pools)[1];
+    if num_bins < min_bins {
+        let expected = format!("at least {min_bins}, which the poolings make one of");
+        return Err(ConfigError::field("num_bins", num_bins, expected));
+    }
+    Ok(())
+}
+
 /// A probability of dropping a value, which may not drop them all.
 pub(crate) fn check_probability(field: &'static str, value: f64) -> Result<(), ConfigError> {
     if !(0.0..1.0).contains(&value) {

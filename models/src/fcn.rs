@@ -13,9 +13,9 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigError, check_channels, check_probability, check_size};
-use crate::layers::{ConvBlock2d, Linear, MaskedBatchNorm, assert_lengths, masked_mean};
-use crate::ops;
+use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
+use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_lengths, masked_mean2d};
+use crate::ops::{self, Activation};
 
 /// Configuration of [`Fcn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub struct FcnConfig {
     pub channels: Vec<usize>,
     /// Frames and bins that become one at the end of each block.
     pub pools: Vec<[usize; 2]>,
+    /// The nonlinearity of each block.
+    pub activation: Activation,
+    /// Where the weights start.
+    pub init: Init,
     /// Probability with which a pooled channel is dropped in training, before the last layer.
     pub dropout: f64,
 }
@@ -40,25 +44,17 @@ impl Default for FcnConfig {
             num_classes: 50,
             channels: vec![64, 128, 128, 128, 64],
             pools: vec![[4, 2], [4, 2], [4, 2], [5, 3], [4, 4]],
+            activation: Activation::Relu,
+            init: Init::Default,
             dropout: 0.5,
         }
     }
 }
 
 impl FcnConfig {
-    /// The fewest frames, and the fewest bins, that leave one after the last block.
-    fn min_size(&self) -> [usize; 2] {
-        self.pools.iter().fold([1, 1], |size, pool| {
-            [
-                size[0].saturating_mul(pool[0]),
-                size[1].saturating_mul(pool[1]),
-            ]
-        })
-    }
-
     /// The fewest frames that leave a step after the last block.
     pub fn min_frames(&self) -> usize {
-        self.min_size()[0]
+        pooled_sizes(&self.pools)[0]
     }
 
     /// Checks every field.
@@ -68,21 +64,8 @@ impl FcnConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         check_size("num_bins", self.num_bins)?;
         check_size("num_classes", self.num_classes)?;
-        check_channels("channels", &self.channels)?;
-        if self.pools.len() != self.channels.len() {
-            let expected = format!("one for each of the {} blocks", self.channels.len());
-            return Err(ConfigError::field("pools", self.pools.len(), expected));
-        }
-        for &size in self.pools.iter().flatten() {
-            check_size("pools", size)?;
-        }
-        check_probability("dropout", self.dropout)?;
-        let min_bins = self.min_size()[1];
-        if self.num_bins < min_bins {
-            let expected = format!("at least {min_bins}, which the poolings make one of");
-            return Err(ConfigError::field("num_bins", self.num_bins, expected));
-        }
-        Ok(())
+        check_pools(self.num_bins, &self.channels, &self.pools)?;
+        check_probability("dropout", self.dropout)
     }
 
     /// A network with random weights.
@@ -91,18 +74,14 @@ impl FcnConfig {
     /// As [`Self::check`].
     pub fn init<B: Backend>(&self, device: &B::Device) -> Result<Fcn<B>, ConfigError> {
         self.check()?;
-        let mut channels_in = 1;
-        let mut blocks = Vec::with_capacity(self.channels.len());
-        for (&channels, &pool) in self.channels.iter().zip(&self.pools) {
-            blocks.push(ConvBlock2d::new(channels_in, channels, 3, pool, device));
-            channels_in = channels;
-        }
+        let (activation, init) = (self.activation, self.init);
+        let channels_out = self.channels.last().copied().unwrap_or(1);
         Ok(Fcn {
             norm: MaskedBatchNorm::new(1, device),
-            blocks,
+            blocks: ConvBlock2d::stack(&self.channels, &self.pools, 3, activation, init, device),
             min_frames: self.min_frames(),
             dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: Linear::new(channels_in, self.num_classes, device),
+            classifier: Linear::with_init(channels_out, self.num_classes, init, device),
         })
     }
 }
@@ -139,9 +118,7 @@ impl<B: Backend> Fcn<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let bands = x.dims()[2];
-        let positions: Vec<usize> = lengths.iter().map(|&length| length * bands).collect();
-        let x = masked_mean(x.flatten(1, 2), &positions); // [batch, channels]
+        let x = masked_mean2d(x, &lengths); // [batch, channels]
         self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
     }
 }
@@ -155,7 +132,7 @@ mod tests {
     #[test]
     fn defaults_have_the_parameters_of_their_torch_twin() {
         let config = FcnConfig::default();
-        assert_eq!(config.min_size(), [1280, 96]);
+        assert_eq!(pooled_sizes(&config.pools), [1280, 96]);
         let model = config.init::<NdArray>(&Default::default());
         assert_eq!(num_params(&model.expect("valid defaults")), 447_732);
     }

@@ -2,7 +2,7 @@
 //! ([Rumelhart, Hinton and Williams 1986](https://doi.org/10.1038/323533a0)).
 //!
 //! A recording of fixed size is laid out as one vector; layers of `ReLU(x · W + b)` lead to the
-//! classes. Deviations from 1986: ReLU instead of the logistic function, and dropout ([Srivastava
+//! classes. Deviations from 1986: ReLU by default instead of the logistic function, and dropout ([Srivastava
 //! et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) after each hidden layer.
 
 use burn::module::Module;
@@ -11,7 +11,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
-use crate::layers::{Linear, assert_lengths};
+use crate::layers::{Init, Linear, assert_lengths};
 use crate::ops::{self, Activation};
 
 /// Configuration of [`Mlp`].
@@ -27,6 +27,10 @@ pub struct MlpConfig {
     pub num_classes: usize,
     /// Sizes of the hidden layers, from the input upwards.
     pub d_hidden: Vec<usize>,
+    /// The nonlinearity of each hidden layer.
+    pub activation: Activation,
+    /// Where the weights start.
+    pub init: Init,
     /// Probability with which a hidden value is dropped in training.
     pub dropout: f64,
 }
@@ -38,6 +42,8 @@ impl Default for MlpConfig {
             num_bins: 40,
             num_classes: 10,
             d_hidden: vec![512, 256],
+            activation: Activation::Relu,
+            init: Init::Default,
             dropout: 0.2,
         }
     }
@@ -65,14 +71,15 @@ impl MlpConfig {
         let mut d_input = self.num_frames * self.num_bins;
         let mut hidden = Vec::with_capacity(self.d_hidden.len());
         for &d_output in &self.d_hidden {
-            hidden.push(Linear::new(d_input, d_output, device));
+            hidden.push(Linear::with_init(d_input, d_output, self.init, device));
             d_input = d_output;
         }
         Ok(Mlp {
             num_frames: self.num_frames,
             hidden,
+            activation: self.activation,
             dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: Linear::new(d_input, self.num_classes, device),
+            classifier: Linear::with_init(d_input, self.num_classes, self.init, device),
         })
     }
 }
@@ -84,6 +91,8 @@ pub struct Mlp<B: Backend> {
     pub num_frames: usize,
     /// The hidden layers, from the input upwards.
     pub hidden: Vec<Linear<B>>,
+    /// The nonlinearity of each of them.
+    pub activation: Activation,
     /// Acts on every hidden layer's output.
     pub dropout: Dropout,
     /// From the last hidden layer to the classes.
@@ -104,7 +113,7 @@ impl<B: Backend> Mlp<B> {
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
         let mut x = self.fit(x).flatten(1, 2); // [batch, num_frames·bins]
         for layer in &self.hidden {
-            let y = ops::activate(layer.forward(x), Activation::Relu); // [batch, d_hidden]
+            let y = ops::activate(layer.forward(x), self.activation); // [batch, d_hidden]
             x = self.dropout.forward(y);
         }
         self.classifier.forward(x) // [batch, classes]

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn1d::pooled_size;
 use crate::config::{ConfigError, check_channels, check_probability, check_size};
-use crate::layers::{ConvBlock1d, Linear, assert_lengths, masked_mean};
-use crate::ops;
+use crate::layers::{ConvBlock1d, Init, Linear, assert_lengths, masked_mean};
+use crate::ops::{self, Activation};
 
 /// Samples that a window spans, everywhere in the network.
 const WINDOW: usize = 3;
@@ -76,22 +76,19 @@ impl SampleCnnConfig {
         self.check()?;
         let mut channels_in = self.first_channels;
         let mut blocks = vec![ConvBlock1d::side_by_side(
-            self.num_bins,
-            channels_in,
+            [self.num_bins, channels_in],
             WINDOW,
             device,
         )];
+        let block = |channels, kernel, pool_size| {
+            let (activation, init) = (Activation::Relu, Init::Default);
+            ConvBlock1d::new(channels, kernel, pool_size, activation, init, device)
+        };
         for &channels in &self.channels {
-            blocks.push(ConvBlock1d::new(
-                channels_in,
-                channels,
-                WINDOW,
-                WINDOW,
-                device,
-            ));
+            blocks.push(block([channels_in, channels], WINDOW, WINDOW));
             channels_in = channels;
         }
-        blocks.push(ConvBlock1d::new(channels_in, channels_in, 1, 1, device));
+        blocks.push(block([channels_in, channels_in], 1, 1));
         Ok(SampleCnn {
             blocks,
             min_frames: self.min_frames(),

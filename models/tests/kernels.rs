@@ -151,7 +151,13 @@ struct Convolution {
 fn any_convolution() -> impl Strategy<Value = Convolution> {
     let pair = |range: std::ops::Range<usize>| [range.clone(), range];
     (
-        (1usize..4, pair(1..20), pair(1..12), 1usize..4),
+        (
+            1usize..4,
+            pair(1..20),
+            pair(1..12),
+            1usize..4,
+            any::<bool>(),
+        ),
         (
             pair(1..6),
             pair(1..4),
@@ -161,7 +167,15 @@ fn any_convolution() -> impl Strategy<Value = Convolution> {
         ),
     )
         .prop_map(
-            |((batch, size, channels, groups), (kernel, stride, padding, dilation, bias))| {
+            |(
+                (batch, size, channels, groups, depthwise),
+                (kernel, stride, padding, dilation, bias),
+            )| {
+                let (channels, groups) = if depthwise {
+                    ([1, 1], channels[0])
+                } else {
+                    (channels, groups)
+                };
                 Convolution {
                     batch,
                     size,
@@ -314,8 +328,9 @@ fn masked<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<T
     // A mean of nothing is the caller's mistake, padding of everything is not.
     let some: Vec<usize> = image.lengths.iter().map(|&length| length.max(1)).collect();
     let mean = ops::masked_mean(x.clone(), &some).unsqueeze_dim::<3>(1);
+    let largest = ops::masked_max(x.clone(), &some).unsqueeze_dim::<3>(1);
     let kept = ops::zero_padding(x, &image.lengths);
-    inputs.results(Tensor::cat(vec![mean, kept], 1))
+    inputs.results(Tensor::cat(vec![mean, largest, kept], 1))
 }
 
 #[derive(Clone, Debug)]
@@ -491,7 +506,7 @@ proptest! {
     }
 
     #[test]
-    fn pooling_means_and_padding_are_the_portable_ones(
+    fn pooling_means_maxima_and_padding_are_the_portable_ones(
         image in any_image(), max in any::<bool>(), layout in any_layout(), seed in any::<u32>(),
     ) {
         let seed = u64::from(seed);
@@ -543,6 +558,23 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
             bias: true,
             options: ConvOptions::same([3, 3]),
         };
+        let few_channels = Convolution {
+            channels: [2, 50],
+            ..wide.clone()
+        };
+        let depthwise = Convolution {
+            batch: 5,
+            size: [90, 3],
+            channels: [70, 70],
+            kernel: [5, 2],
+            bias: true,
+            options: ConvOptions {
+                padding: [4, 1],
+                dilation: [2, 1],
+                groups: 70,
+                ..Default::default()
+            },
+        };
         let image = Image {
             size: [3, 900, 7, 33],
             lengths: vec![900, 0, 651],
@@ -558,6 +590,8 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         let plain = Layout::Plain;
         let relu = [0.0, f64::INFINITY];
         let mut results = conv2d::<Kernels>(&wide, plain, 1);
+        results.extend(conv2d::<Kernels>(&few_channels, plain, 1));
+        results.extend(conv2d::<Kernels>(&depthwise, plain, 9));
         results.extend(linear::<Kernels>([4, 300, 700, 90], true, plain, 2));
         results.extend(norm_pool::<Kernels>(&image, relu, plain, 3));
         results.extend(pools::<Kernels>(&image, true, plain, 4));

@@ -28,6 +28,14 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "attention", "d_hidden": 8, "d_attention": 5, "dropout": 0.0}"#,
         r#"{"name": "sample_cnn", "first_channels": 6, "channels": [8], "dropout": 0.0}"#,
         r#"{"name": "fcn", "channels": [8, 8], "pools": [[2, 2], [2, 3]], "dropout": 0.0}"#,
+        r#"{"name": "cnn1d", "channels": [24], "activation": "sigmoid", "dropout": 0.0}"#,
+        r#"{"name": "cnn2d", "channels": [8, 8], "activation": "gelu", "init": "he_normal", "dropout": 0.0}"#,
+        r#"{"name": "crnn", "channels": [8, 8], "pools": [[2, 2], [2, 2]], "d_hidden": 8, "dropout": 0.0}"#,
+        r#"{"name": "musicnn", "timbral_channels": 6, "temporal_sizes": [9, 5], "temporal_channels": 4,
+            "dense_channels": 8, "d_hidden": 32, "dropout": 0.0}"#,
+        r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3, 5], "num_sub_blocks": 2,
+            "outer_channels": 32, "last_kernel_size": 5, "activation": "sigmoid", "dropout": 0.0}"#,
+        r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3], "outer_channels": 8, "dropout": 0.0}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"))
     .map(|config| {
@@ -301,6 +309,18 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         (
             r#"{"name": "lstm", "dropout": 1.0}"#,
             "`dropout` is 1.0, but must be at least 0 and below 1",
+        ),
+        (
+            r#"{"name": "crnn", "pools": [[2, 2]]}"#,
+            "`pools` is 1, but must be one for each of the 4 blocks",
+        ),
+        (
+            r#"{"name": "musicnn", "timbral_heights": [0.4, 0.0]}"#,
+            "`timbral_heights` is [0.4, 0.0], but must be a list of shares of the bins, above 0 and at most 1",
+        ),
+        (
+            r#"{"name": "matchboxnet", "kernel_sizes": [13, 14]}"#,
+            "`kernel_sizes` is 14, but must be odd, so that a frame lies at its middle",
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,

@@ -73,6 +73,16 @@ class Twin(nn.Module):
         return {path: (getattr(module, name), axes) for path, (module, name, axes) in self.paths.items()}
 
 
+ACTIVATIONS = {
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "elu": F.elu,
+    "gelu": F.gelu,
+}
+
+
 def norm_valid(norm, x, lengths, activation=F.relu):
     """Batch norm and activation of valid frames alone, zero elsewhere: [batch, channels, frames, ...]."""
     x = x.movedim(1, -1)  # [batch, frames, ..., channels]
@@ -99,10 +109,10 @@ def mean_valid(x, lengths):
 
 
 class Mlp(Twin):
-    def __init__(self, num_frames, num_bins, num_classes, d_hidden):
+    def __init__(self, num_frames, num_bins, num_classes, d_hidden, activation="relu"):
         super().__init__()
         sizes = [num_frames * num_bins, *d_hidden]
-        self.num_frames = num_frames
+        self.num_frames, self.activation = num_frames, ACTIVATIONS[activation]
         self.hidden = nn.ModuleList(map(nn.Linear, sizes, sizes[1:]))
         self.classifier = nn.Linear(sizes[-1], num_classes)
         for index, layer in enumerate(self.hidden):
@@ -114,16 +124,16 @@ class Mlp(Twin):
         x = F.pad(x, (0, 0, 0, self.num_frames - x.shape[1]))  # a negative amount crops
         x = x.flatten(1)
         for layer in self.hidden:
-            x = F.relu(layer(x))
+            x = self.activation(layer(x))
         return self.classifier(x)
 
 
 class Cnn(Twin):
     """Both convolutional networks: [batch, channels, frames] or [batch, channels, frames, bins]."""
 
-    def __init__(self, dims, num_bins, num_classes, channels, kernel_size, pool_size):
+    def __init__(self, dims, num_bins, num_classes, channels, kernel_size, pool_size, activation="relu"):
         super().__init__()
-        self.dims, self.pool_size = dims, pool_size
+        self.dims, self.pool_size, self.activation = dims, pool_size, ACTIVATIONS[activation]
         conv = {1: nn.Conv1d, 2: nn.Conv2d}[dims]
         sizes = [num_bins if dims == 1 else 1, *channels]
         self.convs = nn.ModuleList(conv(a, b, kernel_size, padding="same") for a, b in zip(sizes, channels))
@@ -138,7 +148,7 @@ class Cnn(Twin):
         x = x * valid(lengths, x.shape[1])[:, :, None]
         x = x.transpose(1, 2) if self.dims == 1 else x[:, None]
         for conv, norm in zip(self.convs, self.norms):
-            x = norm_valid(norm, conv(x), lengths)
+            x = norm_valid(norm, conv(x), lengths, self.activation)
             x, lengths = pool_valid(x, lengths, self.pool_size)
         return self.classifier(mean_valid(x, lengths))
 
@@ -169,9 +179,11 @@ class SampleCnn(Twin):
 
 
 class Fcn(Twin):
-    def __init__(self, num_bins, num_classes, channels, pools):
+    """The convolutions of FCN-5 and of CRNN, and the classifier of the first."""
+
+    def __init__(self, num_bins, num_classes, channels, pools, activation="relu"):
         super().__init__()
-        self.pools = pools
+        self.pools, self.activation = pools, ACTIVATIONS[activation]
         self.norm = nn.BatchNorm1d(1)
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in zip([1, *channels], channels))
         self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in channels)
@@ -182,12 +194,140 @@ class Fcn(Twin):
             self.pair_norm(f"blocks.{index}.norm", norm)
         self.pair_linear("classifier", self.classifier)
 
-    def forward(self, x, lengths):
+    def convolve(self, x, lengths):
         x = norm_valid(self.norm, x[:, None], lengths, lambda x: x)
         for conv, norm, pool in zip(self.convs, self.norms, self.pools):
-            x = norm_valid(norm, conv(x), lengths)
+            x = norm_valid(norm, conv(x), lengths, self.activation)
             x, lengths = pool_valid(x, lengths, pool)
+        return x, lengths
+
+    def forward(self, x, lengths):
+        return self.classifier(mean_valid(*self.convolve(x, lengths)))
+
+
+class Crnn(Fcn):
+    def __init__(self, num_bins, num_classes, channels, pools, d_hidden, num_layers, activation):
+        super().__init__(num_bins, num_classes, channels, pools, activation)
+        for _, bins in pools:
+            num_bins //= bins
+        self.stack = nn.GRU(num_bins * channels[-1], d_hidden, num_layers, batch_first=True)
+        self.classifier = nn.Linear(d_hidden, num_classes)
+        self.pair_recurrent("recurrent", self.stack)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        x, lengths = self.convolve(x, lengths)
+        x = x.permute(0, 2, 3, 1).flatten(2)  # [batch, steps, bands * channels]
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return self.classifier(self.stack(packed)[1][-1])
+
+
+class Matchboxnet(Twin):
+    """The layers in the order they are applied; a shortcut goes around those of its block."""
+
+    def __init__(self, num_bins, num_classes, channels, kernel_sizes, num_sub_blocks, outer_channels,
+                 first_kernel_size, stride, last_kernel_size, last_dilation, activation="relu"):
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]
+        self.first = self.separable("first", num_bins, outer_channels, first_kernel_size, stride=stride)
+        self.blocks, below = nn.ModuleList(), outer_channels
+        for index, kernel in enumerate(kernel_sizes):
+            path, block = f"blocks.{index}", nn.ModuleDict()
+            sizes = [below] + [channels] * num_sub_blocks
+            block["sub_blocks"] = nn.ModuleList(
+                self.separable(f"{path}.sub_blocks.{sub}", a, channels, kernel) for sub, a in enumerate(sizes[:-1])
+            )
+            block["shortcut"] = self.pointwise(f"{path}.shortcut", below, channels)
+            self.blocks.append(block)
+            below = channels
+        self.dilated = self.separable("dilated", below, outer_channels, last_kernel_size, dilation=last_dilation)
+        self.last = self.pointwise("last", outer_channels, outer_channels)
+        self.classifier = nn.Linear(outer_channels, num_classes)
+        self.pair_linear("classifier", self.classifier)
+
+    def separable(self, path, channels_in, channels_out, kernel, stride=1, dilation=1):
+        padding = kernel // 2 * dilation
+        depthwise = nn.Conv1d(
+            channels_in, channels_in, kernel, stride, padding, dilation, groups=channels_in, bias=False
+        )
+        pointwise = nn.Conv1d(channels_in, channels_out, 1, bias=False)
+        norm = nn.BatchNorm1d(channels_out)
+        self.pair(f"{path}.conv.depthwise", depthwise, "weight", 2, 1, 0)
+        self.pair(f"{path}.conv.pointwise.weight", pointwise, "weight", 1, 0)
+        self.pair_norm(f"{path}.norm", norm)
+        return nn.ModuleList([nn.Sequential(depthwise, pointwise), norm])
+
+    def pointwise(self, path, channels_in, channels_out):
+        conv, norm = nn.Conv1d(channels_in, channels_out, 1, bias=False), nn.BatchNorm1d(channels_out)
+        self.pair(f"{path}.conv.weight", conv, "weight", 1, 0)
+        self.pair_norm(f"{path}.norm", norm)
+        return nn.ModuleList([conv, norm])
+
+    def forward(self, x, lengths):
+        plain = lambda x: x
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        stride = self.first[0][0].stride[0]
+        lengths = (lengths + stride - 1) // stride
+        conv, norm = self.first
+        x = norm_valid(norm, conv(x), lengths, self.activation)
+        for block in self.blocks:
+            conv, norm = block["shortcut"]
+            around = norm_valid(norm, conv(x), lengths, plain)
+            for conv, norm in block["sub_blocks"][:-1]:
+                x = norm_valid(norm, conv(x), lengths, self.activation)
+            conv, norm = block["sub_blocks"][-1]
+            x = self.activation(norm_valid(norm, conv(x), lengths, plain) + around)
+            x = x * valid(lengths, x.shape[2])[:, None]
+        for conv, norm in [self.dilated, self.last]:
+            x = norm_valid(norm, conv(x), lengths, self.activation)
         return self.classifier(mean_valid(x, lengths))
+
+
+class Musicnn(Twin):
+    def __init__(self, num_bins, num_classes, timbral_heights, timbral_channels, temporal_sizes, temporal_channels,
+                 dense_channels, d_hidden):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(1)
+        self.pair_norm("norm", self.norm)
+        timbral = [(f"timbral.{i}", 7, int(h * num_bins), timbral_channels) for i, h in enumerate(timbral_heights)]
+        temporal = [(f"temporal.{i}", size, 1, temporal_channels) for i, size in enumerate(temporal_sizes)]
+        self.front = nn.ModuleList()
+        for path, frames, bins, channels in [*timbral, *temporal]:
+            conv = nn.Conv2d(1, channels, (frames, bins), padding=(frames // 2, 0))
+            norm = nn.BatchNorm1d(channels)
+            self.pair_conv(path, conv)
+            self.pair_norm(f"{path}.norm", norm)
+            self.front.append(nn.ModuleList([conv, norm]))
+        below = total = sum(conv.out_channels for conv, _ in self.front)
+        self.dense = nn.ModuleList()
+        for index in range(3):
+            conv, norm = nn.Conv1d(below, dense_channels, 7, padding=3), nn.BatchNorm1d(dense_channels)
+            self.pair_conv(f"dense.{index}.conv", conv)
+            self.pair_norm(f"dense.{index}.norm", norm)
+            self.dense.append(nn.ModuleList([conv, norm]))
+            below = dense_channels
+        total = 2 * (total + 3 * dense_channels)
+        self.pooled_norm, self.hidden = nn.BatchNorm1d(total), nn.Linear(total, d_hidden)
+        self.hidden_norm, self.classifier = nn.BatchNorm1d(d_hidden), nn.Linear(d_hidden, num_classes)
+        self.pair_norm("pooled_norm", self.pooled_norm)
+        self.pair_linear("hidden", self.hidden)
+        self.pair_norm("hidden_norm", self.hidden_norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        x = norm_valid(self.norm, x[:, None], lengths, lambda x: x)
+        x = torch.cat([norm_valid(norm, conv(x), lengths).max(3).values for conv, norm in self.front], 1)
+        layers = [x]
+        for index, (conv, norm) in enumerate(self.dense):
+            y = norm_valid(norm, conv(x), lengths)
+            x = y + x if index else y
+            layers.append(x)
+        x = torch.cat(layers, 1)  # [batch, channels, frames]
+        padding = ~valid(lengths, x.shape[2])[:, None]
+        largest = x.masked_fill(padding, -torch.inf).max(2).values
+        x = self.pooled_norm(torch.cat([largest, mean_valid(x, lengths)], 1))
+        x = F.relu(self.hidden_norm(self.hidden(x)))
+        return self.classifier(x)
 
 
 class Recurrent(Twin):
@@ -268,7 +408,8 @@ def case(name, config, twin, frames, lengths, seed):
             noise = noise.exp() if path.endswith("running_var") else noise
             tensor.copy_(noise)
 
-    as_ours = lambda tensor, axes: tensor.detach().permute(*axes).float()
+    # A trailing axis of one, that of a kernel of a single frame, is left out where Sori has none.
+    as_ours = lambda tensor, axes: tensor.detach().flatten(len(axes) - 1).permute(*axes).float()
     tensors = {"features": features.detach().float(), "lengths": lengths, "targets": targets}
     for path, (tensor, axes) in twin.tensors().items():
         kind = "param" if tensor.requires_grad else "state"
@@ -309,6 +450,32 @@ def main():
     case("fcn", dict(sizes, name="fcn", dropout=0.0), Fcn(**sizes), 13, [13, 7, 6, 13], seed=5)
     sizes = dict(num_bins=1, num_classes=4, first_channels=5, channels=[6, 7])
     case("sample_cnn", dict(sizes, name="sample_cnn", dropout=0.0), SampleCnn(**sizes), 60, [60, 27, 35, 54], seed=6)
+
+    # Other nonlinearities: with most of them zero does not stay zero, or is not the least.
+    sizes = dict(num_bins=5, num_classes=4, d_hidden=[12, 7], num_frames=11, activation="tanh")
+    case("mlp_tanh", dict(sizes, name="mlp", dropout=0.0), Mlp(**sizes), 11, lengths, seed=8)
+    for seed, activation in enumerate(["sigmoid", "leaky_relu"], start=9):
+        sizes = dict(num_bins=6, num_classes=4, channels=[8, 5], kernel_size=3, pool_size=2, activation=activation)
+        case(f"cnn1d_{activation}", dict(sizes, name="cnn1d", dropout=0.0), Cnn(1, **sizes), 11, lengths, seed)
+    sizes = dict(num_bins=7, num_classes=4, channels=[5, 6], kernel_size=3, pool_size=2, activation="gelu")
+    case("cnn2d_gelu", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 11, lengths, seed=11)
+
+    sizes = dict(num_bins=9, num_classes=4, channels=[5, 6], pools=[[2, 2], [3, 2]], d_hidden=5, num_layers=2)
+    sizes = dict(sizes, activation="elu")
+    case("crnn", dict(sizes, name="crnn", dropout=0.0), Crnn(**sizes), 25, [25, 7, 16, 23], seed=12)
+
+    sizes = dict(num_bins=5, num_classes=4, channels=4, kernel_sizes=[3, 5], outer_channels=6, first_kernel_size=5)
+    sizes = dict(sizes, stride=2, last_kernel_size=5, last_dilation=2)
+    for num_sub_blocks in [1, 2]:
+        config = dict(sizes, num_sub_blocks=num_sub_blocks)
+        name = f"matchboxnet_{num_sub_blocks}"
+        case(name, dict(config, name="matchboxnet", dropout=0.0), Matchboxnet(**config), 14, [14, 9, 4, 1], seed=13)
+
+    sizes = dict(num_bins=10, num_classes=4, timbral_heights=[0.4, 0.75], timbral_channels=4, temporal_sizes=[9, 5])
+    sizes = dict(sizes, temporal_channels=3, dense_channels=4, d_hidden=5)
+    # Its last norms see a value per row: with few rows their variance may be small and magnify rounding.
+    lengths = [14, 9, 4, 14, 1, 12, 7, 10, 13, 3]
+    case("musicnn", dict(sizes, name="musicnn", dropout=0.0), Musicnn(**sizes), 14, lengths, seed=14)
 
     lengths = [6, 1, 9, 9]
     for bidirectional in [False, True]:

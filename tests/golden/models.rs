@@ -28,16 +28,20 @@ const FLOOR: f32 = 0.05;
 fn mlp_equals_its_torch_twin() {
     equals_twin::<Cpu>("mlp_crops");
     equals_twin::<Cpu>("mlp_fills");
+    equals_twin::<Cpu>("mlp_tanh");
 }
 
 #[test]
 fn cnn1d_equals_its_torch_twin() {
     equals_twin::<Cpu>("cnn1d");
+    equals_twin::<Cpu>("cnn1d_sigmoid");
+    equals_twin::<Cpu>("cnn1d_leaky_relu");
 }
 
 #[test]
 fn cnn2d_equals_its_torch_twin() {
     equals_twin::<Cpu>("cnn2d");
+    equals_twin::<Cpu>("cnn2d_gelu");
 }
 
 #[test]
@@ -69,6 +73,22 @@ fn sample_cnn_equals_its_torch_twin() {
 #[test]
 fn fcn_equals_its_torch_twin() {
     equals_twin::<Cpu>("fcn");
+}
+
+#[test]
+fn crnn_equals_its_torch_twin() {
+    equals_twin::<Cpu>("crnn");
+}
+
+#[test]
+fn musicnn_equals_its_torch_twin() {
+    equals_twin::<Cpu>("musicnn");
+}
+
+#[test]
+fn matchboxnet_equals_its_torch_twin() {
+    equals_twin::<Cpu>("matchboxnet_1");
+    equals_twin::<Cpu>("matchboxnet_2");
 }
 
 fn recurrent_equals_twin(name: &str) {

@@ -11,7 +11,7 @@ use super::product::{
     Packed, Rows, Shared, Start, add_columns_times_rows, add_parts, rows_times_packed,
 };
 use super::tile::TILE_COLUMNS;
-use super::{Real, buffer};
+use super::{Real, buffer, depthwise};
 
 /// The sizes of a convolution; pairs are (frames, bins).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,11 @@ impl Conv {
 
     fn weight_len(&self) -> usize {
         self.kernel[0] * self.kernel[1] * self.channels_in / self.groups * self.channels_out
+    }
+
+    /// Whether each channel is convolved by itself.
+    fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.channels_in && self.groups == self.channels_out
     }
 
     /// How the forward pass reads its input.
@@ -157,6 +162,31 @@ impl Windows {
         }
     }
 
+    /// Adds what stands where [`Self::load`] of windows without spread copies to, to where it copies
+    /// from.
+    fn unload<T: Real>(&self, strip: &[T], steps: &Range<usize>, group: usize, image: &mut [T]) {
+        let channels = self.channels;
+        let first = (steps.start * self.stride[0]) as isize - self.before[0];
+        for (index, row) in strip
+            .chunks_exact(self.width() * channels)
+            .take(self.height(steps.len()))
+            .enumerate()
+        {
+            let Some(frame) = source(first + index as isize, 1, self.size[0]) else {
+                continue;
+            };
+            for (index, values) in row.chunks_exact(channels).enumerate() {
+                let Some(bin) = source(index as isize - self.before[1], 1, self.size[1]) else {
+                    continue;
+                };
+                let from = (frame * self.size[1] + bin) * self.all_channels + group * channels;
+                for (sum, &value) in image[from..from + channels].iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+        }
+    }
+
     fn load_row<T: Real>(&self, line: &[T], group: usize, row: &mut [T]) {
         let channels = self.channels;
         if channels == self.all_channels && self.spread[1] == 1 && self.before[1] >= 0 {
@@ -237,6 +267,9 @@ fn source(position: isize, spread: usize, size: usize) -> Option<usize> {
 pub(crate) fn forward<T: Real>(conv: &Conv, x: &[T], weight: &[T], bias: Option<&[T]>) -> Vec<T> {
     assert_eq!(x.len(), conv.input_len());
     assert_eq!(weight.len(), conv.weight_len());
+    if conv.is_depthwise() {
+        return depthwise::forward(conv, x, weight, bias);
+    }
     let mut out = buffer::take(conv.output_len());
     let channels_out = conv.channels_out / conv.groups;
     let terms = weight.len() / conv.channels_out;
@@ -254,6 +287,12 @@ pub(crate) fn forward<T: Real>(conv: &Conv, x: &[T], weight: &[T], bias: Option<
 pub(crate) fn backward_input<T: Real>(conv: &Conv, weight: &[T], gradient: &[T]) -> Vec<T> {
     assert_eq!(gradient.len(), conv.output_len());
     assert_eq!(weight.len(), conv.weight_len());
+    if conv.is_depthwise() {
+        return depthwise::backward_input(conv, weight, gradient);
+    }
+    if conv.channels_in / conv.groups <= FEW_CHANNELS {
+        return backward_few_channels(conv, weight, gradient);
+    }
     let mut out = buffer::take(conv.input_len());
     let [per_group_in, per_group_out] =
         [conv.channels_in, conv.channels_out].map(|c| c / conv.groups);
@@ -290,6 +329,99 @@ pub(crate) fn backward_input<T: Real>(conv: &Conv, weight: &[T], gradient: &[T])
         &mut out,
     );
     out
+}
+
+/// Input channels of a group up to which [`backward_few_channels`] is the shorter way: the tiles of
+/// a product with so few columns would be almost empty.
+const FEW_CHANNELS: usize = TILE_COLUMNS / 4;
+
+/// Output positions whose windows are computed at once.
+const WINDOWS_AT_ONCE: usize = 256;
+
+/// [`backward_input`] the other way round: the gradient of each window, a product with as many
+/// columns as a window has values, added up where windows overlap.
+fn backward_few_channels<T: Real>(conv: &Conv, weight: &[T], gradient: &[T]) -> Vec<T> {
+    let windows = conv.windows();
+    let [steps, bands] = windows.size_out;
+    let strips = windows.strips();
+    let strip_len = windows.strip_len();
+    let (runs, run_len) = windows.runs();
+    let per_group_out = conv.channels_out / conv.groups;
+    let terms = runs.len() * run_len;
+    let packed = (0..conv.groups)
+        .map(|group| {
+            // [channels_out, taps · channels_in] of this group
+            let mut turned = Scratch::new(per_group_out * terms);
+            for (term, row) in weight.chunks_exact(conv.channels_out).enumerate() {
+                let row = &row[group * per_group_out..][..per_group_out];
+                for (channel, &value) in row.iter().enumerate() {
+                    turned[channel * terms + term] = value;
+                }
+            }
+            Packed::new(&turned, per_group_out, terms, terms)
+        })
+        .collect::<Vec<_>>();
+
+    let strips_of_image = strips.len() * conv.groups;
+    let mut parts = buffer::take_zeroed(conv.batch * strips_of_image * strip_len);
+    parts
+        .par_chunks_mut(strip_len)
+        .enumerate()
+        .for_each(|(task, strip)| {
+            let (row, task) = (task / strips_of_image, task % strips_of_image);
+            let (group, strip_steps) = (task % conv.groups, &strips[task / conv.groups]);
+            let first = (row * steps + strip_steps.start) * bands;
+            let mut starts = Vec::new();
+            windows.rows(strip_steps.len(), &mut starts);
+            let mut found = Scratch::new(WINDOWS_AT_ONCE * terms);
+            for (index, starts) in starts.chunks(WINDOWS_AT_ONCE).enumerate() {
+                let from = first + index * WINDOWS_AT_ONCE;
+                let rows: Vec<usize> = (0..starts.len())
+                    .map(|position| (from + position) * conv.channels_out + group * per_group_out)
+                    .collect();
+                let a = Rows {
+                    data: gradient,
+                    rows: &rows,
+                    runs: &[0],
+                    run_len: per_group_out,
+                };
+                rows_times_packed(a, &packed[group], Start::Zero, &mut found, terms);
+                add_windows(&found, starts, &runs, run_len, strip);
+            }
+        });
+
+    let mut out = buffer::take_zeroed(conv.input_len());
+    let image_len = (out.len() / conv.batch.max(1)).max(1);
+    out.par_chunks_mut(image_len)
+        .zip(parts.par_chunks((strips_of_image * strip_len).max(1)))
+        .for_each(|(image, parts)| {
+            for (task, strip) in parts.chunks_exact(strip_len).enumerate() {
+                let (group, steps) = (task % conv.groups, &strips[task / conv.groups]);
+                windows.unload(strip, steps, group, image);
+            }
+        });
+    buffer::give(parts);
+    out
+}
+
+vectorised! {
+    /// Adds each window, a row of `found`, to where its runs lie from where it starts.
+    fn add_windows<T: Real>(
+        found: &[T],
+        starts: &[usize],
+        runs: &[usize],
+        run_len: usize,
+        strip: &mut [T],
+    ) {
+        let windows = found.chunks_exact(runs.len() * run_len);
+        for (window, &start) in windows.zip(starts) {
+            for (values, &run) in window.chunks_exact(run_len).zip(runs) {
+                for (sum, &value) in strip[start + run..][..run_len].iter_mut().zip(values) {
+                    *sum += value;
+                }
+            }
+        }
+    }
 }
 
 /// Every window of every image times the packed weight of its group.
@@ -339,6 +471,9 @@ fn slide<T: Real>(
 pub(crate) fn backward_weight<T: Real>(conv: &Conv, x: &[T], gradient: &[T]) -> (Vec<T>, Vec<T>) {
     assert_eq!(x.len(), conv.input_len());
     assert_eq!(gradient.len(), conv.output_len());
+    if conv.is_depthwise() {
+        return depthwise::backward_weight(conv, x, gradient);
+    }
     let windows = conv.windows();
     let [steps, bands] = windows.size_out;
     let channels_out = conv.channels_out;
@@ -475,7 +610,10 @@ mod tests {
     /// A convolution of any sizes, small enough for brute force.
     fn any_conv() -> impl Strategy<Value = Conv> {
         let pair = |range: Range<usize>| (range.clone(), range).prop_map(|(a, b)| [a, b]);
-        let channels = (1usize..4, 1usize..4, 1usize..4);
+        // With few input channels and with more; a third of them depthwise.
+        let few_or_more = prop_oneof![1..4, FEW_CHANNELS + 1..FEW_CHANNELS + 3];
+        let grouped = (few_or_more, 1usize..4, 1usize..4);
+        let channels = prop_oneof![2 => grouped, 1 => (Just(1), Just(1), 2usize..40)];
         (
             1usize..3,
             pair(1..14),
@@ -589,7 +727,24 @@ mod tests {
             channels_out: 4,
             ..plain
         });
-        // Depthwise and dilated.
+        // Depthwise and dilated; with a stride, as MatchboxNet's first layer; in groups of two.
+        check(&Conv {
+            size: [71, 1],
+            kernel: [11, 1],
+            stride: [2, 1],
+            padding: [5, 0],
+            channels_in: 40,
+            groups: 40,
+            ..plain
+        });
+        check(&Conv {
+            size: [30, 1],
+            kernel: [3, 1],
+            padding: [1, 0],
+            channels_in: 40,
+            groups: 20,
+            ..plain
+        });
         check(&Conv {
             size: [70, 1],
             kernel: [11, 1],

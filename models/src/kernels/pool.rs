@@ -152,7 +152,58 @@ pub(crate) fn mean_backward<T: Real>(
     x
 }
 
+/// The largest value over the valid frames of each row, and the frame it is in, the first of
+/// equals: `[batch, frames, channels]` to twice `[batch, channels]`. Each row has a valid frame.
+pub(crate) fn max<T: Real>(
+    x: &[T],
+    [_, frames, channels]: [usize; 3],
+    lengths: &[usize],
+) -> (Vec<T>, Vec<u32>) {
+    let mut y = buffer::take(lengths.len() * channels);
+    let mut which = vec![0u32; y.len()];
+    y.par_chunks_mut(channels.max(1))
+        .zip(which.par_chunks_mut(channels.max(1)))
+        .zip(lengths)
+        .enumerate()
+        .for_each(|(row, ((y, which), &length))| {
+            let valid = length.min(frames);
+            max_row(&x[row * frames * channels..][..valid * channels], y, which);
+        });
+    (y, which)
+}
+
+/// The gradient of the input of [`max`].
+pub(crate) fn max_backward<T: Real>(
+    gradient: &[T],
+    which: &[u32],
+    [batch, frames, channels]: [usize; 3],
+) -> Vec<T> {
+    let mut x = buffer::take_zeroed(batch * frames * channels);
+    x.par_chunks_mut((frames * channels).max(1))
+        .zip(gradient.par_chunks(channels.max(1)))
+        .zip(which.par_chunks(channels.max(1)))
+        .for_each(|((x, gradient), which)| {
+            for (channel, (&gradient, &frame)) in gradient.iter().zip(which).enumerate() {
+                x[frame as usize * channels + channel] = gradient;
+            }
+        });
+    x
+}
+
 vectorised! {
+    fn max_row<T: Real>(x: &[T], y: &mut [T], which: &mut [u32]) {
+        let channels = y.len();
+        y.copy_from_slice(&x[..channels]);
+        which.fill(0);
+        for (frame, x) in x.chunks_exact(channels).enumerate().skip(1) {
+            for ((y, which), &x) in y.iter_mut().zip(&mut *which).zip(x) {
+                let larger = x > *y;
+                *y = if larger { x } else { *y };
+                *which = if larger { frame as u32 } else { *which };
+            }
+        }
+    }
+
     fn max_line<T: Real>(windows: &Windows, x: &[T], y: &mut [T], which: &mut [u8]) {
         let channels = windows.size[3];
         let lines = y.chunks_exact_mut(channels).zip(which.chunks_exact_mut(channels));

@@ -51,6 +51,23 @@ impl<B: Backend> MaskedBatchNorm<B> {
         self.forward_pooled(x, lengths, &NormPool::only_norm(Self::EPSILON))
     }
 
+    /// [`Self::forward`], and max pooling over windows of so many frames and bins.
+    ///
+    /// # Panics
+    /// As [`Self::forward`], and if there is not one window.
+    pub fn forward_pool<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        lengths: &[usize],
+        pool: [usize; 2],
+    ) -> Tensor<B, D> {
+        let plan = NormPool {
+            pool,
+            ..NormPool::only_norm(Self::EPSILON)
+        };
+        self.forward_pooled(x, lengths, &plan)
+    }
+
     /// [`Self::forward`], ReLU, and max pooling over windows of so many frames and bins.
     ///
     /// # Panics

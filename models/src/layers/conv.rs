@@ -1,17 +1,8 @@
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
+use super::Init;
 use crate::ops::{self, ConvOptions};
-
-/// Uniform in ±1/√fan_in, where PyTorch's convolutions and linear layers start (its
-/// `kaiming_uniform(a = √5)`), bias included.
-pub(super) fn fan_in_uniform(fan_in: usize) -> Initializer {
-    let bound = 1.0 / (fan_in as f64).sqrt();
-    Initializer::Uniform {
-        min: -bound,
-        max: bound,
-    }
-}
 
 /// A convolution over frames: either one that keeps their number, with stride 1 and `(kernel − 1) / 2`
 /// zeros on either side, or one whose windows lie side by side.
@@ -26,36 +17,34 @@ pub struct Conv1d<B: Backend> {
 }
 
 impl<B: Backend> Conv1d<B> {
-    /// A layer with a kernel of `kernel` frames.
+    /// A layer between so many channels (in, out), with a kernel of `kernel` frames.
     ///
     /// # Panics
     /// If `kernel` is even: no symmetric padding would keep the number of frames.
-    pub fn new(channels_in: usize, channels_out: usize, kernel: usize, device: &B::Device) -> Self {
+    pub fn new(channels: [usize; 2], kernel: usize, init: Init, device: &B::Device) -> Self {
         assert!(kernel % 2 == 1, "a kernel of {kernel} frames is even");
-        Self::with_stride(channels_in, channels_out, kernel, 1, device)
+        Self::with_stride(channels, kernel, 1, init, device)
     }
 
-    /// A layer whose windows of `size` frames lie side by side, without padding.
-    pub fn side_by_side(
-        channels_in: usize,
-        channels_out: usize,
-        size: usize,
-        device: &B::Device,
-    ) -> Self {
-        Self::with_stride(channels_in, channels_out, size, size, device)
+    /// A layer between so many channels (in, out), whose windows of `size` frames lie side by side,
+    /// without padding.
+    pub fn side_by_side(channels: [usize; 2], size: usize, init: Init, device: &B::Device) -> Self {
+        Self::with_stride(channels, size, size, init, device)
     }
 
     fn with_stride(
-        channels_in: usize,
-        channels_out: usize,
+        channels: [usize; 2],
         kernel: usize,
         stride: usize,
+        init: Init,
         device: &B::Device,
     ) -> Self {
-        let uniform = fan_in_uniform(kernel * channels_in);
+        let [fan_in, fan_out] = channels.map(|channels| kernel * channels);
+        let dims = [kernel, channels[0], channels[1]];
+        let (weight, bias) = init.of_layer(dims, fan_in, fan_out, device);
         Self {
-            weight: uniform.init([kernel, channels_in, channels_out], device),
-            bias: uniform.init([channels_out], device),
+            weight,
+            bias,
             stride,
         }
     }
@@ -87,17 +76,17 @@ pub struct Conv2d<B: Backend> {
 }
 
 impl<B: Backend> Conv2d<B> {
-    /// A layer with a kernel of `kernel` frames by `kernel` bins.
+    /// A layer between so many channels (in, out), with a kernel of `kernel` frames by `kernel`
+    /// bins.
     ///
     /// # Panics
     /// If `kernel` is even: no symmetric padding would keep the numbers of frames and bins.
-    pub fn new(channels_in: usize, channels_out: usize, kernel: usize, device: &B::Device) -> Self {
+    pub fn new(channels: [usize; 2], kernel: usize, init: Init, device: &B::Device) -> Self {
         assert!(kernel % 2 == 1, "a kernel of {kernel} by {kernel} is even");
-        let uniform = fan_in_uniform(kernel * kernel * channels_in);
-        Self {
-            weight: uniform.init([kernel, kernel, channels_in, channels_out], device),
-            bias: uniform.init([channels_out], device),
-        }
+        let [fan_in, fan_out] = channels.map(|channels| kernel * kernel * channels);
+        let dims = [kernel, kernel, channels[0], channels[1]];
+        let (weight, bias) = init.of_layer(dims, fan_in, fan_out, device);
+        Self { weight, bias }
     }
 
     /// `[batch, frames, bins, channels_in]` to `[batch, frames, bins, channels_out]`.

@@ -1,9 +1,10 @@
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::{Conv1d, Conv2d, MaskedBatchNorm, pooled_lengths};
+use super::{Conv1d, Conv2d, Init, MaskedBatchNorm, pooled_lengths};
+use crate::ops::{self, Activation};
 
-/// Convolution over frames, batch norm, ReLU, max pooling, in this order.
+/// Convolution over frames, batch norm, a nonlinearity, max pooling, in this order.
 ///
 /// Padding is zero when it leaves a block, which is what the next block's convolution would find
 /// beyond the end of a lone item.
@@ -13,41 +14,41 @@ pub struct ConvBlock1d<B: Backend> {
     pub conv: Conv1d<B>,
     /// The normalisation.
     pub norm: MaskedBatchNorm<B>,
+    /// The nonlinearity.
+    pub activation: Activation,
     /// Frames that one pooled step is made of.
     pub pool_size: usize,
 }
 
 impl<B: Backend> ConvBlock1d<B> {
-    /// A block with a kernel of `kernel` frames, which must be odd, and windows of `pool_size`
-    /// frames.
+    /// A block between so many channels (in, out), with a kernel of `kernel` frames, which must be
+    /// odd, and windows of `pool_size` frames.
     ///
     /// # Panics
     /// If `kernel` is even.
     pub fn new(
-        channels_in: usize,
-        channels_out: usize,
+        channels: [usize; 2],
         kernel: usize,
         pool_size: usize,
+        activation: Activation,
+        init: Init,
         device: &B::Device,
     ) -> Self {
         Self {
-            conv: Conv1d::new(channels_in, channels_out, kernel, device),
-            norm: MaskedBatchNorm::new(channels_out, device),
+            conv: Conv1d::new(channels, kernel, init, device),
+            norm: MaskedBatchNorm::new(channels[1], device),
+            activation,
             pool_size,
         }
     }
 
-    /// A block that shortens time by its convolution, whose windows of `size` frames lie side by
-    /// side, and pools nothing.
-    pub fn side_by_side(
-        channels_in: usize,
-        channels_out: usize,
-        size: usize,
-        device: &B::Device,
-    ) -> Self {
+    /// A block with ReLU that shortens time by its convolution, whose windows of `size` frames lie
+    /// side by side, and pools nothing.
+    pub fn side_by_side(channels: [usize; 2], size: usize, device: &B::Device) -> Self {
         Self {
-            conv: Conv1d::side_by_side(channels_in, channels_out, size, device),
-            norm: MaskedBatchNorm::new(channels_out, device),
+            conv: Conv1d::side_by_side(channels, size, Init::Default, device),
+            norm: MaskedBatchNorm::new(channels[1], device),
+            activation: Activation::Relu,
             pool_size: 1,
         }
     }
@@ -61,12 +62,12 @@ impl<B: Backend> ConvBlock1d<B> {
         let x = self.conv.forward(x); // [batch, frames / stride, channels_out]
         let lengths = pooled_lengths(lengths, self.conv.stride);
         let pool = [self.pool_size, 1];
-        let x = self.norm.forward_relu_pool(x, &lengths, pool); // [batch, steps, channels_out]
-        (x, pooled_lengths(&lengths, self.pool_size))
+        let max_pool = |x| ops::max_pool1d(x, self.pool_size);
+        finish(&self.norm, self.activation, pool, max_pool, x, &lengths) // [batch, steps, channels_out]
     }
 }
 
-/// Convolution over frames and bins, batch norm, ReLU, max pooling, in this order.
+/// Convolution over frames and bins, batch norm, a nonlinearity, max pooling, in this order.
 ///
 /// Padding is zero when it leaves a block, as in [`ConvBlock1d`].
 #[derive(Module, Debug)]
@@ -75,27 +76,52 @@ pub struct ConvBlock2d<B: Backend> {
     pub conv: Conv2d<B>,
     /// The normalisation, one scale and shift per channel.
     pub norm: MaskedBatchNorm<B>,
+    /// The nonlinearity.
+    pub activation: Activation,
     /// Frames and bins that one pooled value is made of.
     pub pool: [usize; 2],
 }
 
 impl<B: Backend> ConvBlock2d<B> {
-    /// A block with a square kernel, whose side must be odd, and windows of `pool` frames and bins.
+    /// A block between so many channels (in, out), with a square kernel, whose side must be odd, and
+    /// windows of `pool` frames and bins.
     ///
     /// # Panics
     /// If `kernel` is even.
     pub fn new(
-        channels_in: usize,
-        channels_out: usize,
+        channels: [usize; 2],
         kernel: usize,
         pool: [usize; 2],
+        activation: Activation,
+        init: Init,
         device: &B::Device,
     ) -> Self {
         Self {
-            conv: Conv2d::new(channels_in, channels_out, kernel, device),
-            norm: MaskedBatchNorm::new(channels_out, device),
+            conv: Conv2d::new(channels, kernel, init, device),
+            norm: MaskedBatchNorm::new(channels[1], device),
+            activation,
             pool,
         }
+    }
+
+    /// Blocks on top of one another: the first over a single channel, each with so many channels,
+    /// and windows of so many frames and bins.
+    ///
+    /// # Panics
+    /// If `kernel` is even.
+    pub fn stack(
+        channels: &[usize],
+        pools: &[[usize; 2]],
+        kernel: usize,
+        activation: Activation,
+        init: Init,
+        device: &B::Device,
+    ) -> Vec<Self> {
+        let below = std::iter::once(&1).chain(channels);
+        let sizes = below.zip(channels).zip(pools);
+        sizes
+            .map(|((&a, &b), &pool)| Self::new([a, b], kernel, pool, activation, init, device))
+            .collect()
     }
 
     /// `[batch, frames, bins, channels_in]`, zero past `lengths`, to `[batch, steps, bands,
@@ -106,7 +132,28 @@ impl<B: Backend> ConvBlock2d<B> {
     /// If there are fewer frames or bins than `pool` or not one length for each row.
     pub fn forward(&self, x: Tensor<B, 4>, lengths: &[usize]) -> (Tensor<B, 4>, Vec<usize>) {
         let x = self.conv.forward(x); // [batch, frames, bins, channels_out]
-        let x = self.norm.forward_relu_pool(x, lengths, self.pool); // [batch, steps, bands, channels_out]
-        (x, pooled_lengths(lengths, self.pool[0]))
+        let max_pool = |x| ops::max_pool2d(x, self.pool);
+        finish(&self.norm, self.activation, self.pool, max_pool, x, lengths) // [batch, steps, bands, channels_out]
     }
+}
+
+/// What follows the convolution of a block: batch norm, the nonlinearity, and max pooling.
+fn finish<B: Backend, const D: usize>(
+    norm: &MaskedBatchNorm<B>,
+    activation: Activation,
+    pool: [usize; 2],
+    max_pool: impl Fn(Tensor<B, D>) -> Tensor<B, D>,
+    x: Tensor<B, D>,
+    lengths: &[usize],
+) -> (Tensor<B, D>, Vec<usize>) {
+    let pooled = pooled_lengths(lengths, pool[0]);
+    let x = match activation {
+        Activation::Relu => return (norm.forward_relu_pool(x, lengths, pool), pooled),
+        Activation::Gelu => max_pool(ops::activate(norm.forward(x, lengths), activation)),
+        // The others only rise, so the largest of a window may be picked first.
+        Activation::LeakyRelu | Activation::Sigmoid | Activation::Tanh | Activation::Elu => {
+            ops::activate(norm.forward_pool(x, lengths, pool), activation)
+        }
+    };
+    (ops::zero_padding(x, &pooled), pooled) // a sigmoid makes one half of the zeros
 }

@@ -1,13 +1,12 @@
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::conv::fan_in_uniform;
+use super::Init;
 use crate::ops;
 
 /// An affine map of the last axis, `y = x · W + b`.
 ///
-/// Weights start uniform in ±1/√d_input, as in PyTorch, whose `Linear` weight is the transpose of
-/// this one.
+/// PyTorch's `Linear` weight is the transpose of this one.
 #[derive(Module, Debug)]
 pub struct Linear<B: Backend> {
     /// `[d_input, d_output]`
@@ -17,13 +16,15 @@ pub struct Linear<B: Backend> {
 }
 
 impl<B: Backend> Linear<B> {
-    /// A layer from `d_input` to `d_output` features.
+    /// A layer from `d_input` to `d_output` features that starts as PyTorch's does.
     pub fn new(d_input: usize, d_output: usize, device: &B::Device) -> Self {
-        let uniform: Initializer = fan_in_uniform(d_input);
-        Self {
-            weight: uniform.init([d_input, d_output], device),
-            bias: uniform.init([d_output], device),
-        }
+        Self::with_init(d_input, d_output, Init::Default, device)
+    }
+
+    /// A layer from `d_input` to `d_output` features.
+    pub fn with_init(d_input: usize, d_output: usize, init: Init, device: &B::Device) -> Self {
+        let (weight, bias) = init.of_layer([d_input, d_output], d_input, d_output, device);
+        Self { weight, bias }
     }
 
     /// `[..., d_input]` to `[..., d_output]`.

@@ -8,18 +8,22 @@ mod attention;
 mod batch_norm;
 mod conv;
 mod conv_block;
+mod init;
 mod linear;
 mod pooling;
 mod recurrent;
+mod separable;
 
-pub use crate::ops::{Cell, Sequence};
+pub use crate::ops::{Activation, Cell, Sequence};
 pub use attention::AdditivePooling;
 pub use batch_norm::MaskedBatchNorm;
 pub use conv::{Conv1d, Conv2d};
 pub use conv_block::{ConvBlock1d, ConvBlock2d};
+pub use init::Init;
 pub use linear::Linear;
-pub use pooling::{Pooling, masked_mean, pooled_lengths};
+pub use pooling::{Pooling, masked_max, masked_mean, masked_mean2d, pooled_lengths};
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
+pub use separable::{PointwiseConv1d, SeparableConv1d};
 
 /// Checks the contract that every `forward` states: one length for each row, and each from
 /// `min_frames` to the frames there are.

@@ -1,3 +1,5 @@
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use burn::tensor::{Tensor, activation, backend::Backend};
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +35,10 @@ pub fn activate<B: Backend, const D: usize>(x: Tensor<B, D>, function: Activatio
         Activation::Sigmoid => activation::sigmoid(x),
         Activation::Tanh => activation::tanh(x),
         Activation::Elu => activation::elu(x, 1.0),
-        // Burn's own has the gradient of the approximation by tanh.
         Activation::Gelu => {
-            let below = (x.clone() * std::f64::consts::FRAC_1_SQRT_2).erf();
-            x * (below + 1.0) * 0.5
+            // Burn's own has the gradient of the approximation by tanh.
+            let normal = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+            x * normal
         }
     }
 }
