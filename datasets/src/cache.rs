@@ -110,12 +110,23 @@ impl FeatureCache {
         let config = format!("{config:?}");
         hasher.update(&(config.len() as u64).to_le_bytes());
         hasher.update(config.as_bytes());
+        // A recording is its contents, wherever it lies, so paths do not count.
+        for path in item.source.files() {
+            let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+            hasher.update(b"file").update(&bytes);
+        }
         match &item.source {
-            Source::File(path) => {
-                let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-                hasher.update(b"file").update(&bytes);
+            Source::File(_) => {}
+            Source::Mixture(voices) => {
+                for voice in voices {
+                    let place = [voice.gain_db, voice.turn].map(f64::to_le_bytes);
+                    hasher.update(b"voice").update(place.as_flattened());
+                }
             }
             Source::Dtmf(clip) => {
+                hasher.update(format!("{clip:?}").as_bytes());
+            }
+            Source::Scene(clip) => {
                 hasher.update(format!("{clip:?}").as_bytes());
             }
         }

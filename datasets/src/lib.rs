@@ -41,6 +41,7 @@ mod error;
 pub mod features;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+mod level;
 mod named;
 pub mod pipeline;
 pub mod prefetch;
@@ -50,7 +51,7 @@ pub mod synth;
 pub use audio::Waveform;
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
-pub use corpus::{Corpus, Item, OpenOptions, Part, Rejected, Source, Target, TaskKind};
+pub use corpus::{Corpus, Item, OpenOptions, Part, Rejected, Source, Target, TaskKind, Voice};
 pub use error::{Error, Result};
 pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};
 pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};

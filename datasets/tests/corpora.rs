@@ -454,3 +454,169 @@ fn setting_aside_never_touches_the_test_part() {
     assert_eq!(corpus.part(Part::Valid).len(), 2);
     assert!(ids(&corpus, Part::Train).contains(&"rare/1.wav"));
 }
+
+/// Two classes of ESC-10 in folders, two clips of each in each fold.
+fn esc_folders(root: &Path) {
+    for class in ["001 - Dog bark", "002 - Rain"] {
+        for fold in 1..=5 {
+            for clip in ["100-A", "200-B"] {
+                put(root, &format!("{class}/{fold}-{clip}.wav"));
+            }
+        }
+    }
+    std::fs::write(root.join("README.md"), "read me").unwrap();
+}
+
+/// The same as ESC-50 is laid out, with a class that is not of ESC-10.
+fn esc_50(root: &Path) {
+    let mut csv = "filename,fold,target,category,esc10,src_file,take\n".to_string();
+    for (target, category, esc10) in [
+        (0, "dog", "True"),
+        (10, "rain", "True"),
+        (1, "rooster", "False"),
+    ] {
+        for fold in 1..=5 {
+            let name = format!("{fold}-100-A-{target}.wav");
+            put(root, &format!("audio/{name}"));
+            csv.push_str(&format!(
+                "{name},{fold},{target},{category},{esc10},100,A\n"
+            ));
+        }
+    }
+    std::fs::create_dir_all(root.join("meta")).unwrap();
+    std::fs::write(root.join("meta/esc50.csv"), csv).unwrap();
+}
+
+#[test]
+fn esc_is_read_in_both_layouts_and_tested_on_the_folds_asked_for() {
+    let folder = TempDir::new().unwrap();
+    esc_folders(folder.path());
+    let corpus = open("esc", folder.path(), "").unwrap();
+    assert_eq!(corpus.labels, ["Dog bark", "Rain"]);
+    assert_eq!(corpus.part(Part::Train).len(), 16);
+    assert!(ids(&corpus, Part::Test).iter().all(|id| id.contains("/5-")));
+    assert_eq!(corpus.ignored_files, 1);
+    let other = open("esc", folder.path(), "?folds=1,2").unwrap();
+    assert_eq!(other.part(Part::Test).len(), 8);
+
+    let folder = TempDir::new().unwrap();
+    esc_50(folder.path());
+    let whole = open("esc", folder.path(), "").unwrap();
+    assert_eq!(whole.labels, ["dog", "rain", "rooster"]);
+    assert_eq!(ids(&whole, Part::Test).len(), 3);
+    let ten = open("esc", folder.path(), "?esc10=true&folds=3").unwrap();
+    assert_eq!(ten.labels, ["dog", "rain"]);
+    assert_eq!(ids(&ten, Part::Test), ["3-100-A-0.wav", "3-100-A-10.wav"]);
+}
+
+#[test]
+fn esc_says_what_is_wrong_with_a_fold_a_name_and_a_line() {
+    let folder = TempDir::new().unwrap();
+    esc_folders(folder.path());
+    for query in ["?folds=6", "?folds=", "?folds=one", "?esc10=yes"] {
+        assert!(
+            complaint(open("esc", folder.path(), query)).contains("esc"),
+            "{query}"
+        );
+    }
+    put(folder.path(), "001 - Dog bark/bark.wav");
+    assert!(complaint(open("esc", folder.path(), "")).contains("bark.wav"));
+    let rest = Corpus::open_with(&spec("esc", folder.path(), ""), &skip_bad()).unwrap();
+    assert_eq!((rest.items.len(), rest.rejected.len()), (20, 1));
+
+    let folder = TempDir::new().unwrap();
+    esc_50(folder.path());
+    std::fs::remove_file(folder.path().join("audio/2-100-A-10.wav")).unwrap();
+    let text = complaint(open("esc", folder.path(), ""));
+    assert!(
+        text.contains("esc50.csv:8") && text.contains("2-100-A-10.wav"),
+        "{text}"
+    );
+    std::fs::write(
+        folder.path().join("meta/esc50.csv"),
+        "filename,fold\na.wav,x\n",
+    )
+    .unwrap();
+    let text = complaint(open("esc", folder.path(), ""));
+    assert!(text.contains("esc50.csv:2"), "{text}");
+
+    let empty = TempDir::new().unwrap();
+    assert!(complaint(open("esc", empty.path(), "")).contains("esc50.csv"));
+}
+
+#[test]
+fn mixtures_stay_within_a_fold_and_no_part_shares_a_clip() {
+    let folder = TempDir::new().unwrap();
+    esc_folders(folder.path());
+    let corpus = open("esc-mix", folder.path(), "?size=60").unwrap();
+    assert_eq!(corpus.task, TaskKind::Tag);
+    let sizes = [Part::Train, Part::Valid, Part::Test].map(|part| corpus.part(part).len());
+    assert_eq!(sizes, [60, 12, 12]);
+    let mut parts_of = std::collections::BTreeMap::new();
+    for item in &corpus.items {
+        let Target::Tags(tags) = &item.target else {
+            panic!("{:?}", item.target);
+        };
+        let files = item.source.files();
+        assert_eq!(files.len(), tags.len(), "one clip for each tag");
+        let fold_of = |path: &Path| path.file_name().unwrap().to_str().unwrap().as_bytes()[0];
+        for file in &files {
+            assert_eq!(fold_of(file), fold_of(files[0]));
+            assert_eq!(fold_of(file) == b'5', item.part == Part::Test);
+            let first = *parts_of.entry(file.to_path_buf()).or_insert(item.part);
+            assert_eq!(first, item.part, "{}", file.display());
+        }
+        let named: BTreeSet<&str> = tags
+            .iter()
+            .map(|&tag| corpus.labels[tag].as_str())
+            .collect();
+        for file in files {
+            let class = file
+                .parent()
+                .unwrap()
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap();
+            assert!(named.contains(&class[6..]));
+        }
+    }
+    let again = open("esc-mix", folder.path(), "?size=60").unwrap();
+    assert_eq!(corpus.items, again.items);
+    let other = open("esc-mix", folder.path(), "?size=60&seed=1").unwrap();
+    assert!(
+        corpus
+            .items
+            .iter()
+            .zip(&other.items)
+            .any(|(a, b)| a.source != b.source)
+    );
+}
+
+#[test]
+fn a_mixture_is_the_sum_of_its_clips_at_their_levels() {
+    use sori_datasets::{Source, Voice};
+    let folder = TempDir::new().unwrap();
+    put(folder.path(), "a.wav");
+    let voice = |gain_db, turn| Voice {
+        path: folder.path().join("a.wav"),
+        gain_db,
+        turn,
+    };
+    let sound = |voices: &[Voice]| {
+        Source::Mixture(voices.to_vec())
+            .waveform(8000)
+            .unwrap()
+            .samples
+    };
+    let power =
+        |sound: &[f32]| sound.iter().map(|x| f64::from(x * x)).sum::<f64>() / sound.len() as f64;
+    let (plain, loud) = (sound(&[voice(0.0, 0.0)]), sound(&[voice(6.0, 0.0)]));
+    assert!((10.0 * (power(&loud) / power(&plain)).log10() - 6.0).abs() < 1e-3);
+    let turned = sound(&[voice(0.0, 0.25)]);
+    assert_eq!(turned[200..], plain[..600]);
+    let both = sound(&[voice(0.0, 0.0), voice(0.0, 0.25)]);
+    for ((sum, a), b) in both.iter().zip(&plain).zip(&turned) {
+        assert!((sum - a - b).abs() < 1e-6);
+    }
+}

@@ -118,3 +118,19 @@ fn flac_recordings_decode_at_their_rate() {
         }
     }
 }
+
+#[test]
+fn esc_10_has_five_folds_of_eighty() {
+    let Some(dir) = folder("esc_10_has_five_folds_of_eighty", "esc10") else {
+        return;
+    };
+    for fold in 1..=5 {
+        let corpus = Corpus::open(&spec(format!("esc:{}?folds={fold}", dir.display()))).unwrap();
+        assert_eq!(corpus.labels.len(), 10);
+        assert_eq!(corpus.part(Part::Train).len(), 320);
+        assert_eq!(corpus.part(Part::Test).len(), 80);
+    }
+    let mixtures = Corpus::open(&spec(format!("esc-mix:{}?size=50", dir.display()))).unwrap();
+    let waveform = mixtures.items[0].waveform(16_000).unwrap();
+    assert!((4.9..5.1).contains(&waveform.duration_s()));
+}

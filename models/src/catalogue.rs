@@ -15,7 +15,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The name a person would use.
     pub title: &'static str,
-    /// What it is trained for: `classify`.
+    /// What its paper trains it for, and it is trained for where no data is named: `classify` or
+    /// `tag`. Any model does either.
     pub task: &'static str,
     /// The paper it follows: authors, year, title.
     pub paper: &'static str,
@@ -87,7 +88,7 @@ pub fn catalogue() -> &'static [Entry] {
         Entry {
             name: "sample_cnn",
             title: "SampleCNN",
-            task: "classify",
+            task: "tag",
             paper: "Lee et al. (2017): Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms",
             paper_url: "https://arxiv.org/abs/1703.01789",
             summary: "Convolutions of three samples and poolings by three, on the raw waveform.",
@@ -95,7 +96,7 @@ pub fn catalogue() -> &'static [Entry] {
         Entry {
             name: "fcn",
             title: "Fully convolutional network",
-            task: "classify",
+            task: "tag",
             paper: "Choi, Fazekas and Sandler (2016): Automatic tagging using deep convolutional neural networks",
             paper_url: "https://arxiv.org/abs/1606.00298",
             summary: "Five convolutions with strong pooling over a long mel spectrogram.",
@@ -103,7 +104,7 @@ pub fn catalogue() -> &'static [Entry] {
         Entry {
             name: "crnn",
             title: "Convolutional recurrent network",
-            task: "classify",
+            task: "tag",
             paper: "Choi et al. (2016): Convolutional recurrent neural networks for music classification",
             paper_url: "https://arxiv.org/abs/1609.04243",
             summary: "Four convolutions with strong pooling, summed up over time by a GRU.",
@@ -111,7 +112,7 @@ pub fn catalogue() -> &'static [Entry] {
         Entry {
             name: "musicnn",
             title: "musicnn",
-            task: "classify",
+            task: "tag",
             paper: "Pons and Serra (2019): musicnn: pre-trained convolutional neural networks for music audio tagging",
             paper_url: "https://arxiv.org/abs/1909.06654",
             summary: "Timbral and temporal filters, dense convolutions, and their maxima and means over time.",

@@ -3,13 +3,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use sori_datasets::{Corpus, OpenOptions, Spec};
+use sori_models::catalogue;
 
 use super::{Common, SettingArgs, print_json};
 use crate::train::{RunResult, Show, fit, fresh_folder, resume, time};
 use crate::{Error, Result, RunFolder, Settings};
 
-/// The corpus a model trains on when none is named.
-const EMBEDDED: &str = "synth:dtmf";
+/// The corpus a model trains on when none is named: sound scenes for those made for tags.
+fn embedded(model: &str) -> &'static str {
+    let entry = catalogue().iter().find(|entry| entry.name == model);
+    match entry.map(|entry| entry.task) {
+        Some("tag") => "synth:scenes",
+        _ => "synth:dtmf",
+    }
+}
 
 #[derive(Args)]
 #[command(override_usage = "sori train [OPTIONS] MODEL\n       sori train [OPTIONS] --resume RUN")]
@@ -17,7 +24,8 @@ pub(super) struct TrainArgs {
     /// The architecture, as in `sori models`
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     model: Option<String>,
-    /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf]
+    /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
+    /// synth:scenes for models made for tags]
     #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
     data: Option<String>,
     /// What to choose the best checkpoint on [default: part of the training data]
@@ -209,7 +217,7 @@ fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
     // A file or a --set may name the data too.
     let named = args.settings.apply(Settings::new(
         model,
-        args.data.as_deref().unwrap_or(EMBEDDED),
+        args.data.as_deref().unwrap_or(embedded(model)),
         16_000,
     )?)?;
     let spec = args.data.clone().unwrap_or(named.data.train);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sori_datasets::{
     BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline, Rejected,
-    Source, Spec, Target, scan,
+    Spec, Target, scan,
 };
 
 use super::run::RunFolder;
@@ -149,21 +149,21 @@ impl Data {
         }
         let mut seen: HashMap<PathBuf, Part> = HashMap::new();
         for item in &self.items {
-            let Source::File(path) = &item.source else {
-                continue;
-            };
-            let path = path.canonicalize().unwrap_or_else(|_| path.clone());
-            match seen.insert(path, item.part) {
-                Some(part) if part != item.part => {
-                    return refuse(format!(
-                        "{} is in two parts ({} and {}), so that the result would mean nothing; \
-                         choose parts that share no recording, with `?split=` or other folders",
-                        item.place(),
-                        part_name(part),
-                        part_name(item.part)
-                    ));
+            for path in item.source.files() {
+                let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+                let shown = path.display().to_string();
+                match seen.insert(path, item.part) {
+                    Some(part) if part != item.part => {
+                        return refuse(format!(
+                            "{shown} is in two parts ({} and {}), so that the result would mean \
+                             nothing; choose parts that share no recording, with `?split=` or other \
+                             folders",
+                            part_name(part),
+                            part_name(item.part)
+                        ));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         Ok(())

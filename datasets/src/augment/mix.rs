@@ -67,7 +67,7 @@ pub fn mix_waveforms(a: &Waveform, b: &Waveform, ratio: f64) -> Result<Waveform>
             expected_hz: a.sample_rate_hz,
         });
     }
-    let louder = super::level::decibels(sound_level_db(a) - sound_level_db(b));
+    let louder = crate::level::decibels(sound_level_db(a) - sound_level_db(b));
     // The paper's p, multiplied through by the ratio, so that a ratio of 0 is one as any.
     let p = ratio / (ratio + louder * (1.0 - ratio));
     let norm = p.hypot(1.0 - p);

@@ -24,7 +24,6 @@ mod clips;
 mod config;
 mod convolve;
 mod fft;
-mod level;
 mod mix;
 mod noise;
 mod reverb;
@@ -269,12 +268,12 @@ impl Augmenter {
                     }
                     None => noise::made(config.noise.kind, draw, length),
                 };
-                level::add_at_snr(&mut samples, &noise, snr_db);
+                crate::level::add_at_snr(&mut samples, &noise, snr_db);
                 samples
             }
             Augmentation::Gain => {
                 let gain_db = draw.between((config.gain.min_db, config.gain.max_db));
-                level::scale(&mut samples, level::decibels(gain_db));
+                crate::level::scale(&mut samples, crate::level::decibels(gain_db));
                 samples
             }
             // It acts on features.

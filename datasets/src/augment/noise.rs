@@ -9,7 +9,7 @@ pub(super) fn made(kind: NoiseKind, draw: &mut Draw, count: usize) -> Vec<f32> {
     let white = draw.normals(count);
     let noise = match kind {
         NoiseKind::White => white,
-        NoiseKind::Pink => synth::noise::pink(white),
+        NoiseKind::Pink => synth::spectrum::pink(white),
     };
     noise.into_iter().map(|sample| sample as f32).collect()
 }

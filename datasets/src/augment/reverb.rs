@@ -1,8 +1,8 @@
 //! The sound of a room.
 
 use super::convolve::Convolver;
-use super::level::{decibels, mean_power, set_mean_power};
 use crate::draw::Draw;
+use crate::level::{decibels, mean_power, set_mean_power};
 
 /// A made impulse response: the direct sound, 1, and then white noise that decays by 60 dB in
 /// `rt60_s`, as [Moorer 1979] makes the response of a room and Polack (1988) models it. `direct_db` is how far the energy of the direct sound is above that

@@ -180,7 +180,7 @@ mod tests {
                 .map(|x| (x[0] + x[2] - 2.0 * 0.3_f32.cos() * x[1]).abs())
                 .fold(0.0, f32::max);
             assert!(error < 1e-2, "factor {factor}: {error}");
-            let power = super::super::level::mean_power(middle);
+            let power = crate::level::mean_power(middle);
             assert!((power - 0.5).abs() < 0.01, "factor {factor}: {power}");
         }
     }

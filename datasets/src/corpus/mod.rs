@@ -1,24 +1,32 @@
 //! Corpora: what recordings there are, what each is to be recognised as, and which part it
 //! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate).
 
+mod esc;
 mod folder;
 mod fsdd;
 mod manifest;
+mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::listed;
 use crate::named::named;
 use crate::synth::dtmf::{self, DtmfClip};
-use crate::{Error, Result, Spec, Waveform, audio};
+use crate::synth::scenes::{self, SceneClip, SoundKind};
+use crate::{Error, Result, Spec, Waveform};
+
+pub use source::{Source, Voice};
 
 /// How each corpus is written.
 pub const CORPORA: &[&str] = &[
+    "esc:DIR",
+    "esc-mix:DIR",
     "fsdd:DIR",
     "folder:DIR",
     "manifest:FILE.jsonl",
     "synth:dtmf",
+    "synth:scenes",
 ];
 
 named! {
@@ -56,17 +64,8 @@ pub enum Target {
     Text(String),
 }
 
-/// Where a recording's sound comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An audio file.
-    File(PathBuf),
-    /// A synthesised telephone key.
-    Dtmf(DtmfClip),
-}
-
 /// One recording of a corpus.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// Unique within the corpus, and the same wherever the corpus lies.
     pub id: String,
@@ -83,12 +82,9 @@ impl Item {
     ///
     /// # Errors
     ///
-    /// Those of [`audio::load`].
+    /// Those of [`Source::waveform`].
     pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
-        match &self.source {
-            Source::File(path) => audio::load(path, sample_rate_hz),
-            Source::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
-        }
+        self.source.waveform(sample_rate_hz)
     }
 
     /// How it is named in messages: its file, or its id.
@@ -96,7 +92,7 @@ impl Item {
     pub fn place(&self) -> String {
         match &self.source {
             Source::File(path) => path.display().to_string(),
-            Source::Dtmf(_) => self.id.clone(),
+            _ => self.id.clone(),
         }
     }
 }
@@ -223,10 +219,12 @@ impl Corpus {
             rejected: Vec::new(),
         };
         let found = match spec.corpus.as_str() {
+            "esc" => esc::find(spec, &mut gate)?,
+            "esc-mix" => esc::find_mixtures(spec, &mut gate)?,
             "fsdd" => fsdd::find(spec, &mut gate)?,
             "folder" => folder::find(spec)?,
             "manifest" => manifest::find(spec, &mut gate)?,
-            "synth" => dtmf_clips(spec)?,
+            "synth" => synthesised(spec)?,
             other => {
                 return Err(Error::Spec {
                     spec: spec.to_string(),
@@ -397,15 +395,12 @@ fn target(draft: &Draft, index: &BTreeMap<&str, usize>, labels: &[String]) -> Re
 fn native_rate_hz(items: &[Item], skip_bad: bool) -> Result<u32> {
     let mut first_error = None;
     for item in items {
-        match &item.source {
-            Source::Dtmf(_) => return Ok(dtmf::SAMPLE_RATE_HZ),
-            Source::File(path) => match audio::sample_rate_hz(path) {
-                Ok(rate) => return Ok(rate),
-                Err(error) if !skip_bad => return Err(error),
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
-            },
+        match item.source.sample_rate_hz() {
+            Ok(rate) => return Ok(rate),
+            Err(error) if !skip_bad => return Err(error),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
         }
     }
     Err(first_error.unwrap_or(Error::Nothing {
@@ -450,6 +445,20 @@ where
         })
 }
 
+/// Whether a key is `true`; it is false where it is not given.
+fn flag(spec: &Spec, key: &str) -> Result<bool> {
+    match spec.query.get(key).map(String::as_str) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Error::Query {
+            corpus: spec.corpus.clone(),
+            key: key.to_owned(),
+            value: other.to_owned(),
+            expected: format!("{key} is true or false"),
+        }),
+    }
+}
+
 /// Names of what lies in a folder, sorted, without hidden ones; a name that is not Unicode is an
 /// error, because ids, labels and manifests are text.
 pub(crate) fn entries(folder: &Path) -> Result<Vec<String>> {
@@ -473,45 +482,76 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn dtmf_clips(spec: &Spec) -> Result<Found> {
-    if spec.location != "dtmf" {
-        return Err(Error::Spec {
+/// What is made by Sori itself.
+fn synthesised(spec: &Spec) -> Result<Found> {
+    match spec.location.as_str() {
+        "dtmf" => {
+            let (size, seed) = (dtmf::DEFAULT_SIZE, dtmf::DEFAULT_SEED);
+            let drafts = clips(spec, size, dtmf::KEYS.len(), seed, |seed, part, index| {
+                let clip = DtmfClip::new(seed, part, index);
+                let answer = Answer::Class(clip.key().to_string());
+                (Source::Dtmf(clip), answer)
+            })?;
+            Ok(Found {
+                task: TaskKind::Classify,
+                labels: Some(dtmf::KEYS.iter().map(char::to_string).collect()),
+                drafts,
+                ignored_files: 0,
+            })
+        }
+        "scenes" => {
+            let kinds = SoundKind::VALUES;
+            let (size, seed) = (scenes::DEFAULT_SIZE, scenes::DEFAULT_SEED);
+            let drafts = clips(spec, size, kinds.len(), seed, |seed, part, index| {
+                let clip = SceneClip::new(seed, part, index);
+                let events = clip.events().into_iter();
+                let tags = events.map(|event| event.kind.to_string()).collect();
+                (Source::Scene(clip), Answer::Tags(tags))
+            })?;
+            Ok(Found {
+                task: TaskKind::Tag,
+                labels: Some(kinds.iter().map(|kind| kind.to_string()).collect()),
+                drafts,
+                ignored_files: 0,
+            })
+        }
+        other => Err(Error::Spec {
             spec: spec.to_string(),
-            reason: format!("nothing called '{}' is synthesised", spec.location),
+            reason: format!("nothing called '{other}' is synthesised"),
             known: CORPORA.join(", "),
-        });
+        }),
     }
+}
+
+/// `size` clips to train on and a fifth of that in either other part, but at least `least`; `size=`
+/// and `seed=` of the SPEC take the place of the defaults.
+fn clips(
+    spec: &Spec,
+    size: usize,
+    least: usize,
+    seed: u64,
+    clip: impl Fn(u64, Part, u32) -> (Source, Answer),
+) -> Result<Vec<Draft>> {
     check_keys(spec, &["size", "seed"])?;
-    let size = number(
-        spec,
-        "size",
-        dtmf::DEFAULT_SIZE,
-        dtmf::KEYS.len(),
-        1_000_000,
-    )?;
-    let seed = number(spec, "seed", dtmf::DEFAULT_SEED, 0, u64::MAX)?;
+    let size = number(spec, "size", size, least, 1_000_000)?;
+    let seed = number(spec, "seed", seed, 0, u64::MAX)?;
     let mut drafts = Vec::new();
     for (part, size) in [
         (Part::Train, size),
         (Part::Valid, size / 5),
         (Part::Test, size / 5),
     ] {
-        for index in 0..size.max(dtmf::KEYS.len()) {
-            let clip = DtmfClip::new(seed, part, index as u32);
-            let id = format!("dtmf-{seed}-{part}-{index:05}");
+        for index in 0..size.max(least) {
+            let (source, answer) = clip(seed, part, index as u32);
+            let id = format!("{}-{seed}-{part}-{index:05}", spec.location);
             drafts.push(Draft {
                 place: id.clone(),
                 id,
-                answer: Answer::Class(clip.key().to_string()),
-                source: Source::Dtmf(clip),
+                source,
+                answer,
                 part,
             });
         }
     }
-    Ok(Found {
-        task: TaskKind::Classify,
-        labels: Some(dtmf::KEYS.iter().map(char::to_string).collect()),
-        drafts,
-        ignored_files: 0,
-    })
+    Ok(drafts)
 }

@@ -8,10 +8,11 @@
 
 use std::f64::consts::TAU;
 
-use super::noise::pink;
+use super::spectrum::{harmonics, pink};
 use crate::Waveform;
 use crate::corpus::Part;
 use crate::draw::Draw;
+use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
 
 /// Sample rate of a telephone line.
 pub const SAMPLE_RATE_HZ: u32 = 8000;
@@ -101,15 +102,9 @@ impl DtmfClip {
             *sample += noise * noise_scale;
         }
 
-        let peak = sound
-            .iter()
-            .fold(f64::MIN_POSITIVE, |peak, sample| sample.abs().max(peak));
-        let scale = draw.between(PEAK) / peak;
+        let peak = draw.between(PEAK);
         Waveform {
-            samples: sound
-                .into_iter()
-                .map(|sample| (sample * scale) as f32)
-                .collect(),
+            samples: scaled_to_peak(&sound, peak),
             sample_rate_hz: SAMPLE_RATE_HZ,
         }
     }
@@ -127,16 +122,6 @@ fn frequencies_hz(key: char) -> (f64, f64) {
 
 fn milliseconds(value: f64) -> usize {
     (value * f64::from(SAMPLE_RATE_HZ) / 1000.0) as usize
-}
-
-/// The factor of an amplitude.
-fn decibels(value: f64) -> f64 {
-    10.0_f64.powf(value / 20.0)
-}
-
-fn mean_power(samples: &[f64]) -> f64 {
-    let sum: f64 = samples.iter().map(|sample| sample * sample).sum();
-    (sum / samples.len().max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
 /// Adds a tone near `hz` of this amplitude, with soft ends and a random phase.
@@ -238,14 +223,7 @@ fn babble(draw: &mut Draw) -> Vec<f64> {
             let part = n as f64 / CLIP_SAMPLES as f64;
             phase += TAU * pitch_hz * (1.0 + glide * part) / f64::from(SAMPLE_RATE_HZ);
             let swell = 0.5 + 0.5 * (swell_phase + TAU * swell_hz * part).sin();
-            // sin((k + 1)φ) = 2 cos(φ) sin(kφ) - sin((k - 1)φ)
-            let (mut before, mut now, twice_cos) = (0.0, phase.sin(), 2.0 * phase.cos());
-            let mut voice = 0.0;
-            for amplitude in &amplitudes {
-                voice += amplitude * now;
-                (before, now) = (now, twice_cos * now - before);
-            }
-            *sample += swell * voice;
+            *sample += swell * harmonics(phase, &amplitudes);
         }
     }
     sound

@@ -1,4 +1,5 @@
 //! Corpora that need no file: synthesised from a seed.
 
 pub mod dtmf;
-pub(crate) mod noise;
+pub mod scenes;
+pub(crate) mod spectrum;
