@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common) -> Result<()> {
             print_json(&Line { entry, params })?;
         } else {
             print(&format!(
-                "{:<8} {:<10} {:>11} parameters  {}\n{:>21}{}\n{:>21}{}\n{:>21}{}",
+                "{:<12} {:<9} {:>11} parameters  {}\n{:>23}{}\n{:>23}{}\n{:>23}{}",
                 entry.name,
                 entry.task,
                 thousands(params),
