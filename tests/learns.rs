@@ -38,13 +38,20 @@ fn a_convolution_finds_keys_better_than_a_perceptron() {
 }
 
 #[test]
+fn a_tagger_hears_which_sounds_are_in_a_scene() {
+    let reached = accuracy("cnn2d", "synth:scenes?size=600", &["epochs=8"]);
+    println!("cnn2d on scenes: mean average precision {reached}");
+    assert!(reached > 0.75, "cnn2d reaches {reached}");
+}
+
+#[test]
 fn spoken_digits_reach_their_bars() {
     let Some(data) = std::env::var_os("SORI_DATA") else {
         println!("skipped: spoken_digits_reach_their_bars (SORI_DATA is not set)");
         return;
     };
     let fsdd = format!("fsdd:{}", PathBuf::from(data).join("fsdd").display());
-    for (model, bar) in [("mlp", 0.942), ("cnn1d", 0.99)] {
+    for (model, bar) in [("mlp", 0.942), ("cnn1d", 0.99), ("cnn2d", 0.987)] {
         let reached = accuracy(model, &fsdd, &[]);
         println!("{model}: {reached}");
         assert!(reached >= bar, "{model} reaches {reached}, not {bar}");
