@@ -611,7 +611,7 @@ mod tests {
     fn any_conv() -> impl Strategy<Value = Conv> {
         let pair = |range: Range<usize>| (range.clone(), range).prop_map(|(a, b)| [a, b]);
         // With few input channels and with more; a third of them depthwise.
-        let few_or_more = prop_oneof![1..4, FEW_CHANNELS + 1..FEW_CHANNELS + 3];
+        let few_or_more = prop_oneof![1usize..4, FEW_CHANNELS + 1..FEW_CHANNELS + 3];
         let grouped = (few_or_more, 1usize..4, 1usize..4);
         let channels = prop_oneof![2 => grouped, 1 => (Just(1), Just(1), 2usize..40)];
         (
