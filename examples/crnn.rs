@@ -12,6 +12,7 @@ fn main() -> sori::Result<()> {
     let settings = Settings::new("crnn", "synth:dtmf", 8000)?
         .with_override("channels=[32, 48, 64]")?
         .with_override("pools=[[2, 2], [2, 4], [2, 5]]")?
+        .with_override("learning_rate=0.003")?
         .with_override("epochs=6")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-crnn")?;

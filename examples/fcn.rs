@@ -13,6 +13,7 @@ fn main() -> sori::Result<()> {
         .with_override("channels=[32, 48, 64]")?
         .with_override("pools=[[2, 2], [2, 4], [4, 5]]")?
         .with_override("dropout=0.2")?
+        .with_override("learning_rate=0.003")?
         .with_override("epochs=6")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-fcn")?;

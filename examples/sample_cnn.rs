@@ -14,6 +14,7 @@ fn main() -> sori::Result<()> {
         .with_override("channels=[32, 32, 48, 48, 64, 64]")?
         .with_override("first_channels=32")?
         .with_override("dropout=0.2")?
+        .with_override("learning_rate=0.003")?
         .with_override("epochs=8")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-sample_cnn")?;
