@@ -283,7 +283,8 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
 
 fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a Item> {
     let most = most.min(items.len());
-    (0..most).map(move |i| items[i * items.len() / most])
+    // One further each time, as labels may come in turn.
+    (0..most).map(move |i| items[(i * items.len() / most + i) % items.len()])
 }
 
 #[cfg(test)]
