@@ -1,24 +1,47 @@
 //! Corpora: what recordings there are, what each is to be recognised as, and which part it
 //! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate).
 
+mod esc;
+mod esc_mix;
 mod folder;
+mod folds;
+mod fsd50k;
 mod fsdd;
+mod fsdkaggle2019;
+mod list;
+mod magnatagatune;
 mod manifest;
+mod mixture;
+mod source;
+mod speech_commands;
+mod synthesised;
+mod urbansound8k;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub use mixture::{Mixture, Voice};
+pub use source::{Segment, Source};
 
 use crate::error::listed;
 use crate::named::named;
-use crate::synth::dtmf::{self, DtmfClip};
-use crate::{Error, Result, Spec, Waveform, audio};
+use crate::{Error, Result, Spec, Waveform};
 
 /// How each corpus is written.
 pub const CORPORA: &[&str] = &[
-    "fsdd:DIR",
+    "esc:DIR",
+    "esc-mix:DIR",
     "folder:DIR",
+    "fsd50k:DIR",
+    "fsdd:DIR",
+    "fsdkaggle2019:DIR",
+    "magnatagatune:DIR",
     "manifest:FILE.jsonl",
+    "manifest:FILE.csv",
+    "speech-commands:DIR",
     "synth:dtmf",
+    "synth:scenes",
+    "urbansound8k:DIR",
 ];
 
 named! {
@@ -56,17 +79,8 @@ pub enum Target {
     Text(String),
 }
 
-/// Where a recording's sound comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// An audio file.
-    File(PathBuf),
-    /// A synthesised telephone key.
-    Dtmf(DtmfClip),
-}
-
 /// One recording of a corpus.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// Unique within the corpus, and the same wherever the corpus lies.
     pub id: String,
@@ -76,6 +90,8 @@ pub struct Item {
     pub target: Target,
     /// Its part.
     pub part: Part,
+    /// What it was cut from, where several recordings of the corpus are cut from the same.
+    pub group: Option<String>,
 }
 
 impl Item {
@@ -83,12 +99,9 @@ impl Item {
     ///
     /// # Errors
     ///
-    /// Those of [`audio::load`].
+    /// Those of [`Source::waveform`].
     pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
-        match &self.source {
-            Source::File(path) => audio::load(path, sample_rate_hz),
-            Source::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
-        }
+        self.source.waveform(sample_rate_hz)
     }
 
     /// How it is named in messages: its file, or its id.
@@ -96,7 +109,7 @@ impl Item {
     pub fn place(&self) -> String {
         match &self.source {
             Source::File(path) => path.display().to_string(),
-            Source::Dtmf(_) => self.id.clone(),
+            _ => self.id.clone(),
         }
     }
 }
@@ -147,6 +160,7 @@ struct Draft {
     source: Source,
     answer: Answer,
     part: Part,
+    group: Option<String>,
 }
 
 enum Answer {
@@ -181,6 +195,18 @@ impl Gate {
             reason: error.to_string(),
         });
         Ok(())
+    }
+
+    /// The same for a line of a list.
+    fn reject_line(&mut self, list: &Path, line: usize, reason: String) -> Result<()> {
+        self.reject(
+            format!("{}:{line}", list.display()),
+            Error::ManifestLine {
+                path: list.to_owned(),
+                line,
+                reason,
+            },
+        )
     }
 }
 
@@ -223,10 +249,17 @@ impl Corpus {
             rejected: Vec::new(),
         };
         let found = match spec.corpus.as_str() {
-            "fsdd" => fsdd::find(spec, &mut gate)?,
+            "esc" => esc::find(spec, &mut gate)?,
+            "esc-mix" => esc_mix::find(spec, &mut gate)?,
             "folder" => folder::find(spec)?,
+            "fsd50k" => fsd50k::find(spec, &mut gate)?,
+            "fsdd" => fsdd::find(spec, &mut gate)?,
+            "fsdkaggle2019" => fsdkaggle2019::find(spec, &mut gate)?,
+            "magnatagatune" => magnatagatune::find(spec, &mut gate)?,
             "manifest" => manifest::find(spec, &mut gate)?,
-            "synth" => dtmf_clips(spec)?,
+            "speech-commands" => speech_commands::find(spec, &mut gate)?,
+            "synth" => synthesised::find(spec)?,
+            "urbansound8k" => urbansound8k::find(spec, &mut gate)?,
             other => {
                 return Err(Error::Spec {
                     spec: spec.to_string(),
@@ -267,6 +300,7 @@ impl Corpus {
                     source: draft.source,
                     target,
                     part: draft.part,
+                    group: draft.group,
                 }),
                 Err(error) => gate.reject(draft.place, error)?,
             }
@@ -304,8 +338,9 @@ impl Corpus {
 
     /// Where the corpus has no validation part, moves `fraction` of each class's training
     /// recordings there, and at least one of a class that has two; what has no class counts as
-    /// one class, and what has tags goes by the first. Which ones depends on their ids and `seed`
-    /// alone. The test part is never touched.
+    /// one class, and what has tags goes by the first. Recordings of a class that were cut from the
+    /// same sound ([`Item::group`]) move together. Which ones depends on their ids, or their groups,
+    /// and `seed` alone. The test part is never touched.
     pub fn set_aside_valid(&mut self, fraction: f64, seed: u64) {
         if self.items.iter().any(|item| item.part == Part::Valid) {
             return;
@@ -322,11 +357,14 @@ impl Corpus {
             }
         }
         for members in classes.into_values() {
-            let ids: Vec<&str> = members
+            let names: Vec<&str> = members
                 .iter()
-                .map(|&index| self.items[index].id.as_str())
+                .map(|&index| {
+                    let item = &self.items[index];
+                    item.group.as_deref().unwrap_or(&item.id)
+                })
                 .collect();
-            for chosen in chosen_by_name(&ids, fraction, seed) {
+            for chosen in chosen_by_name(&names, fraction, seed) {
                 self.items[members[chosen]].part = Part::Valid;
             }
         }
@@ -334,7 +372,8 @@ impl Corpus {
 }
 
 /// Chooses a `fraction` of names, at least one of two or more and never all, by a hash of each
-/// name and the seed: whatever else there is, a name's rank stays. Returns their indices.
+/// name and the seed: whatever else there is, a name's rank stays. Of a name that occurs several
+/// times all or none are chosen. Returns their indices.
 fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
     if names.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
         return Vec::new();
@@ -350,9 +389,20 @@ fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
         })
         .collect();
     ranked.sort_unstable();
+    let same = |end: usize| ranked[end].0 == ranked[end - 1].0;
+    let mut end = count;
+    while end < ranked.len() && same(end) {
+        end += 1;
+    }
+    if end == ranked.len() {
+        end -= 1;
+        while end > 0 && same(end) {
+            end -= 1;
+        }
+    }
     ranked
         .into_iter()
-        .take(count)
+        .take(end)
         .map(|(_, index)| index)
         .collect()
 }
@@ -397,15 +447,12 @@ fn target(draft: &Draft, index: &BTreeMap<&str, usize>, labels: &[String]) -> Re
 fn native_rate_hz(items: &[Item], skip_bad: bool) -> Result<u32> {
     let mut first_error = None;
     for item in items {
-        match &item.source {
-            Source::Dtmf(_) => return Ok(dtmf::SAMPLE_RATE_HZ),
-            Source::File(path) => match audio::sample_rate_hz(path) {
-                Ok(rate) => return Ok(rate),
-                Err(error) if !skip_bad => return Err(error),
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                }
-            },
+        match item.source.sample_rate_hz() {
+            Ok(rate) => return Ok(rate),
+            Err(error) if !skip_bad => return Err(error),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
         }
     }
     Err(first_error.unwrap_or(Error::Nothing {
@@ -450,6 +497,20 @@ where
         })
 }
 
+/// Whether a key is `true`; it is false where it is not given.
+fn flag(spec: &Spec, key: &str) -> Result<bool> {
+    match spec.query.get(key).map(String::as_str) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Error::Query {
+            corpus: spec.corpus.clone(),
+            key: key.to_owned(),
+            value: other.to_owned(),
+            expected: format!("{key} is true or false"),
+        }),
+    }
+}
+
 /// Names of what lies in a folder, sorted, without hidden ones; a name that is not Unicode is an
 /// error, because ids, labels and manifests are text.
 fn entries(folder: &Path) -> Result<Vec<String>> {
@@ -471,47 +532,4 @@ fn entries(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-fn dtmf_clips(spec: &Spec) -> Result<Found> {
-    if spec.location != "dtmf" {
-        return Err(Error::Spec {
-            spec: spec.to_string(),
-            reason: format!("nothing called '{}' is synthesised", spec.location),
-            known: CORPORA.join(", "),
-        });
-    }
-    check_keys(spec, &["size", "seed"])?;
-    let size = number(
-        spec,
-        "size",
-        dtmf::DEFAULT_SIZE,
-        dtmf::KEYS.len(),
-        1_000_000,
-    )?;
-    let seed = number(spec, "seed", dtmf::DEFAULT_SEED, 0, u64::MAX)?;
-    let mut drafts = Vec::new();
-    for (part, size) in [
-        (Part::Train, size),
-        (Part::Valid, size / 5),
-        (Part::Test, size / 5),
-    ] {
-        for index in 0..size.max(dtmf::KEYS.len()) {
-            let clip = DtmfClip::new(seed, part, index as u32);
-            let id = format!("dtmf-{seed}-{part}-{index:05}");
-            drafts.push(Draft {
-                place: id.clone(),
-                id,
-                answer: Answer::Class(clip.key().to_string()),
-                source: Source::Dtmf(clip),
-                part,
-            });
-        }
-    }
-    Ok(Found {
-        task: TaskKind::Classify,
-        labels: Some(dtmf::KEYS.iter().map(char::to_string).collect()),
-        drafts,
-        ignored_files: 0,
-    })
 }

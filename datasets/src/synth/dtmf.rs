@@ -8,9 +8,7 @@
 
 use std::f64::consts::TAU;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
+use super::draw::{Draw, decibels, harmonics, mean_power, scaled_to_peak};
 use crate::Waveform;
 use crate::corpus::Part;
 
@@ -77,7 +75,7 @@ impl DtmfClip {
     /// Its sound: one second at 8 kHz, within [-1, 1].
     #[must_use]
     pub fn waveform(&self) -> Waveform {
-        let mut draw = Draw::new(self);
+        let mut draw = Draw::new(self.seed, self.part, self.index);
         let (row, column) = frequencies_hz(self.key());
         let length = milliseconds(draw.between(KEY_MS));
         let start = draw.below(CLIP_SAMPLES - length + 1);
@@ -102,15 +100,9 @@ impl DtmfClip {
             *sample += noise * noise_scale;
         }
 
-        let peak = sound
-            .iter()
-            .fold(f64::MIN_POSITIVE, |peak, sample| sample.abs().max(peak));
-        let scale = draw.between(PEAK) / peak;
+        let peak = draw.between(PEAK);
         Waveform {
-            samples: sound
-                .into_iter()
-                .map(|sample| (sample * scale) as f32)
-                .collect(),
+            samples: scaled_to_peak(&sound, peak),
             sample_rate_hz: SAMPLE_RATE_HZ,
         }
     }
@@ -126,52 +118,8 @@ fn frequencies_hz(key: char) -> (f64, f64) {
     (ROW_HZ[0], COLUMN_HZ[0])
 }
 
-/// Random numbers of one clip. Only raw bits are taken from the generator, whose stream is fixed
-/// by its specification, so that a clip stays the same with later versions of it.
-struct Draw(ChaCha8Rng);
-
-impl Draw {
-    fn new(clip: &DtmfClip) -> Self {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&clip.seed.to_le_bytes());
-        let mut generator = ChaCha8Rng::from_seed(seed);
-        generator.set_stream((clip.part as u64) << 32 | u64::from(clip.index));
-        Self(generator)
-    }
-
-    /// Uniform in [0, 1).
-    fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn between(&mut self, (low, high): (f64, f64)) -> f64 {
-        low + (high - low) * self.unit()
-    }
-
-    /// Uniform in 0..count.
-    fn below(&mut self, count: usize) -> usize {
-        ((self.unit() * count as f64) as usize).min(count.saturating_sub(1))
-    }
-
-    /// Standard normal, by Box and Muller.
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-        radius * (TAU * self.unit()).cos()
-    }
-}
-
 fn milliseconds(value: f64) -> usize {
     (value * f64::from(SAMPLE_RATE_HZ) / 1000.0) as usize
-}
-
-/// The factor of an amplitude.
-fn decibels(value: f64) -> f64 {
-    10.0_f64.powf(value / 20.0)
-}
-
-fn mean_power(samples: &[f64]) -> f64 {
-    let sum: f64 = samples.iter().map(|sample| sample * sample).sum();
-    (sum / samples.len().max(1) as f64).max(f64::MIN_POSITIVE)
 }
 
 /// Adds a tone near `hz` of this amplitude, with soft ends and a random phase.
@@ -230,25 +178,11 @@ fn add_clicks(sound: &mut [f64], draw: &mut Draw, amplitude: f64) {
 /// A second of one of four kinds of noise, of any level.
 fn noise(draw: &mut Draw) -> Vec<f64> {
     match draw.below(4) {
-        0 => (0..CLIP_SAMPLES).map(|_| draw.normal()).collect(),
-        1 => pink(draw),
+        0 => draw.white(CLIP_SAMPLES),
+        1 => draw.pink(CLIP_SAMPLES),
         2 => hum(draw),
         _ => babble(draw),
     }
-}
-
-/// White noise through Kellet's filter: -3 dB per octave.
-fn pink(draw: &mut Draw) -> Vec<f64> {
-    let mut state = [0.0; 3];
-    (0..CLIP_SAMPLES)
-        .map(|_| {
-            let white = draw.normal();
-            state[0] = 0.997_65 * state[0] + white * 0.099_046;
-            state[1] = 0.963_00 * state[1] + white * 0.296_516_4;
-            state[2] = 0.570_00 * state[2] + white * 1.052_691_3;
-            state.iter().sum::<f64>() + white * 0.1848
-        })
-        .collect()
 }
 
 /// The mains and its overtones over a hiss.
@@ -283,14 +217,7 @@ fn babble(draw: &mut Draw) -> Vec<f64> {
             let part = n as f64 / CLIP_SAMPLES as f64;
             phase += TAU * pitch_hz * (1.0 + glide * part) / f64::from(SAMPLE_RATE_HZ);
             let swell = 0.5 + 0.5 * (swell_phase + TAU * swell_hz * part).sin();
-            // sin((k + 1)φ) = 2 cos(φ) sin(kφ) - sin((k - 1)φ)
-            let (mut before, mut now, twice_cos) = (0.0, phase.sin(), 2.0 * phase.cos());
-            let mut voice = 0.0;
-            for amplitude in &amplitudes {
-                voice += amplitude * now;
-                (before, now) = (now, twice_cos * now - before);
-            }
-            *sample += swell * voice;
+            *sample += swell * harmonics(phase, &amplitudes);
         }
     }
     sound
