@@ -2,60 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod on_disk;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use proptest::prelude::*;
 use sori_datasets::corpus::CORPORA;
 use sori_datasets::{Corpus, Error, OpenOptions, Part, Spec, Target, TaskKind};
 use tempfile::TempDir;
 
-/// A short wav at 8 kHz.
-fn put(folder: &Path, name: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..800_i16 {
-        writer.write_sample(n).unwrap();
-    }
-    writer.finalize().unwrap();
-}
-
-fn spec(corpus: &str, location: &Path, query: &str) -> Spec {
-    format!("{corpus}:{}{query}", location.display())
-        .parse()
-        .unwrap()
-}
-
-fn open(corpus: &str, location: &Path, query: &str) -> Result<Corpus, Error> {
-    Corpus::open(&spec(corpus, location, query))
-}
-
-/// What went wrong, in words.
-fn complaint(result: Result<Corpus, Error>) -> String {
-    result.unwrap_err().to_string()
-}
-
-fn ids(corpus: &Corpus, part: Part) -> Vec<&str> {
-    corpus
-        .part(part)
-        .iter()
-        .map(|item| item.id.as_str())
-        .collect()
-}
-
-fn skip_bad() -> OpenOptions {
-    OpenOptions {
-        skip_bad: true,
-        ..OpenOptions::default()
-    }
-}
+use on_disk::{complaint, ids, open, put, skip_bad, spec};
 
 #[test]
 fn a_spec_that_names_no_corpus_lists_those_there_are() {

@@ -1,5 +1,23 @@
 //! Corpora: what recordings there are, what each is to be recognised as, and which part it
-//! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate).
+//! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate, and
+//! the few files that are cut into pieces).
+//!
+//! | Written | Query | Parts unless the query says otherwise |
+//! |---|---|---|
+//! | `esc:DIR` | `folds=5`, `esc10=true` | ESC-50 or ESC-10: fold 5 to test, the rest to train |
+//! | `esc-mix:DIR` | as `esc`, `size=`, `seed=`, `valid_fold=` | mixtures within a fold: fold 5 to test, an eighth of the clips of the others to validate |
+//! | `folder:DIR` | `test_fraction=0.1` | its folders `train`, `valid`, `test`, or a tenth to test |
+//! | `fsd50k:DIR` | | as published: `train`, `val`, evaluation set |
+//! | `fsdd:DIR` | `speaker=theo`, `speaker=!theo` | recordings 0 to 4 to test |
+//! | `fsdkaggle2019:DIR` | `noisy=true` | curated set to train, test set |
+//! | `magnatagatune:DIR` | `tags=50` | folders 0 to b, c, d to f |
+//! | `manifest:FILE.jsonl`, `.csv` | | each line's `split`, or all to train |
+//! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
+//! | `synth:dtmf`, `synth:scenes` | `size=`, `seed=` | `size`, and a fifth to validate and to test |
+//! | `urbansound8k:DIR` | `folds=10` | fold 10 to test, the rest to train |
+//!
+//! `folds=` names the folds to test on, with commas between: a k-fold run opens the corpus once for
+//! each, `folds=1`, `folds=2` and so on. All take `split=` for one part alone.
 
 mod esc;
 mod esc_mix;
@@ -148,7 +166,8 @@ pub struct Corpus {
     pub native_rate_hz: u32,
     /// What could not be used, under [`OpenOptions::skip_bad`].
     pub rejected: Vec<Rejected>,
-    /// Files that were passed over because their names are not those of audio files.
+    /// Files that were passed over, because their names are not those of audio files or because the
+    /// corpus's list does not name them.
     pub ignored_files: usize,
 }
 

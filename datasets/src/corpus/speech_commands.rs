@@ -86,7 +86,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         });
     }
 
-    let mut lists = Lists::read(root)?;
+    let mut lists = Lists::read(root, gate)?;
     let mut drafts = Vec::new();
     let mut ignored_files = files.len() - lists.files;
     for word in words.iter().filter(|word| *word != NOISE) {
@@ -135,7 +135,8 @@ struct Lists {
 }
 
 impl Lists {
-    fn read(root: &Path) -> Result<Self> {
+    /// A recording that is in both lists counts as one of the second, the testing list.
+    fn read(root: &Path, gate: &mut Gate) -> Result<Self> {
         let lists = [
             ("validation_list.txt", Part::Valid),
             ("testing_list.txt", Part::Test),
@@ -157,7 +158,7 @@ impl Lists {
                         format!("'{name}' is in line {line} of {list} already")
                     }
                 };
-                return Err(Error::ManifestLine { path, line, reason });
+                gate.reject_line(&path, line, reason)?;
             }
         }
         Ok(Self {
