@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use sori_datasets::corpus::CORPORA;
-use sori_datasets::{Corpus, Error, OpenOptions, Part, Spec, Target, TaskKind};
+use sori_datasets::{Corpus, OpenOptions, Part, Spec, Target, TaskKind};
 use tempfile::TempDir;
 
 use on_disk::{complaint, ids, open, put, skip_bad, spec};

@@ -306,7 +306,6 @@ fn the_mean_spectrum_is_not_enough() {
     };
     let mean = logistic(&means(&train), &means(&test));
     let moving = logistic(&train, &test);
-    println!("mAP of a linear model: {mean:.3} by mean spectrum, {moving:.3} with its movement");
     assert!((0.4..0.75).contains(&mean), "by the mean spectrum: {mean}");
     assert!(
         moving > mean + 0.1,

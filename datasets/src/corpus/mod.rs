@@ -261,7 +261,7 @@ impl Corpus {
     /// [`Error::Io`] and [`Error::Layout`] if it is not there or not laid out as it should be,
     /// [`Error::Query`] for a query it does not take, [`Error::ManifestLine`],
     /// [`Error::UnknownLabel`] for a label not among those given, [`Error::Nothing`] if no
-    /// recording is left, and those of [`audio::sample_rate_hz`].
+    /// recording is left, and those of [`sample_rate_hz`](crate::audio::sample_rate_hz).
     pub fn open_with(spec: &Spec, options: &OpenOptions) -> Result<Self> {
         let mut gate = Gate {
             skip_bad: options.skip_bad,
