@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::corpus::{Item, Source};
+use crate::corpus::Item;
 use crate::features::FEATURE_VERSION;
 use crate::{Error, FeatureConfig, Features, Result};
 
@@ -15,8 +15,8 @@ const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
 /// A folder in which features are kept from one run to the next.
 ///
 /// An entry is named by the BLAKE3 hash of everything its features follow from: the bytes of the
-/// audio file (so that a changed file misses, and a moved or touched one does not) or the
-/// parameters of a synthesised clip, every field of the [`FeatureConfig`], and
+/// audio files (so that a changed file misses, and a moved or touched one does not), where a segment
+/// begins and ends, how files are mixed, or the parameters of a synthesised clip, every field of the [`FeatureConfig`], and
 /// [`FEATURE_VERSION`]. It is written to a temporary file and renamed, and ends in a checksum; one
 /// that is damaged is made anew. Several threads and processes may use a folder at once.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl FeatureCache {
     ///
     /// # Errors
     ///
-    /// Those of `make`; [`Error::Io`] if the audio file cannot be read or the entry not written.
+    /// Those of `make`; [`Error::Io`] if an audio file cannot be read or the entry not written.
     pub fn fetch(
         &self,
         item: &Item,
@@ -102,7 +102,7 @@ impl FeatureCache {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the item's audio file cannot be read.
+    /// [`Error::Io`] if one of the item's audio files cannot be read.
     pub fn entry(&self, item: &Item, config: &FeatureConfig) -> Result<PathBuf> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&FEATURE_VERSION.to_le_bytes());
@@ -110,26 +110,7 @@ impl FeatureCache {
         let config = format!("{config:?}");
         hasher.update(&(config.len() as u64).to_le_bytes());
         hasher.update(config.as_bytes());
-        // A recording is its contents, wherever it lies, so paths do not count.
-        for path in item.source.files() {
-            let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-            hasher.update(b"file").update(&bytes);
-        }
-        match &item.source {
-            Source::File(_) => {}
-            Source::Mixture(voices) => {
-                for voice in voices {
-                    let place = [voice.gain_db, voice.turn].map(f64::to_le_bytes);
-                    hasher.update(b"voice").update(place.as_flattened());
-                }
-            }
-            Source::Dtmf(clip) => {
-                hasher.update(format!("{clip:?}").as_bytes());
-            }
-            Source::Scene(clip) => {
-                hasher.update(format!("{clip:?}").as_bytes());
-            }
-        }
+        item.source.hash_into(&mut hasher)?;
         let name = hasher.finalize().to_hex();
         Ok(self
             .folder

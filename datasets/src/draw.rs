@@ -5,6 +5,8 @@ use std::f64::consts::TAU;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::corpus::Part;
+
 /// Random numbers from a seed. Only raw bits are taken from the generator, whose stream is fixed
 /// by its specification, so that what is drawn stays the same with later versions of it.
 pub(crate) struct Draw(ChaCha8Rng);
@@ -17,6 +19,11 @@ impl Draw {
         let mut generator = ChaCha8Rng::from_seed(bytes);
         generator.set_stream(stream);
         Self(generator)
+    }
+
+    /// Those of the clip at this place of a part.
+    pub(crate) fn of_clip(seed: u64, part: Part, index: u32) -> Self {
+        Self::new(seed, (part as u64) << 32 | u64::from(index))
     }
 
     /// Any number, each as likely.

@@ -176,10 +176,10 @@ pub enum Error {
         /// What was found and what is right.
         reason: String,
     },
-    /// A line of a manifest that cannot be used.
+    /// A line of a manifest, or of another list, that cannot be used.
     #[error("{}:{line}: {reason}", path.display())]
     ManifestLine {
-        /// The manifest.
+        /// The list.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,

@@ -51,7 +51,9 @@ pub mod synth;
 pub use audio::Waveform;
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
-pub use corpus::{Corpus, Item, OpenOptions, Part, Rejected, Source, Target, TaskKind, Voice};
+pub use corpus::{
+    Corpus, Item, Mixture, OpenOptions, Part, Rejected, Segment, Source, Target, TaskKind, Voice,
+};
 pub use error::{Error, Result};
 pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};
 pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};

@@ -49,6 +49,7 @@ fn recording(path: &Path, samples: usize) -> Item {
         source: Source::File(path.to_owned()),
         target: Target::Class(0),
         part: Part::Train,
+        group: None,
     }
 }
 

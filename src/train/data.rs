@@ -147,12 +147,13 @@ impl Data {
                 }
             ));
         }
-        let mut seen: HashMap<PathBuf, Part> = HashMap::new();
+        let mut seen: HashMap<(PathBuf, u64), Part> = HashMap::new();
         for item in &self.items {
-            for path in item.source.files() {
+            // A recording cut into several begins where each of them does.
+            for (path, start_ms) in item.source.files() {
                 let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
                 let shown = path.display().to_string();
-                match seen.insert(path, item.part) {
+                match seen.insert((path, start_ms), item.part) {
                     Some(part) if part != item.part => {
                         return refuse(format!(
                             "{shown} is in two parts ({} and {}), so that the result would mean \

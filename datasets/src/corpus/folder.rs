@@ -98,6 +98,7 @@ fn add_class(
             source: Source::File(path),
             answer: Answer::Class(class.to_owned()),
             part,
+            group: None,
         });
     }
     if drafts.len() == first {

@@ -85,6 +85,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             } else {
                 Part::Train
             },
+            group: None,
         })
         .collect();
     Ok(Found {

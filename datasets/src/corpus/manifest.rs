@@ -1,14 +1,21 @@
 //! A list of recordings, one JSON object per line:
 //! `{"audio": PATH, "label": …}`, `{"audio": PATH, "tags": […]}` or `{"audio": PATH, "text": …}`,
-//! with an optional `"split"`. Relative paths begin at the manifest's folder. NeMo's
-//! `audio_filepath` is taken for `audio`; fields of other names are ignored.
+//! with an optional `"split"`. NeMo's `audio_filepath` is taken for `audio`; fields of other names
+//! are ignored.
+//!
+//! Or, if its name ends in `.csv`, a table of comma-separated values: its header names a column
+//! `audio`, one of `label`, `tags` and `text`, and perhaps `split`; columns of other names are
+//! ignored. Tags are separated by `|` or `;`, and a recording may have none; a `split` that is
+//! empty is `train`.
+//!
+//! Relative paths begin at the manifest's folder.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys};
+use super::list::{Entry, Listing, Table, labels_in};
+use super::{Answer, Found, Gate, Part, TaskKind, check_keys};
 use crate::{Error, Result, Spec};
 
 #[derive(Deserialize)]
@@ -40,91 +47,128 @@ impl Name {
     }
 }
 
+/// What a line says: path, answer and part.
+type Said = std::result::Result<(String, Answer, Part), String>;
+
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     check_keys(spec, &[])?;
     let path = Path::new(&spec.location);
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let is_table = path
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let lines = if is_table {
+        table_lines(path, gate)?
+    } else {
+        json_lines(path)?
+    };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-
-    let mut drafts = Vec::new();
-    let mut lines_of = HashMap::<PathBuf, usize>::new();
+    let mut listing = Listing::new(path);
     // The kind of target, and the line that set it.
     let mut kind = None::<(TaskKind, usize)>;
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let number = index + 1;
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let place = format!("{}:{number}", path.display());
-        let refuse = |reason: String| Error::ManifestLine {
-            path: path.to_owned(),
-            line: number,
-            reason,
-        };
-        let (audio, answer, part) = match parsed(line) {
-            Ok(parsed) => parsed,
-            Err(reason) => {
-                gate.reject(place, refuse(reason))?;
-                continue;
+    for (line, said) in lines {
+        let entry = said.and_then(|(audio, answer, part)| {
+            let task = match answer {
+                Answer::Class(_) => TaskKind::Classify,
+                Answer::Tags(_) => TaskKind::Tag,
+                Answer::Text(_) => TaskKind::Transcribe,
+            };
+            let (first_task, first_line) = *kind.get_or_insert((task, line));
+            if task != first_task {
+                return Err(format!(
+                    "it is to {task}, line {first_line} is to {first_task}; a manifest has one of \
+                     label, tags and text throughout"
+                ));
             }
-        };
-        let task = match answer {
-            Answer::Class(_) => TaskKind::Classify,
-            Answer::Tags(_) => TaskKind::Tag,
-            Answer::Text(_) => TaskKind::Transcribe,
-        };
-        let (first_task, first_line) = *kind.get_or_insert((task, number));
-        let file = folder.join(&audio);
-        let problem = if task != first_task {
-            Some(format!(
-                "it is to {task}, line {first_line} is to {first_task}; a manifest has one of \
-                 label, tags and text throughout"
-            ))
-        } else if let Some(earlier) = lines_of.get(&file) {
-            Some(format!("'{audio}' is in line {earlier} already"))
-        } else if !file.is_file() {
-            Some(format!("there is no audio file {}", file.display()))
-        } else {
-            None
-        };
-        if let Some(reason) = problem {
-            gate.reject(place, refuse(reason))?;
-            continue;
-        }
-        lines_of.insert(file.clone(), number);
-        drafts.push(Draft {
-            id: audio,
-            place,
-            source: Source::File(file),
-            answer,
-            part,
+            Ok(Entry {
+                file: folder.join(&audio),
+                id: audio,
+                answer,
+                part,
+                group: None,
+            })
         });
+        listing.add(gate, line, entry)?;
     }
     let Some((task, _)) = kind else {
-        return Err(gate_error(path, gate));
+        return Err(nothing_usable(path, is_table, gate));
     };
     Ok(Found {
         task,
         labels: None,
-        drafts,
+        drafts: listing.drafts,
         ignored_files: 0,
     })
 }
 
-fn gate_error(path: &Path, gate: &Gate) -> Error {
+fn json_lines(path: &Path) -> Result<Vec<(usize, Said)>> {
+    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    Ok(bytes
+        .split(|&byte| byte == b'\n')
+        .enumerate()
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .map(|(index, line)| (index + 1, parsed(line)))
+        .collect())
+}
+
+fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
+    let table = Table::read(path, b',', gate)?;
+    let [audio] = table.columns(["audio"])?;
+    let answers: Vec<(&str, usize)> = ["label", "tags", "text"]
+        .into_iter()
+        .filter_map(|name| Some((name, table.find(name)?)))
+        .collect();
+    let [(kind, answer)] = answers[..] else {
+        return Err(Error::Layout {
+            path: path.to_owned(),
+            reason: format!(
+                "its header must name one of label, tags and text beside audio; it names {}",
+                table.header.join(", ")
+            ),
+        });
+    };
+    let split = table.find("split");
+    let said = |row: &super::list::Row| {
+        let audio = row.get(audio);
+        if audio.is_empty() {
+            return Err("its audio is empty; it must be a path".into());
+        }
+        let answer = match (kind, row.get(answer)) {
+            ("label", "") => return Err("a label is empty".into()),
+            ("label", label) => Answer::Class(label.to_owned()),
+            ("tags", "") => Answer::Tags(Vec::new()),
+            ("tags", tags) => Answer::Tags(labels_in(tags, &['|', ';'])?),
+            (_, text) => Answer::Text(text.to_owned()),
+        };
+        let part = match split.map(|split| row.get(split)) {
+            None | Some("") => Part::Train,
+            Some(split) => part_named(split)?,
+        };
+        Ok((audio.to_owned(), answer, part))
+    };
+    Ok(table.rows.iter().map(|row| (row.line, said(row))).collect())
+}
+
+fn part_named(split: &str) -> std::result::Result<Part, String> {
+    split
+        .parse()
+        .map_err(|_| format!("\"split\" is '{split}'; it must be train, valid or test"))
+}
+
+fn nothing_usable(path: &Path, is_table: bool, gate: &Gate) -> Error {
+    let example = if is_table { "a.wav,dog" } else { EXAMPLE };
     Error::Layout {
         path: path.to_owned(),
         reason: match gate.rejected.first() {
             Some(first) => format!("no line can be used; the first: {}", first.reason),
-            None => format!("it has no lines; one per recording was expected, such as {EXAMPLE}"),
+            None => format!("it has no lines; one per recording was expected, such as {example}"),
         },
     }
 }
 
 const EXAMPLE: &str = r#"{"audio": "a.wav", "label": "dog"}"#;
 
-fn parsed(line: &[u8]) -> std::result::Result<(String, Answer, Part), String> {
+fn parsed(line: &[u8]) -> Said {
     let line: Line = serde_json::from_slice(line).map_err(|error| {
         // serde_json counts lines within this one.
         let reason = error.to_string();
@@ -156,9 +200,7 @@ fn parsed(line: &[u8]) -> std::result::Result<(String, Answer, Part), String> {
     };
     let part = match line.split {
         None => Part::Train,
-        Some(split) => split
-            .parse()
-            .map_err(|_| format!("\"split\" is '{split}'; it must be train, valid or test"))?,
+        Some(split) => part_named(&split)?,
     };
     Ok((audio, answer, part))
 }

@@ -1,32 +1,65 @@
 //! Corpora: what recordings there are, what each is to be recognised as, and which part it
-//! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate).
+//! belongs to. Opening one reads names and lists, no sound (but for a look at one sample rate, and
+//! the few files that are cut into pieces).
+//!
+//! | Written | Query | Parts unless the query says otherwise |
+//! |---|---|---|
+//! | `esc:DIR` | `folds=5`, `esc10=true` | ESC-50 or ESC-10: fold 5 to test, the rest to train |
+//! | `esc-mix:DIR` | as `esc`, `size=`, `seed=`, `valid_fold=` | mixtures within a fold: fold 5 to test, an eighth of the clips of the others to validate |
+//! | `folder:DIR` | `test_fraction=0.1` | its folders `train`, `valid`, `test`, or a tenth to test |
+//! | `fsd50k:DIR` | | as published: `train`, `val`, evaluation set |
+//! | `fsdd:DIR` | `speaker=theo`, `speaker=!theo` | recordings 0 to 4 to test |
+//! | `fsdkaggle2019:DIR` | `noisy=true` | curated set to train, test set |
+//! | `magnatagatune:DIR` | `tags=50` | folders 0 to b, c, d to f |
+//! | `manifest:FILE.jsonl`, `.csv` | | each line's `split`, or all to train |
+//! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
+//! | `synth:dtmf`, `synth:scenes` | `size=`, `seed=` | `size`, and a fifth to validate and to test |
+//! | `urbansound8k:DIR` | `folds=10` | fold 10 to test, the rest to train |
+//!
+//! `folds=` names the folds to test on, with commas between: a k-fold run opens the corpus once for
+//! each, `folds=1`, `folds=2` and so on. All take `split=` for one part alone.
 
 mod esc;
+mod esc_mix;
 mod folder;
+mod folds;
+mod fsd50k;
 mod fsdd;
+mod fsdkaggle2019;
+mod list;
+mod magnatagatune;
 mod manifest;
+mod mixture;
 mod source;
+mod speech_commands;
+mod synthesised;
+mod urbansound8k;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+pub use mixture::{Mixture, Voice};
+pub use source::{Segment, Source};
+
 use crate::error::listed;
 use crate::named::named;
-use crate::synth::dtmf::{self, DtmfClip};
-use crate::synth::scenes::{self, SceneClip, SoundKind};
 use crate::{Error, Result, Spec, Waveform};
-
-pub use source::{Source, Voice};
 
 /// How each corpus is written.
 pub const CORPORA: &[&str] = &[
     "esc:DIR",
     "esc-mix:DIR",
-    "fsdd:DIR",
     "folder:DIR",
+    "fsd50k:DIR",
+    "fsdd:DIR",
+    "fsdkaggle2019:DIR",
+    "magnatagatune:DIR",
     "manifest:FILE.jsonl",
+    "manifest:FILE.csv",
+    "speech-commands:DIR",
     "synth:dtmf",
     "synth:scenes",
+    "urbansound8k:DIR",
 ];
 
 named! {
@@ -75,6 +108,8 @@ pub struct Item {
     pub target: Target,
     /// Its part.
     pub part: Part,
+    /// What it was cut from, where several recordings of the corpus are cut from the same.
+    pub group: Option<String>,
 }
 
 impl Item {
@@ -131,7 +166,8 @@ pub struct Corpus {
     pub native_rate_hz: u32,
     /// What could not be used, under [`OpenOptions::skip_bad`].
     pub rejected: Vec<Rejected>,
-    /// Files that were passed over because their names are not those of audio files.
+    /// Files that were passed over, because their names are not those of audio files or because the
+    /// corpus's list does not name them.
     pub ignored_files: usize,
 }
 
@@ -143,6 +179,7 @@ struct Draft {
     source: Source,
     answer: Answer,
     part: Part,
+    group: Option<String>,
 }
 
 enum Answer {
@@ -178,6 +215,18 @@ impl Gate {
         });
         Ok(())
     }
+
+    /// The same for a line of a list.
+    fn reject_line(&mut self, list: &Path, line: usize, reason: String) -> Result<()> {
+        self.reject(
+            format!("{}:{line}", list.display()),
+            Error::ManifestLine {
+                path: list.to_owned(),
+                line,
+                reason,
+            },
+        )
+    }
 }
 
 impl Corpus {
@@ -212,7 +261,7 @@ impl Corpus {
     /// [`Error::Io`] and [`Error::Layout`] if it is not there or not laid out as it should be,
     /// [`Error::Query`] for a query it does not take, [`Error::ManifestLine`],
     /// [`Error::UnknownLabel`] for a label not among those given, [`Error::Nothing`] if no
-    /// recording is left, and those of [`Source::sample_rate_hz`].
+    /// recording is left, and those of [`sample_rate_hz`](crate::audio::sample_rate_hz).
     pub fn open_with(spec: &Spec, options: &OpenOptions) -> Result<Self> {
         let mut gate = Gate {
             skip_bad: options.skip_bad,
@@ -220,11 +269,16 @@ impl Corpus {
         };
         let found = match spec.corpus.as_str() {
             "esc" => esc::find(spec, &mut gate)?,
-            "esc-mix" => esc::find_mixtures(spec, &mut gate)?,
-            "fsdd" => fsdd::find(spec, &mut gate)?,
+            "esc-mix" => esc_mix::find(spec, &mut gate)?,
             "folder" => folder::find(spec)?,
+            "fsd50k" => fsd50k::find(spec, &mut gate)?,
+            "fsdd" => fsdd::find(spec, &mut gate)?,
+            "fsdkaggle2019" => fsdkaggle2019::find(spec, &mut gate)?,
+            "magnatagatune" => magnatagatune::find(spec, &mut gate)?,
             "manifest" => manifest::find(spec, &mut gate)?,
-            "synth" => synthesised(spec)?,
+            "speech-commands" => speech_commands::find(spec, &mut gate)?,
+            "synth" => synthesised::find(spec)?,
+            "urbansound8k" => urbansound8k::find(spec, &mut gate)?,
             other => {
                 return Err(Error::Spec {
                     spec: spec.to_string(),
@@ -265,6 +319,7 @@ impl Corpus {
                     source: draft.source,
                     target,
                     part: draft.part,
+                    group: draft.group,
                 }),
                 Err(error) => gate.reject(draft.place, error)?,
             }
@@ -302,8 +357,9 @@ impl Corpus {
 
     /// Where the corpus has no validation part, moves `fraction` of each class's training
     /// recordings there, and at least one of a class that has two; what has no class counts as
-    /// one class, and what has tags goes by the first. Which ones depends on their ids and `seed`
-    /// alone. The test part is never touched.
+    /// one class, and what has tags goes by the first. Recordings of a class that were cut from the
+    /// same sound ([`Item::group`]) move together. Which ones depends on their ids, or their groups,
+    /// and `seed` alone. The test part is never touched.
     pub fn set_aside_valid(&mut self, fraction: f64, seed: u64) {
         if self.items.iter().any(|item| item.part == Part::Valid) {
             return;
@@ -320,11 +376,14 @@ impl Corpus {
             }
         }
         for members in classes.into_values() {
-            let ids: Vec<&str> = members
+            let names: Vec<&str> = members
                 .iter()
-                .map(|&index| self.items[index].id.as_str())
+                .map(|&index| {
+                    let item = &self.items[index];
+                    item.group.as_deref().unwrap_or(&item.id)
+                })
                 .collect();
-            for chosen in chosen_by_name(&ids, fraction, seed) {
+            for chosen in chosen_by_name(&names, fraction, seed) {
                 self.items[members[chosen]].part = Part::Valid;
             }
         }
@@ -332,7 +391,8 @@ impl Corpus {
 }
 
 /// Chooses a `fraction` of names, at least one of two or more and never all, by a hash of each
-/// name and the seed: whatever else there is, a name's rank stays. Returns their indices.
+/// name and the seed: whatever else there is, a name's rank stays. Of a name that occurs several
+/// times all or none are chosen. Returns their indices.
 fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
     if names.len() < 2 || fraction.is_nan() || fraction <= 0.0 {
         return Vec::new();
@@ -348,9 +408,20 @@ fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
         })
         .collect();
     ranked.sort_unstable();
+    let same = |end: usize| ranked[end].0 == ranked[end - 1].0;
+    let mut end = count;
+    while end < ranked.len() && same(end) {
+        end += 1;
+    }
+    if end == ranked.len() {
+        end -= 1;
+        while end > 0 && same(end) {
+            end -= 1;
+        }
+    }
     ranked
         .into_iter()
-        .take(count)
+        .take(end)
         .map(|(_, index)| index)
         .collect()
 }
@@ -480,78 +551,4 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort_unstable();
     Ok(names)
-}
-
-/// What is made by Sori itself.
-fn synthesised(spec: &Spec) -> Result<Found> {
-    match spec.location.as_str() {
-        "dtmf" => {
-            let (size, seed) = (dtmf::DEFAULT_SIZE, dtmf::DEFAULT_SEED);
-            let drafts = clips(spec, size, dtmf::KEYS.len(), seed, |seed, part, index| {
-                let clip = DtmfClip::new(seed, part, index);
-                let answer = Answer::Class(clip.key().to_string());
-                (Source::Dtmf(clip), answer)
-            })?;
-            Ok(Found {
-                task: TaskKind::Classify,
-                labels: Some(dtmf::KEYS.iter().map(char::to_string).collect()),
-                drafts,
-                ignored_files: 0,
-            })
-        }
-        "scenes" => {
-            let kinds = SoundKind::VALUES;
-            let (size, seed) = (scenes::DEFAULT_SIZE, scenes::DEFAULT_SEED);
-            let drafts = clips(spec, size, kinds.len(), seed, |seed, part, index| {
-                let clip = SceneClip::new(seed, part, index);
-                let events = clip.events().into_iter();
-                let tags = events.map(|event| event.kind.to_string()).collect();
-                (Source::Scene(clip), Answer::Tags(tags))
-            })?;
-            Ok(Found {
-                task: TaskKind::Tag,
-                labels: Some(kinds.iter().map(|kind| kind.to_string()).collect()),
-                drafts,
-                ignored_files: 0,
-            })
-        }
-        other => Err(Error::Spec {
-            spec: spec.to_string(),
-            reason: format!("nothing called '{other}' is synthesised"),
-            known: CORPORA.join(", "),
-        }),
-    }
-}
-
-/// `size` clips to train on and a fifth of that in either other part, but at least `least`; `size=`
-/// and `seed=` of the SPEC take the place of the defaults.
-fn clips(
-    spec: &Spec,
-    size: usize,
-    least: usize,
-    seed: u64,
-    clip: impl Fn(u64, Part, u32) -> (Source, Answer),
-) -> Result<Vec<Draft>> {
-    check_keys(spec, &["size", "seed"])?;
-    let size = number(spec, "size", size, least, 1_000_000)?;
-    let seed = number(spec, "seed", seed, 0, u64::MAX)?;
-    let mut drafts = Vec::new();
-    for (part, size) in [
-        (Part::Train, size),
-        (Part::Valid, size / 5),
-        (Part::Test, size / 5),
-    ] {
-        for index in 0..size.max(least) {
-            let (source, answer) = clip(seed, part, index as u32);
-            let id = format!("{}-{seed}-{part}-{index:05}", spec.location);
-            drafts.push(Draft {
-                place: id.clone(),
-                id,
-                source,
-                answer,
-                part,
-            });
-        }
-    }
-    Ok(drafts)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::level::{decibels, scale, set_mean_power};
+use super::Mixture;
 use crate::synth::dtmf::{self, DtmfClip};
 use crate::synth::scenes::{self, SceneClip};
 use crate::{Error, Result, Waveform, audio};
@@ -12,88 +12,137 @@ use crate::{Error, Result, Waveform, audio};
 pub enum Source {
     /// An audio file.
     File(PathBuf),
+    /// A stretch of an audio file.
+    Segment(Segment),
     /// Several audio files at once.
-    Mixture(Vec<Voice>),
+    Mixture(Mixture),
     /// A synthesised telephone key.
     Dtmf(DtmfClip),
-    /// A synthesised scene of sounds.
+    /// A synthesised sound scene.
     Scene(SceneClip),
 }
 
-/// One of the files of a mixture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Voice {
+/// A stretch of an audio file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
     /// The file.
     pub path: PathBuf,
-    /// Its level against that of the other voices, each taken at the same mean power.
-    pub gain_db: f64,
-    /// By how much of its length it is turned round: what leaves at the end comes back in front.
-    pub turn: f64,
+    /// Where it begins.
+    pub start_ms: u64,
+    /// How long it is.
+    pub length_ms: u64,
 }
 
-/// The mean power of a voice of 0 dB: a tenth of full scale.
-const VOICE_POWER: f64 = 0.01;
+impl Segment {
+    fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
+        let whole = audio::decode(&self.path)?;
+        let samples = |ms: u64| (u128::from(ms) * u128::from(whole.sample_rate_hz) / 1000) as usize;
+        let (start, end) = (
+            samples(self.start_ms),
+            samples(self.start_ms + self.length_ms),
+        );
+        let cut = whole.samples.get(start..end).filter(|cut| !cut.is_empty());
+        let Some(cut) = cut else {
+            return Err(Error::Truncated {
+                path: self.path.clone(),
+                reason: format!(
+                    "it has {} samples; {start} to {end} of them were expected",
+                    whole.samples.len()
+                ),
+            });
+        };
+        let cut = Waveform {
+            samples: cut.to_vec(),
+            sample_rate_hz: whole.sample_rate_hz,
+        };
+        audio::resample(&cut, sample_rate_hz)
+            .map_err(|error| error.at(self.path.display().to_string()))
+    }
+}
 
 impl Source {
-    /// The sound at the rate wanted. A mixture is as long as its longest voice and may exceed ±1.
+    /// The sound at the rate wanted.
     ///
     /// # Errors
     ///
-    /// Those of [`audio::load`].
+    /// Those of [`audio::load`]; [`Error::Truncated`] if a file ends before a segment of it does.
     pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
         match self {
             Self::File(path) => audio::load(path, sample_rate_hz),
-            Self::Mixture(voices) => mixed(voices, sample_rate_hz),
+            Self::Segment(segment) => segment.waveform(sample_rate_hz),
+            Self::Mixture(mixture) => mixture.waveform(sample_rate_hz),
             Self::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
             Self::Scene(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
         }
     }
 
-    /// The rate it is recorded at, that of the first voice of a mixture.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`audio::sample_rate_hz`].
-    pub fn sample_rate_hz(&self) -> Result<u32> {
-        match (self, self.files().first()) {
-            (Self::Dtmf(_), _) => Ok(dtmf::SAMPLE_RATE_HZ),
-            (Self::Scene(_), _) => Ok(scenes::SAMPLE_RATE_HZ),
-            (_, Some(path)) => audio::sample_rate_hz(path),
-            (_, None) => Err(Error::Nothing {
-                place: "a mixture".into(),
-                reason: "it has no voice".into(),
-            }),
-        }
-    }
-
-    /// The files that its sound is made of.
+    /// The files it is made from, each with the millisecond it is used from (0 for a whole file);
+    /// none for what is synthesised. Recordings share sound if they share one of these pairs, so
+    /// none of them may be in two parts.
     #[must_use]
-    pub fn files(&self) -> Vec<&Path> {
+    pub fn files(&self) -> Vec<(&Path, u64)> {
         match self {
-            Self::File(path) => vec![path],
-            Self::Mixture(voices) => voices.iter().map(|voice| voice.path.as_path()).collect(),
+            Self::File(path) => vec![(path, 0)],
+            Self::Segment(segment) => vec![(&segment.path, segment.start_ms)],
+            Self::Mixture(mixture) => mixture
+                .voices
+                .iter()
+                .map(|voice| (voice.path.as_path(), 0))
+                .collect(),
             Self::Dtmf(_) | Self::Scene(_) => Vec::new(),
         }
     }
-}
 
-fn mixed(voices: &[Voice], sample_rate_hz: u32) -> Result<Waveform> {
-    let mut sum = Vec::new();
-    for voice in voices {
-        let mut samples = audio::load(&voice.path, sample_rate_hz)?.samples;
-        set_mean_power(&mut samples, VOICE_POWER);
-        scale(&mut samples, decibels(voice.gain_db));
-        let turn = (voice.turn.rem_euclid(1.0) * samples.len() as f64) as usize;
-        samples.rotate_right(turn);
-        if sum.len() < samples.len() {
-            sum.resize(samples.len(), 0.0);
-        }
-        for (sum, sample) in sum.iter_mut().zip(samples) {
-            *sum += sample;
+    /// The rate it is sampled at; the first file's where there are several.
+    pub(super) fn sample_rate_hz(&self) -> Result<u32> {
+        match self {
+            Self::Dtmf(_) => Ok(dtmf::SAMPLE_RATE_HZ),
+            Self::Scene(_) => Ok(scenes::SAMPLE_RATE_HZ),
+            _ => match self.files().first() {
+                Some((path, _)) => audio::sample_rate_hz(path),
+                None => Err(Error::Nothing {
+                    place: "the mixture".into(),
+                    reason: "it has no voices; at least one is needed".into(),
+                }),
+            },
         }
     }
-    Ok(Waveform {
-        samples: sum,
-        sample_rate_hz,
-    })
+
+    /// Hashes everything the sound follows from: the bytes of its files, not their names.
+    pub(crate) fn hash_into(&self, hasher: &mut blake3::Hasher) -> Result<()> {
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, error));
+        match self {
+            Self::File(path) => {
+                hasher.update(b"file").update(&read(path)?);
+            }
+            Self::Segment(segment) => {
+                hasher
+                    .update(b"segment")
+                    .update(&segment.start_ms.to_le_bytes())
+                    .update(&segment.length_ms.to_le_bytes())
+                    .update(&read(&segment.path)?);
+            }
+            Self::Mixture(mixture) => {
+                hasher
+                    .update(b"mixture")
+                    .update(&mixture.length_ms.to_le_bytes());
+                for voice in &mixture.voices {
+                    let bytes = read(&voice.path)?;
+                    hasher
+                        .update(&voice.gain_db.to_le_bytes())
+                        .update(&voice.roll.to_le_bytes())
+                        .update(&(bytes.len() as u64).to_le_bytes())
+                        .update(&bytes);
+                }
+            }
+            Self::Dtmf(clip) => {
+                hasher.update(format!("{clip:?}").as_bytes());
+            }
+            Self::Scene(clip) => {
+                hasher.update(format!("{clip:?}").as_bytes());
+            }
+        }
+        Ok(())
+    }
 }

@@ -77,7 +77,7 @@ impl DtmfClip {
     /// Its sound: one second at 8 kHz, within [-1, 1].
     #[must_use]
     pub fn waveform(&self) -> Waveform {
-        let mut draw = Draw::new(self.seed, (self.part as u64) << 32 | u64::from(self.index));
+        let mut draw = Draw::of_clip(self.seed, self.part, self.index);
         let (row, column) = frequencies_hz(self.key());
         let length = milliseconds(draw.between(KEY_MS));
         let start = draw.below(CLIP_SAMPLES - length + 1);

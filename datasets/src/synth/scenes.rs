@@ -126,7 +126,7 @@ impl SceneClip {
 
     /// The events, and the random numbers that follow them.
     fn drawn(&self) -> (Draw, Vec<SoundEvent>) {
-        let mut draw = Draw::new(self.seed, (self.part as u64) << 32 | u64::from(self.index));
+        let mut draw = Draw::of_clip(self.seed, self.part, self.index);
         let mut others = SoundKind::VALUES.to_vec();
         let mut kind = others.remove(self.index as usize % others.len());
         let mut events = Vec::new();

@@ -1,0 +1,59 @@
+//! Several recordings at once.
+
+use std::path::PathBuf;
+
+use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
+use crate::{Result, Waveform, audio};
+
+/// The largest sample of a mixture.
+const PEAK: f64 = 0.95;
+
+/// Several audio files at once, each brought to the same power before its gain, rolled, and the
+/// sum scaled to a peak of 0.95.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixture {
+    /// What is mixed.
+    pub voices: Vec<Voice>,
+    /// How long the mixture is.
+    pub length_ms: u64,
+}
+
+/// A file within a mixture. It begins at `roll` and goes round: after its end comes its beginning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Voice {
+    /// The file.
+    pub path: PathBuf,
+    /// Its power against that of the other voices' at a gain of 0 dB.
+    pub gain_db: f64,
+    /// Where in the file it begins, from 0 (its beginning) to 1 (its end).
+    pub roll: f64,
+}
+
+impl Mixture {
+    /// Its sound at the rate wanted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`audio::load`], naming the file.
+    pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
+        let length = self.length_ms as usize * sample_rate_hz as usize / 1000;
+        let mut sum = vec![0.0; length];
+        for voice in &self.voices {
+            let clip: Vec<f64> = audio::load(&voice.path, sample_rate_hz)?
+                .samples
+                .into_iter()
+                .map(f64::from)
+                .collect();
+            let begin = (voice.roll * clip.len() as f64) as usize;
+            let scale = decibels(voice.gain_db) / mean_power(&clip).sqrt();
+            let rolled = clip.iter().cycle().skip(begin);
+            for (sample, voice) in sum.iter_mut().zip(rolled) {
+                *sample += scale * voice;
+            }
+        }
+        Ok(Waveform {
+            samples: scaled_to_peak(&sum, PEAK),
+            sample_rate_hz,
+        })
+    }
+}
