@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 
-use sori_datasets::synth::scenes::{SceneClip, SoundEvent, SoundKind};
+use sori_datasets::synth::scenes::{SAMPLE_RATE_HZ, SceneClip, SoundEvent, SoundKind};
 use sori_datasets::{Corpus, FeatureConfig, Item, Part, Pipeline, Target, TaskKind};
 
 fn open(query: &str) -> Corpus {
@@ -111,11 +111,15 @@ fn alone(kind: SoundKind, count: usize) -> Vec<(SoundEvent, Vec<f32>)> {
         .collect()
 }
 
-/// The frequency of most power among those from 100 to 4000 Hz, in steps of 10.
+/// The frequency of most power among those from 100 to 4000 Hz, in steps of 10, in the loudest tenth
+/// of a second, which tells no more than that apart.
 fn loudest_hz(samples: &[f32]) -> f64 {
+    let power = |part: &&[f32]| part.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+    let parts = samples.chunks(SAMPLE_RATE_HZ as usize / 10);
+    let part = parts.max_by(|a, b| power(a).total_cmp(&power(b))).unwrap();
     (10..400)
         .map(|tens| 10.0 * f64::from(tens))
-        .max_by(|a, b| power_at(samples, *a).total_cmp(&power_at(samples, *b)))
+        .max_by(|a, b| power_at(part, *a).total_cmp(&power_at(part, *b)))
         .unwrap()
 }
 
