@@ -2,7 +2,8 @@
 //! ([Dieleman and Schrauwen 2014](https://doi.org/10.1109/ICASSP.2014.6854950)).
 //!
 //! The bins of a frame are the channels of a one-dimensional signal. Blocks of convolution, batch
-//! norm, ReLU (or another nonlinearity) and max pooling are followed by the mean over time and one layer to the classes.
+//! norm, ReLU (or another nonlinearity) and max pooling are followed by the mean over time and one
+//! layer to the classes.
 //!
 //! Deviations from the paper: 'same' padding, batch norm ([Ioffe and Szegedy
 //! 2015](https://arxiv.org/abs/1502.03167)), a global average ([Lin et al.
