@@ -48,7 +48,7 @@ pub mod prefetch;
 pub mod spec;
 pub mod synth;
 
-pub use audio::Waveform;
+pub use audio::{AudioMemory, Waveform};
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
 pub use corpus::{

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::audio::AudioMemory;
 use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_waveforms};
 use crate::corpus::{Item, Part, Rejected, Target};
 use crate::features::{BinAccumulator, Normalize};
@@ -39,6 +40,7 @@ pub struct Pipeline {
     config: FeatureConfig,
     stats: Option<Arc<BinStats>>,
     cache: Option<Arc<FeatureCache>>,
+    memory: Arc<AudioMemory>,
     augmenter: Option<Arc<Augmenter>>,
 }
 
@@ -54,6 +56,7 @@ impl Pipeline {
             config,
             stats: None,
             cache: None,
+            memory: Arc::default(),
             augmenter: None,
         })
     }
@@ -79,6 +82,14 @@ impl Pipeline {
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// With a memory for decoded recordings. Where there is a cache of features too, recordings are
+    /// decoded only for what the cache cannot hold: augmented ones.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<AudioMemory>) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -142,6 +153,7 @@ impl Pipeline {
                 .clone()
                 .filter(|_| self.config.normalize == Normalize::Corpus),
             cache: self.cache.clone(),
+            memory: Arc::clone(&self.memory),
             augmenter: self.augmenter.as_deref().cloned(),
         })
     }
@@ -153,6 +165,7 @@ pub struct Loader {
     extractor: FeatureExtractor,
     stats: Option<Arc<BinStats>>,
     cache: Option<Arc<FeatureCache>>,
+    memory: Arc<AudioMemory>,
     augmenter: Option<Augmenter>,
 }
 
@@ -240,11 +253,12 @@ impl Loader {
             extractor,
             stats,
             cache,
+            memory,
             ..
         } = self;
         let config = extractor.config().clone();
         let mut make = || {
-            let waveform = item.waveform(config.sample_rate_hz)?;
+            let waveform = item.source.waveform_from(memory, config.sample_rate_hz)?;
             extractor
                 .extract(&waveform)
                 .map_err(|error| error.at(item.place()))
@@ -274,7 +288,9 @@ impl Loader {
     /// The augmented waveform of an item, long enough for the features if it was so before.
     fn varied_waveform(&mut self, item: &Item, seed: u64) -> Result<Waveform> {
         let config = self.extractor.config();
-        let waveform = item.waveform(config.sample_rate_hz)?;
+        let waveform = item
+            .source
+            .waveform_from(&self.memory, config.sample_rate_hz)?;
         let Some(augmenter) = &mut self.augmenter else {
             return Ok(waveform);
         };

@@ -44,6 +44,9 @@ pub struct DataSettings {
     pub skip_bad: bool,
     /// Folder to keep computed features in; empty: they are computed each time.
     pub cache: String,
+    /// Decoded recordings to keep in memory while training, in MiB at most, so that a recording is
+    /// decoded once and not in each epoch; 0: none.
+    pub memory_mib: usize,
     /// A run whose best weights this one starts from, where names and shapes agree; empty: none.
     pub from: String,
 }
@@ -57,6 +60,7 @@ impl Default for DataSettings {
             valid_fraction: 0.1,
             skip_bad: false,
             cache: String::new(),
+            memory_mib: 512,
             from: String::new(),
         }
     }

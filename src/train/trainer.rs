@@ -1,5 +1,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
-use sori_datasets::{Item, Part, Pipeline, Target, prefetch_with};
+use sori_datasets::{AudioMemory, Item, Part, Pipeline, Target, prefetch_with};
 use sori_models::{Model, ModelConfig, num_params};
 
 use super::average::Average;
@@ -164,6 +165,14 @@ impl Loader {
             workers: settings.train.workers,
             num_labels: info.labels.len(),
         })
+    }
+
+    /// With so much memory for decoded recordings, which are then decoded once only.
+    #[must_use]
+    pub fn with_memory(mut self, mib: usize) -> Self {
+        let memory = AudioMemory::new(mib.saturating_mul(1 << 20));
+        self.pipeline = self.pipeline.with_memory(Arc::new(memory));
+        self
     }
 
     /// The batches of `items` in their order, as they are.
@@ -567,7 +576,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             info,
             data,
             device,
-            loader: Loader::new(settings, info)?,
+            loader: Loader::new(settings, info)?.with_memory(settings.data.memory_mib),
             schedule: Schedule::new(&settings.train, steps),
             objective,
             stepper,

@@ -3,11 +3,13 @@
 //! Formats are told by a file's first bytes, never by its name alone.
 
 mod decode;
+mod memory;
 mod resample;
 
 use std::path::Path;
 
 pub use decode::{decode, sample_rate_hz};
+pub use memory::AudioMemory;
 pub use resample::resample;
 
 use crate::Result;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::audio::AudioMemory;
 use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
-use crate::{Result, Waveform, audio};
+use crate::{Result, Waveform};
 
 /// The largest sample of a mixture.
 const PEAK: f64 = 0.95;
@@ -30,20 +31,17 @@ pub struct Voice {
 }
 
 impl Mixture {
-    /// Its sound at the rate wanted.
+    /// Its sound at the rate wanted, with the files by way of `memory`.
     ///
     /// # Errors
     ///
-    /// Those of [`audio::load`], naming the file.
-    pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
+    /// Those of [`AudioMemory::load`], naming the file.
+    pub fn waveform(&self, memory: &AudioMemory, sample_rate_hz: u32) -> Result<Waveform> {
         let length = self.length_ms as usize * sample_rate_hz as usize / 1000;
         let mut sum = vec![0.0; length];
         for voice in &self.voices {
-            let clip: Vec<f64> = audio::load(&voice.path, sample_rate_hz)?
-                .samples
-                .into_iter()
-                .map(f64::from)
-                .collect();
+            let loaded = memory.load(&voice.path, sample_rate_hz)?;
+            let clip: Vec<f64> = loaded.samples.iter().copied().map(f64::from).collect();
             let begin = (voice.roll * clip.len() as f64) as usize;
             let scale = decibels(voice.gain_db) / mean_power(&clip).sqrt();
             let rolled = clip.iter().cycle().skip(begin);

@@ -1,8 +1,10 @@
 //! Where a recording's sound comes from.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Mixture;
+use crate::audio::AudioMemory;
 use crate::synth::dtmf::{self, DtmfClip};
 use crate::synth::scenes::{self, SceneClip};
 use crate::{Error, Result, Waveform, audio};
@@ -67,10 +69,19 @@ impl Source {
     ///
     /// Those of [`audio::load`]; [`Error::Truncated`] if a file ends before a segment of it does.
     pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
+        self.waveform_from(&AudioMemory::default(), sample_rate_hz)
+    }
+
+    /// The same, with the files it is made from by way of `memory`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`waveform`](Self::waveform).
+    pub fn waveform_from(&self, memory: &AudioMemory, sample_rate_hz: u32) -> Result<Waveform> {
         match self {
-            Self::File(path) => audio::load(path, sample_rate_hz),
+            Self::File(path) => memory.load(path, sample_rate_hz).map(Arc::unwrap_or_clone),
             Self::Segment(segment) => segment.waveform(sample_rate_hz),
-            Self::Mixture(mixture) => mixture.waveform(sample_rate_hz),
+            Self::Mixture(mixture) => mixture.waveform(memory, sample_rate_hz),
             Self::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
             Self::Scene(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
         }
