@@ -196,6 +196,16 @@ pub enum Error {
         /// The labels there are.
         known: String,
     },
+    /// A text with symbols that an alphabet does not have.
+    #[error("the alphabet has no symbol for {symbols} of \"{text}\"; it has {known}")]
+    UnknownSymbols {
+        /// The text.
+        text: String,
+        /// Each symbol that is missing, with its code point.
+        symbols: String,
+        /// The symbols there are.
+        known: String,
+    },
     /// Nothing was left to work with.
     #[error("{place} leaves nothing: {reason}")]
     Nothing {
@@ -215,7 +225,8 @@ impl Error {
             | Self::SampleRate { .. }
             | Self::TooShort { .. }
             | Self::NotFiniteInput { .. }
-            | Self::NotFiniteFeature { .. } => Self::In {
+            | Self::NotFiniteFeature { .. }
+            | Self::UnknownSymbols { .. } => Self::In {
                 place: place.into(),
                 source: Box::new(self),
             },

@@ -47,6 +47,7 @@ pub mod pipeline;
 pub mod prefetch;
 pub mod spec;
 pub mod synth;
+pub mod text;
 
 pub use audio::Waveform;
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
@@ -59,3 +60,4 @@ pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Featu
 pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
 pub use spec::Spec;
+pub use text::{Alphabet, AlphabetKind, Normalization};
