@@ -186,6 +186,16 @@ pub enum Error {
         /// What is wrong with it and what would be right.
         reason: String,
     },
+    /// A recording that is known by the same name as another of the corpus.
+    #[error("{place}: its id '{id}' is that of {earlier} already; each recording needs its own")]
+    RepeatedId {
+        /// File, and line where there is one.
+        place: String,
+        /// The id.
+        id: String,
+        /// File, and line where there is one, of the recording that has it.
+        earlier: String,
+    },
     /// A label that is not among those of the model.
     #[error("{place}: unknown label '{label}'; known are {known}")]
     UnknownLabel {

@@ -53,7 +53,8 @@ pub use audio::Waveform;
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
 pub use corpus::{
-    Corpus, Item, Mixture, OpenOptions, Part, Rejected, Segment, Source, Target, TaskKind, Voice,
+    Corpus, Item, Joined, Mixture, OpenOptions, Part, Piece, Rejected, Segment, Source, Target,
+    TaskKind, Voice,
 };
 pub use error::{Error, Result};
 pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};

@@ -1,13 +1,16 @@
 //! Files to samples: a path becomes a [`Waveform`] at the rate that is wanted.
 //!
-//! Formats are told by a file's first bytes, never by its name alone.
+//! Formats are told by a file's first bytes, never by its name alone; but samples without a header
+//! have no first bytes to tell, and are read as such only where a corpus is known for them.
 
 mod decode;
+mod raw;
 mod resample;
 
 use std::path::Path;
 
 pub use decode::{decode, sample_rate_hz};
+pub(crate) use raw::{RAW_RATE_HZ, decode_raw};
 pub use resample::resample;
 
 use crate::Result;

@@ -51,7 +51,11 @@ pub fn decompose(character: char) -> impl Iterator<Item = char> {
 pub fn compose(text: &str) -> String {
     let mut composed = String::with_capacity(text.len());
     for character in text.chars() {
-        match composed.chars().last().and_then(|last| joined(last, character)) {
+        match composed
+            .chars()
+            .last()
+            .and_then(|last| joined(last, character))
+        {
             Some(syllable) => {
                 composed.pop();
                 composed.push(syllable);
