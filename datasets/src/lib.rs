@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A [`Spec`] names a corpus, [`Corpus::open`] lists its recordings, and a [`Pipeline`] turns each
-//! into an [`Example`]. What can go wrong with a file comes back as an [`Error`] that names it.
+//! into an [`Example`]. Where the right answer is what was spoken, an [`Alphabet`] turns it into
+//! symbols and back. What can go wrong with a file comes back as an [`Error`] that names it.
 //!
 //! ```
 //! use sori_datasets::corpus::{Corpus, Part};

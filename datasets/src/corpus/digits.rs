@@ -8,7 +8,7 @@
 //! in each of the others; they depend on `seed=` and on the speakers there are, which `speaker=`
 //! chooses as it does for `fsdd`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::fsdd::{self, TEST_INDICES};
@@ -47,6 +47,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         of_digit.push(recording.path);
     }
 
+    let draw_seed = seed_of(seed, voices.keys().map(|(_, speaker)| speaker));
     let mut drafts = Vec::new();
     for part in Part::VALUES {
         let of_part = voices.iter().filter(|((of, _), _)| of == part);
@@ -59,7 +60,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             Part::Valid | Part::Test => (size / 10).max(1),
         };
         for index in 0..size as u32 {
-            let mut draw = Draw::of_clip(seed, *part, index);
+            let mut draw = Draw::of_clip(draw_seed, *part, index);
             let voice = voices[draw.below(voices.len())];
             let (joined, words) = utterance(voice, &mut draw);
             let id = format!("digits-{seed}-{part}-{index:05}");
@@ -79,6 +80,19 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         drafts,
         ignored_files,
     })
+}
+
+/// A seed for these speakers: one who is kept for a test must not say the very strings of digits that
+/// the others were heard with.
+fn seed_of<'a>(seed: u64, speakers: impl Iterator<Item = &'a String>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&seed.to_le_bytes());
+    for speaker in speakers.collect::<BTreeSet<_>>() {
+        hasher.update(speaker.as_bytes()).update(b"\n");
+    }
+    let mut bytes = [0; 8];
+    hasher.finalize_xof().fill(&mut bytes);
+    u64::from_le_bytes(bytes)
 }
 
 /// Some digits by one speaker, and their words.

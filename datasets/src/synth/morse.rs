@@ -8,7 +8,7 @@
 //! Each clip draws its message (one to four words: plain sentences, numbers, and call signs that
 //! no vocabulary helps with), speed, pitch and level, the unsteadiness of the hand (each mark and
 //! space is a little longer or shorter), slow fading, and noise between white and pink. Longer
-//! messages are keyed faster, so that no clip lasts more than ten seconds.
+//! messages are keyed faster, so that no clip lasts more than nine seconds.
 
 use std::f64::consts::{PI, TAU};
 
@@ -31,7 +31,7 @@ const WORDS_PER_MINUTE: (f64, f64) = (15.0, 30.0);
 const DOT_S: f64 = 60.0 / 50.0;
 /// The longest message, in dots, and in seconds as far as the speed can see to it.
 const MAX_DOTS: u32 = 160;
-const MAX_MESSAGE_S: f64 = 8.5;
+const MAX_MESSAGE_S: f64 = 7.5;
 const LEAD_S: (f64, f64) = (0.1, 0.4);
 const PITCH_HZ: (f64, f64) = (400.0, 900.0);
 /// How long the tone takes to its full amplitude, and from there.
@@ -84,19 +84,21 @@ const CODE: [(char, &str); 36] = [
     ('9', "----."),
 ];
 
-const QUALITIES: [&str; 12] = [
+const QUALITIES: [&str; 20] = [
     "old", "red", "cold", "quiet", "young", "heavy", "brave", "lazy", "blue", "tired", "quick",
-    "new",
+    "new", "big", "lost", "kind", "grey", "warm", "tall", "odd", "safe",
 ];
-const THINGS: [&str; 20] = [
+const THINGS: [&str; 32] = [
     "ship", "fox", "lamp", "crew", "whale", "bridge", "queen", "pilot", "zebra", "storm", "jacket",
-    "violin", "box", "wizard", "harbor", "engine", "signal", "king", "gull", "anchor",
+    "violin", "box", "wizard", "harbor", "engine", "signal", "king", "gull", "anchor", "map",
+    "cook", "seal", "radio", "wind", "tide", "clock", "guest", "boat", "owl", "mast", "tent",
 ];
-const DOINGS: [&str; 16] = [
+const DOINGS: [&str; 24] = [
     "sails", "waits", "turns", "calls", "sleeps", "jumps", "glows", "stops", "sinks", "vanishes",
-    "sings", "moves", "returns", "hides", "works", "flies",
+    "sings", "moves", "returns", "hides", "works", "flies", "fell", "ran", "left", "hums", "rose",
+    "won", "broke", "asks",
 ];
-const WHENS: [[&str; 2]; 8] = [
+const WHENS: [[&str; 2]; 12] = [
     ["at", "dawn"],
     ["at", "noon"],
     ["in", "fog"],
@@ -105,6 +107,10 @@ const WHENS: [[&str; 2]; 8] = [
     ["off", "shore"],
     ["in", "july"],
     ["up", "river"],
+    ["on", "deck"],
+    ["in", "may"],
+    ["at", "sea"],
+    ["on", "ice"],
 ];
 
 /// One clip, by what it is made from: its sound depends on nothing else, such as how many clips
@@ -140,7 +146,7 @@ impl MorseClip {
         message(&mut self.draw())
     }
 
-    /// Its sound: at most ten seconds at 8 kHz, within [-1, 1].
+    /// Its sound: at most nine seconds at 8 kHz, within [-1, 1].
     #[must_use]
     pub fn waveform(&self) -> Waveform {
         let layers = self.layers();
