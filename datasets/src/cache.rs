@@ -16,9 +16,10 @@ const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
 ///
 /// An entry is named by the BLAKE3 hash of everything its features follow from: the bytes of the
 /// audio files (so that a changed file misses, and a moved or touched one does not), where a segment
-/// begins and ends, how files are mixed, or the parameters of a synthesised clip, every field of the [`FeatureConfig`], and
-/// [`FEATURE_VERSION`]. It is written to a temporary file and renamed, and ends in a checksum; one
-/// that is damaged is made anew. Several threads and processes may use a folder at once.
+/// begins and ends, how files are mixed or joined, or the parameters of a synthesised clip, every
+/// field of the [`FeatureConfig`], and [`FEATURE_VERSION`]. It is written to a temporary file and
+/// renamed, and ends in a checksum; one that is damaged is made anew. Several threads and processes
+/// may use a folder at once.
 #[derive(Debug)]
 pub struct FeatureCache {
     folder: PathBuf,

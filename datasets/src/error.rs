@@ -186,6 +186,16 @@ pub enum Error {
         /// What is wrong with it and what would be right.
         reason: String,
     },
+    /// A recording that is known by the same name as another of the corpus.
+    #[error("{place}: its id '{id}' is that of {earlier} already; each recording needs its own")]
+    RepeatedId {
+        /// File, and line where there is one.
+        place: String,
+        /// The id.
+        id: String,
+        /// File, and line where there is one, of the recording that has it.
+        earlier: String,
+    },
     /// A label that is not among those of the model.
     #[error("{place}: unknown label '{label}'; known are {known}")]
     UnknownLabel {
@@ -194,6 +204,16 @@ pub enum Error {
         /// The label.
         label: String,
         /// The labels there are.
+        known: String,
+    },
+    /// A text with symbols that an alphabet does not have.
+    #[error("the alphabet has no symbol for {symbols} of \"{text}\"; it has {known}")]
+    UnknownSymbols {
+        /// The text.
+        text: String,
+        /// Each symbol that is missing, with its code point.
+        symbols: String,
+        /// The symbols there are.
         known: String,
     },
     /// Nothing was left to work with.
@@ -215,7 +235,8 @@ impl Error {
             | Self::SampleRate { .. }
             | Self::TooShort { .. }
             | Self::NotFiniteInput { .. }
-            | Self::NotFiniteFeature { .. } => Self::In {
+            | Self::NotFiniteFeature { .. }
+            | Self::UnknownSymbols { .. } => Self::In {
                 place: place.into(),
                 source: Box::new(self),
             },

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A [`Spec`] names a corpus, [`Corpus::open`] lists its recordings, and a [`Pipeline`] turns each
-//! into an [`Example`]. What can go wrong with a file comes back as an [`Error`] that names it.
+//! into an [`Example`]. Where the right answer is what was spoken, an [`Alphabet`] turns it into
+//! symbols and back. What can go wrong with a file comes back as an [`Error`] that names it.
 //!
 //! ```
 //! use sori_datasets::corpus::{Corpus, Part};
@@ -47,15 +48,18 @@ pub mod pipeline;
 pub mod prefetch;
 pub mod spec;
 pub mod synth;
+pub mod text;
 
 pub use audio::{AudioMemory, Waveform};
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
 pub use corpus::{
-    Corpus, Item, Mixture, OpenOptions, Part, Rejected, Segment, Source, Target, TaskKind, Voice,
+    Corpus, Item, Joined, Mixture, OpenOptions, Part, Piece, Rejected, Segment, Source, Target,
+    TaskKind, Voice,
 };
 pub use error::{Error, Result};
 pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};
 pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
 pub use spec::Spec;
+pub use text::{Alphabet, AlphabetKind, Normalization};

@@ -7,7 +7,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use sori_datasets::corpus::{Corpus, Part, TaskKind};
+use sori_datasets::corpus::{Corpus, Part, Target, TaskKind};
+use sori_datasets::text::{self, Alphabet, AlphabetKind, Normalization};
 use sori_datasets::{FeatureConfig, Pipeline, Spec, audio, scan};
 
 /// The folder of a corpus, or nothing and a line that says which test is skipped.
@@ -172,4 +173,121 @@ fn flac_recordings_decode_at_their_rate() {
             assert_eq!(audio::sample_rate_hz(recording).unwrap(), 16_000);
         }
     }
+}
+
+/// How many recordings each part has: train, valid, test.
+fn sizes(corpus: &Corpus) -> [usize; 3] {
+    [Part::Train, Part::Valid, Part::Test].map(|part| corpus.part(part).len())
+}
+
+fn transcripts(corpus: &Corpus) -> Vec<&str> {
+    let items = corpus.items.iter();
+    items
+        .map(|item| match &item.target {
+            Target::Text(text) => text.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+fn alphabet(corpus: &Corpus, kind: AlphabetKind) -> Alphabet {
+    let alphabet = Alphabet::build(kind, Normalization::default(), transcripts(corpus)).unwrap();
+    for text in transcripts(corpus) {
+        let indices = alphabet.encode(text).unwrap();
+        assert_eq!(
+            alphabet.decode(&indices),
+            Normalization::default().apply(text)
+        );
+    }
+    alphabet
+}
+
+#[test]
+fn digits_are_joined_from_fsdd() {
+    let Some(dir) = folder("digits_are_joined_from_fsdd", "fsdd") else {
+        return;
+    };
+    let open =
+        |query: &str| Corpus::open(&spec(format!("digits:{}{query}", dir.display()))).unwrap();
+    let corpus = open("");
+    assert_eq!(sizes(&corpus), [3000, 300, 300]);
+    assert_eq!(
+        alphabet(&corpus, AlphabetKind::Characters).num_symbols(),
+        16
+    );
+    let used = |corpus: &Corpus, part| -> BTreeSet<PathBuf> {
+        let items = corpus.part(part).into_iter();
+        items
+            .flat_map(|item| item.source.files())
+            .map(|(path, _)| path.to_owned())
+            .collect()
+    };
+    let [train, valid, test] =
+        [Part::Train, Part::Valid, Part::Test].map(|part| used(&corpus, part));
+    assert!(train.is_disjoint(&valid) && train.is_disjoint(&test) && valid.is_disjoint(&test));
+    assert!(train.len() > 2400 && valid.len() > 200 && test.len() > 250);
+
+    let others = open("?speaker=!yweweler");
+    let held_out = open("?speaker=yweweler&split=test");
+    assert_eq!(held_out.items.len(), 300);
+    assert!(used(&held_out, Part::Test).is_disjoint(&used(&others, Part::Test)));
+    for item in corpus.items.iter().step_by(100) {
+        let waveform = item.waveform(8000).unwrap();
+        assert!((0.6..10.0).contains(&waveform.duration_s()), "{}", item.id);
+    }
+}
+
+#[test]
+fn yesno_is_tested_on_its_second_half() {
+    let Some(dir) = folder("yesno_is_tested_on_its_second_half", "yesno") else {
+        return;
+    };
+    let corpus = Corpus::open(&spec(format!("yesno:{}", dir.display()))).unwrap();
+    assert_eq!(sizes(&corpus), [30, 0, 30]);
+    assert_eq!(corpus.native_rate_hz, 8000);
+    assert!(
+        transcripts(&corpus)
+            .iter()
+            .all(|text| text::words(text).len() == 8)
+    );
+    assert_eq!(transcripts(&corpus)[0], "no no no no yes yes yes yes");
+    assert_eq!(
+        alphabet(&corpus, AlphabetKind::Characters).symbols(),
+        [' ', 'e', 'n', 'o', 's', 'y']
+    );
+}
+
+#[test]
+fn speechocean762_tests_on_speakers_of_its_own() {
+    let Some(dir) = folder(
+        "speechocean762_tests_on_speakers_of_its_own",
+        "speechocean762",
+    ) else {
+        return;
+    };
+    let mut corpus = Corpus::open(&spec(format!("speechocean762:{}", dir.display()))).unwrap();
+    assert_eq!(sizes(&corpus), [720, 0, 80]);
+    // a to z, the space and the apostrophe.
+    assert_eq!(
+        alphabet(&corpus, AlphabetKind::Characters).num_symbols(),
+        28
+    );
+    corpus.set_aside_valid(0.1, 0);
+    assert_eq!(sizes(&corpus), [640, 80, 80]);
+}
+
+#[test]
+fn pansori_is_korean_of_four_speakers() {
+    let Some(dir) = folder("pansori_is_korean_of_four_speakers", "pansori") else {
+        return;
+    };
+    let corpus = Corpus::open(&spec(format!("pansori:{}", dir.display()))).unwrap();
+    let [train, valid, test] = sizes(&corpus);
+    assert_eq!((train + valid + test, valid), (656, 0));
+    assert!((140..=200).contains(&test), "{test}");
+    let syllables = alphabet(&corpus, AlphabetKind::Characters);
+    let letters = alphabet(&corpus, AlphabetKind::Jamo);
+    assert!(syllables.num_symbols() > 500 && letters.num_symbols() < 90);
+    let korean = |symbol: &&char| text::hangul::is_syllable(**symbol);
+    assert_eq!(letters.symbols().iter().filter(korean).count(), 0);
 }

@@ -1,15 +1,18 @@
 //! Files to samples: a path becomes a [`Waveform`] at the rate that is wanted.
 //!
-//! Formats are told by a file's first bytes, never by its name alone.
+//! Formats are told by a file's first bytes, never by its name alone; but samples without a header
+//! have no first bytes to tell, and are read as such only where a corpus is known for them.
 
 mod decode;
 mod memory;
+mod raw;
 mod resample;
 
 use std::path::Path;
 
 pub use decode::{decode, sample_rate_hz};
 pub use memory::AudioMemory;
+pub(crate) use raw::{RAW_RATE_HZ, decode_raw};
 pub use resample::resample;
 
 use crate::Result;

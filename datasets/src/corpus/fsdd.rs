@@ -3,15 +3,52 @@
 //! test part, as published.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys, entries};
 use crate::{Error, Result, Spec};
 
-const TEST_INDICES: u32 = 5;
+/// Those below it are the test part.
+pub(super) const TEST_INDICES: u32 = 5;
+
+/// One recording.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Recording {
+    pub(super) digit: u8,
+    pub(super) speaker: String,
+    pub(super) index: u32,
+    pub(super) id: String,
+    pub(super) path: PathBuf,
+}
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     check_keys(spec, &["speaker"])?;
+    let (recordings, ignored_files) = recordings(spec, gate)?;
+    let drafts = recordings
+        .into_iter()
+        .map(|recording| Draft {
+            id: recording.id,
+            place: recording.path.display().to_string(),
+            source: Source::File(recording.path),
+            answer: Answer::Class(recording.digit.to_string()),
+            part: if recording.index < TEST_INDICES {
+                Part::Test
+            } else {
+                Part::Train
+            },
+            group: None,
+        })
+        .collect();
+    Ok(Found {
+        task: TaskKind::Classify,
+        labels: Some((0..10).map(|digit| digit.to_string()).collect()),
+        drafts,
+        ignored_files,
+    })
+}
+
+/// The recordings of the speakers asked for, sorted, and how many files were passed over.
+pub(super) fn recordings(spec: &Spec, gate: &mut Gate) -> Result<(Vec<Recording>, usize)> {
     let given = Path::new(&spec.location);
     let nested = given.join("recordings");
     let folder = if nested.is_dir() {
@@ -32,7 +69,13 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         match parsed(stem) {
             Some((digit, speaker, index)) => {
                 speakers.insert(speaker.to_owned());
-                recordings.push((digit, speaker.to_owned(), index, stem.to_owned(), path));
+                recordings.push(Recording {
+                    digit,
+                    speaker: speaker.to_owned(),
+                    index,
+                    id: stem.to_owned(),
+                    path,
+                });
             }
             None => {
                 let error = Error::Layout {
@@ -69,31 +112,10 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 ),
             });
         }
-        recordings.retain(|(_, speaker, ..)| (speaker == name) == keep);
+        recordings.retain(|recording| (recording.speaker == name) == keep);
     }
     recordings.sort_unstable();
-
-    let drafts = recordings
-        .into_iter()
-        .map(|(digit, _, index, stem, path)| Draft {
-            id: stem,
-            place: path.display().to_string(),
-            source: Source::File(path),
-            answer: Answer::Class(digit.to_string()),
-            part: if index < TEST_INDICES {
-                Part::Test
-            } else {
-                Part::Train
-            },
-            group: None,
-        })
-        .collect();
-    Ok(Found {
-        task: TaskKind::Classify,
-        labels: Some((0..10).map(|digit| digit.to_string()).collect()),
-        drafts,
-        ignored_files,
-    })
+    Ok((recordings, ignored_files))
 }
 
 fn parsed(stem: &str) -> Option<(u8, &str, u32)> {

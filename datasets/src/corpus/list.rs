@@ -132,7 +132,8 @@ impl Table {
     }
 }
 
-fn lines_in(bytes: &[u8]) -> usize {
+/// How many lines end in these bytes.
+pub(super) fn lines_in(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 

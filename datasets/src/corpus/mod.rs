@@ -4,21 +4,30 @@
 //!
 //! | Written | Query | Parts unless the query says otherwise |
 //! |---|---|---|
+//! | `clovacall:DIR` | `version=raw` | its two lists |
+//! | `digits:DIR` | `size=`, `seed=`, `speaker=theo`, `speaker=!theo` | connected digits of FSDD: recordings 0 to 4 to test, 5 to 8 to validate |
 //! | `esc:DIR` | `folds=5`, `esc10=true` | ESC-50 or ESC-10: fold 5 to test, the rest to train |
 //! | `esc-mix:DIR` | as `esc`, `size=`, `seed=`, `valid_fold=` | mixtures within a fold: fold 5 to test, an eighth of the clips of the others to validate |
 //! | `folder:DIR` | `test_fraction=0.1` | its folders `train`, `valid`, `test`, or a tenth to test |
 //! | `fsd50k:DIR` | | as published: `train`, `val`, evaluation set |
 //! | `fsdd:DIR` | `speaker=theo`, `speaker=!theo` | recordings 0 to 4 to test |
 //! | `fsdkaggle2019:DIR` | `noisy=true` | curated set to train, test set |
+//! | `ksponspeech:DIR` | `notation=pronunciation`, `sets=train,dev,eval_clean` | by its lists; without them `KsponSpeech_eval` to test |
+//! | `librispeech:DIR` | `sets=train-clean-100,dev-clean,test-clean` | its folders `train-*`, `dev-*`, `test-*` |
 //! | `magnatagatune:DIR` | `tags=50` | folders 0 to b, c, d to f |
 //! | `manifest:FILE.jsonl`, `.csv` | | each line's `split`, or all to train |
+//! | `pansori:DIR` | | a tenth of the recordings, by speaker, to test |
 //! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
-//! | `synth:dtmf`, `synth:scenes` | `size=`, `seed=` | `size`, and a fifth to validate and to test |
+//! | `speechocean762:DIR` | | its folders `train` and `test`, or a tenth, by speaker, to test |
+//! | `synth:dtmf`, `synth:morse`, `synth:scenes` | `size=`, `seed=`; of `morse` `snr=10` | `size`, and a fifth to validate and to test |
 //! | `urbansound8k:DIR` | `folds=10` | fold 10 to test, the rest to train |
+//! | `yesno:DIR` | | the second half of the recordings to test |
 //!
 //! `folds=` names the folds to test on, with commas between: a k-fold run opens the corpus once for
 //! each, `folds=1`, `folds=2` and so on. All take `split=` for one part alone.
 
+mod clovacall;
+mod digits;
 mod esc;
 mod esc_mix;
 mod folder;
@@ -26,18 +35,26 @@ mod folds;
 mod fsd50k;
 mod fsdd;
 mod fsdkaggle2019;
+mod joined;
+mod ksponspeech;
+mod librispeech;
 mod list;
 mod magnatagatune;
 mod manifest;
 mod mixture;
+mod pansori;
 mod source;
 mod speech_commands;
+mod speechocean762;
 mod synthesised;
+mod transcripts;
 mod urbansound8k;
+mod yesno;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+pub use joined::{Joined, Piece};
 pub use mixture::{Mixture, Voice};
 pub use source::{Segment, Source};
 
@@ -47,19 +64,27 @@ use crate::{Error, Result, Spec, Waveform};
 
 /// How each corpus is written.
 pub const CORPORA: &[&str] = &[
+    "clovacall:DIR",
+    "digits:DIR",
     "esc:DIR",
     "esc-mix:DIR",
     "folder:DIR",
     "fsd50k:DIR",
     "fsdd:DIR",
     "fsdkaggle2019:DIR",
+    "ksponspeech:DIR",
+    "librispeech:DIR",
     "magnatagatune:DIR",
     "manifest:FILE.jsonl",
     "manifest:FILE.csv",
+    "pansori:DIR",
     "speech-commands:DIR",
+    "speechocean762:DIR",
     "synth:dtmf",
+    "synth:morse",
     "synth:scenes",
     "urbansound8k:DIR",
+    "yesno:DIR",
 ];
 
 named! {
@@ -108,7 +133,8 @@ pub struct Item {
     pub target: Target,
     /// Its part.
     pub part: Part,
-    /// What it was cut from, where several recordings of the corpus are cut from the same.
+    /// What it shares with others that should be in the same part: the recording it was cut from, or
+    /// its speaker.
     pub group: Option<String>,
 }
 
@@ -126,7 +152,7 @@ impl Item {
     #[must_use]
     pub fn place(&self) -> String {
         match &self.source {
-            Source::File(path) => path.display().to_string(),
+            Source::File(path) | Source::Raw(path) => path.display().to_string(),
             _ => self.id.clone(),
         }
     }
@@ -268,17 +294,24 @@ impl Corpus {
             rejected: Vec::new(),
         };
         let found = match spec.corpus.as_str() {
+            "clovacall" => clovacall::find(spec, &mut gate)?,
+            "digits" => digits::find(spec, &mut gate)?,
             "esc" => esc::find(spec, &mut gate)?,
             "esc-mix" => esc_mix::find(spec, &mut gate)?,
             "folder" => folder::find(spec)?,
             "fsd50k" => fsd50k::find(spec, &mut gate)?,
             "fsdd" => fsdd::find(spec, &mut gate)?,
             "fsdkaggle2019" => fsdkaggle2019::find(spec, &mut gate)?,
+            "ksponspeech" => ksponspeech::find(spec, &mut gate)?,
+            "librispeech" => librispeech::find(spec, &mut gate)?,
             "magnatagatune" => magnatagatune::find(spec, &mut gate)?,
             "manifest" => manifest::find(spec, &mut gate)?,
+            "pansori" => pansori::find(spec, &mut gate)?,
             "speech-commands" => speech_commands::find(spec, &mut gate)?,
+            "speechocean762" => speechocean762::find(spec, &mut gate)?,
             "synth" => synthesised::find(spec)?,
             "urbansound8k" => urbansound8k::find(spec, &mut gate)?,
+            "yesno" => yesno::find(spec, &mut gate)?,
             other => {
                 return Err(Error::Spec {
                     spec: spec.to_string(),
@@ -309,7 +342,7 @@ impl Corpus {
             .map(|(index, label)| (label.as_str(), index))
             .collect();
         let mut items = Vec::with_capacity(found.drafts.len());
-        for draft in found.drafts {
+        for draft in unique(found.drafts, &mut gate)? {
             if wanted.is_some_and(|part| part != draft.part) {
                 continue;
             }
@@ -357,8 +390,8 @@ impl Corpus {
 
     /// Where the corpus has no validation part, moves `fraction` of each class's training
     /// recordings there, and at least one of a class that has two; what has no class counts as
-    /// one class, and what has tags goes by the first. Recordings of a class that were cut from the
-    /// same sound ([`Item::group`]) move together. Which ones depends on their ids, or their groups,
+    /// one class, and what has tags goes by the first. Recordings of a class that belong together
+    /// ([`Item::group`]) move together. Which ones depends on their ids, or their groups,
     /// and `seed` alone. The test part is never touched.
     pub fn set_aside_valid(&mut self, fraction: f64, seed: u64) {
         if self.items.iter().any(|item| item.part == Part::Valid) {
@@ -424,6 +457,37 @@ fn chosen_by_name(names: &[&str], fraction: f64, seed: u64) -> Vec<usize> {
         .take(end)
         .map(|(_, index)| index)
         .collect()
+}
+
+/// The recordings whose id no earlier one has.
+fn unique(drafts: Vec<Draft>, gate: &mut Gate) -> Result<Vec<Draft>> {
+    let mut places = HashMap::<&str, &str>::with_capacity(drafts.len());
+    let mut repeated = BTreeMap::new();
+    for (index, draft) in drafts.iter().enumerate() {
+        match places.get(draft.id.as_str()) {
+            Some(place) => {
+                repeated.insert(index, (*place).to_owned());
+            }
+            None => {
+                places.insert(&draft.id, &draft.place);
+            }
+        }
+    }
+    let mut kept = Vec::with_capacity(drafts.len() - repeated.len());
+    for (index, draft) in drafts.into_iter().enumerate() {
+        match repeated.remove(&index) {
+            None => kept.push(draft),
+            Some(earlier) => {
+                let error = Error::RepeatedId {
+                    place: draft.place.clone(),
+                    id: draft.id,
+                    earlier,
+                };
+                gate.reject(draft.place, error)?;
+            }
+        }
+    }
+    Ok(kept)
 }
 
 /// Every label that occurs, sorted.
@@ -514,6 +578,28 @@ where
             value: text.clone(),
             expected: format!("{key} is a number between {least} and {most}"),
         })
+}
+
+/// Those of the sets there are that `sets=` names, with commas between; all if it is not given.
+fn chosen_sets(spec: &Spec, there: &[String]) -> Result<Vec<String>> {
+    let Some(asked) = spec.query.get("sets") else {
+        return Ok(there.to_vec());
+    };
+    let wanted: Vec<&str> = asked.split(',').map(str::trim).collect();
+    if let Some(missing) = wanted.iter().find(|set| !there.iter().any(|it| it == *set)) {
+        let known = match there {
+            [] => "none".to_owned(),
+            there => there.join(", "),
+        };
+        return Err(Error::Query {
+            corpus: spec.corpus.clone(),
+            key: "sets".into(),
+            value: asked.clone(),
+            expected: format!("there is no '{missing}'; the sets there are: {known}"),
+        });
+    }
+    let chosen = there.iter().filter(|set| wanted.contains(&set.as_str()));
+    Ok(chosen.cloned().collect())
 }
 
 /// Whether a key is `true`; it is false where it is not given.

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Mixture;
+use super::joined::no_pieces;
+use super::{Joined, Mixture};
 use crate::audio::AudioMemory;
 use crate::synth::dtmf::{self, DtmfClip};
+use crate::synth::morse::{self, MorseClip};
 use crate::synth::scenes::{self, SceneClip};
 use crate::{Error, Result, Waveform, audio};
 
@@ -16,10 +18,16 @@ pub enum Source {
     File(PathBuf),
     /// A stretch of an audio file.
     Segment(Segment),
+    /// A file of nothing but samples: 16 kHz, 16 bits with the low byte first, one channel.
+    Raw(PathBuf),
     /// Several audio files at once.
     Mixture(Mixture),
+    /// Several audio files one after another.
+    Joined(Joined),
     /// A synthesised telephone key.
     Dtmf(DtmfClip),
+    /// A synthesised message in Morse code.
+    Morse(MorseClip),
     /// A synthesised sound scene.
     Scene(SceneClip),
 }
@@ -81,8 +89,12 @@ impl Source {
         match self {
             Self::File(path) => memory.load(path, sample_rate_hz).map(Arc::unwrap_or_clone),
             Self::Segment(segment) => segment.waveform(sample_rate_hz),
+            Self::Raw(path) => audio::resample(&audio::decode_raw(path)?, sample_rate_hz)
+                .map_err(|error| error.at(path.display().to_string())),
             Self::Mixture(mixture) => mixture.waveform(memory, sample_rate_hz),
+            Self::Joined(joined) => joined.waveform(memory, sample_rate_hz),
             Self::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
+            Self::Morse(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
             Self::Scene(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
         }
     }
@@ -93,14 +105,19 @@ impl Source {
     #[must_use]
     pub fn files(&self) -> Vec<(&Path, u64)> {
         match self {
-            Self::File(path) => vec![(path, 0)],
+            Self::File(path) | Self::Raw(path) => vec![(path, 0)],
             Self::Segment(segment) => vec![(&segment.path, segment.start_ms)],
             Self::Mixture(mixture) => mixture
                 .voices
                 .iter()
                 .map(|voice| (voice.path.as_path(), 0))
                 .collect(),
-            Self::Dtmf(_) | Self::Scene(_) => Vec::new(),
+            Self::Joined(joined) => joined
+                .pieces
+                .iter()
+                .map(|piece| (piece.path.as_path(), 0))
+                .collect(),
+            Self::Dtmf(_) | Self::Morse(_) | Self::Scene(_) => Vec::new(),
         }
     }
 
@@ -108,13 +125,12 @@ impl Source {
     pub(super) fn sample_rate_hz(&self) -> Result<u32> {
         match self {
             Self::Dtmf(_) => Ok(dtmf::SAMPLE_RATE_HZ),
+            Self::Morse(_) => Ok(morse::SAMPLE_RATE_HZ),
             Self::Scene(_) => Ok(scenes::SAMPLE_RATE_HZ),
+            Self::Raw(_) => Ok(audio::RAW_RATE_HZ),
             _ => match self.files().first() {
                 Some((path, _)) => audio::sample_rate_hz(path),
-                None => Err(Error::Nothing {
-                    place: "the mixture".into(),
-                    reason: "it has no voices; at least one is needed".into(),
-                }),
+                None => Err(no_pieces()),
             },
         }
     }
@@ -126,6 +142,9 @@ impl Source {
         match self {
             Self::File(path) => {
                 hasher.update(b"file").update(&read(path)?);
+            }
+            Self::Raw(path) => {
+                hasher.update(b"raw").update(&read(path)?);
             }
             Self::Segment(segment) => {
                 hasher
@@ -147,7 +166,24 @@ impl Source {
                         .update(&bytes);
                 }
             }
+            Self::Joined(joined) => {
+                hasher
+                    .update(b"joined")
+                    .update(&joined.tail_ms.to_le_bytes())
+                    .update(&joined.snr_db.to_le_bytes())
+                    .update(&joined.noise_seed.to_le_bytes());
+                for piece in &joined.pieces {
+                    let bytes = read(&piece.path)?;
+                    hasher
+                        .update(&piece.pause_ms.to_le_bytes())
+                        .update(&(bytes.len() as u64).to_le_bytes())
+                        .update(&bytes);
+                }
+            }
             Self::Dtmf(clip) => {
+                hasher.update(format!("{clip:?}").as_bytes());
+            }
+            Self::Morse(clip) => {
                 hasher.update(format!("{clip:?}").as_bytes());
             }
             Self::Scene(clip) => {

@@ -3,11 +3,21 @@
 use super::{Answer, Draft, Found, Part, Source, TaskKind, check_keys, number};
 use crate::corpus::CORPORA;
 use crate::synth::dtmf::{self, DtmfClip};
+use crate::synth::morse::{self, MorseClip};
 use crate::synth::scenes::{self, SceneClip, SoundKind};
 use crate::{Error, Result, Spec};
 
+/// The levels of noise that can be asked for.
+const SNR_DB: (f64, f64) = (-40.0, 100.0);
+
 pub(super) fn find(spec: &Spec) -> Result<Found> {
-    check_keys(spec, &["size", "seed"])?;
+    check_keys(
+        spec,
+        match spec.location.as_str() {
+            "morse" => &["size", "seed", "snr"],
+            _ => &["size", "seed"],
+        },
+    )?;
     match spec.location.as_str() {
         "dtmf" => {
             let seed = number(spec, "seed", dtmf::DEFAULT_SEED, 0, u64::MAX)?;
@@ -21,6 +31,26 @@ pub(super) fn find(spec: &Spec) -> Result<Found> {
                         format!("dtmf-{seed}-{part}-{index:05}"),
                         answer,
                         Source::Dtmf(clip),
+                    )
+                })?,
+                ignored_files: 0,
+            })
+        }
+        "morse" => {
+            let seed = number(spec, "seed", morse::DEFAULT_SEED, 0, u64::MAX)?;
+            let snr_db = match spec.query.contains_key("snr") {
+                true => Some(number(spec, "snr", 0.0, SNR_DB.0, SNR_DB.1)?),
+                false => None,
+            };
+            Ok(Found {
+                task: TaskKind::Transcribe,
+                labels: None,
+                drafts: drafts(spec, morse::DEFAULT_SIZE, 1, |part, index| {
+                    let clip = MorseClip::new(seed, part, index, snr_db);
+                    (
+                        format!("morse-{seed}-{part}-{index:05}"),
+                        Answer::Text(clip.text()),
+                        Source::Morse(clip),
                     )
                 })?,
                 ignored_files: 0,

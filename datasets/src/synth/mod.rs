@@ -1,5 +1,6 @@
 //! Corpora that need no file: synthesised from a seed.
 
 pub mod dtmf;
+pub mod morse;
 pub mod scenes;
 pub(crate) mod spectrum;
