@@ -25,6 +25,7 @@ pub(crate) mod activation;
 pub(crate) mod attention;
 pub(crate) mod buffer;
 pub(crate) mod conv;
+pub(crate) mod ctc;
 mod depthwise;
 pub(crate) mod loss;
 pub(crate) mod math;
