@@ -27,6 +27,7 @@ pub(crate) mod buffer;
 pub(crate) mod conv;
 pub(crate) mod ctc;
 mod depthwise;
+pub(crate) mod directions;
 pub(crate) mod loss;
 pub(crate) mod math;
 pub(crate) mod norm;
