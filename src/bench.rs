@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use burn::tensor::backend::AutodiffBackend;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
-use sori_models::{ModelConfig, num_params};
+use sori_models::loss::{CtcOptions, ctc};
+use sori_models::{DeepSpeech2Config, ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{FrameLimits, HostBatch, Row};
 use crate::task::{Objective, Task};
-use crate::train::{Stepper, TrainSettings, random_model};
+use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, random_model};
 use crate::{Error, Result};
 
 /// What a preset does.
@@ -22,6 +25,10 @@ pub enum Work {
     Classify,
     /// A training step with binary cross entropy over tags.
     Tag,
+    /// A training step with CTC over transcripts of [`Preset::labels`] symbols.
+    Transcribe,
+    /// The CTC loss of such transcripts and its gradient, from raw scores through log-softmax.
+    Ctc,
     /// Log-mel features (80 bins, 25 ms windows every 10 ms, transforms of exactly the window) of
     /// one recording, on one thread.
     Features,
@@ -36,11 +43,11 @@ pub struct Preset {
     pub work: Work,
     /// Rows of the batch.
     pub batch: usize,
-    /// Frames of each row; samples of waveforms.
+    /// Frames of each row; samples of waveforms, steps of scores.
     pub frames: usize,
-    /// Bins of each frame.
+    /// Bins of each frame; none of scores.
     pub bins: usize,
-    /// Classes or tags.
+    /// Classes, tags, or symbols with the blank.
     pub outputs: usize,
 }
 
@@ -55,6 +62,8 @@ pub const PRESETS: &[Preset] = &[
     Preset::new("lstm", Work::Classify, 8, 100, 161),
     Preset::new("gru", Work::Classify, 8, 100, 161),
     Preset::new("attention", Work::Classify, 8, 100, 161),
+    Preset::new("deep_speech2", Work::Transcribe, 8, 400, 161),
+    Preset::new("ctc", Work::Ctc, 8, 200, 0),
     Preset::new("log_mel", Work::Features, 1, 960_000, 1),
 ];
 
@@ -77,7 +86,11 @@ impl Preset {
             batch,
             frames,
             bins,
-            outputs: if matches!(work, Work::Tag) { 50 } else { 10 },
+            outputs: match work {
+                Work::Tag => 50,
+                Work::Transcribe | Work::Ctc => 29,
+                Work::Classify | Work::Features => 10,
+            },
         }
     }
 
@@ -98,7 +111,25 @@ impl Preset {
             })
     }
 
-    /// The model of the preset. Dropout is left to those whose papers have it, the taggers.
+    /// Symbols of each transcript, where there are any.
+    pub fn labels(&self) -> usize {
+        match self.work {
+            Work::Transcribe => 60,
+            Work::Ctc => 40,
+            Work::Classify | Work::Tag | Work::Features => 0,
+        }
+    }
+
+    /// The recogniser of the preset.
+    pub fn recogniser(&self) -> DeepSpeech2Config {
+        DeepSpeech2Config {
+            num_bins: self.bins,
+            num_symbols: self.outputs,
+            ..DeepSpeech2Config::default()
+        }
+    }
+
+    /// The classifier or tagger of the preset. Dropout is left to those whose papers have it, the taggers.
     ///
     /// # Errors
     /// When the preset has none.
@@ -119,17 +150,17 @@ impl Preset {
     /// # Errors
     /// When the backend cannot be used.
     pub fn time(&self, backend: BackendName, warm_up: usize, steps: usize) -> Result<Timing> {
-        if self.work == Work::Features {
-            return self.time_features(warm_up, steps);
+        let job = TimeSteps {
+            preset: self,
+            warm_up,
+            steps,
+        };
+        match self.work {
+            Work::Features => self.time_features(warm_up, steps),
+            Work::Classify | Work::Tag => run_on(backend, job)?,
+            Work::Transcribe => run_on(backend, TimeTranscription(job))?,
+            Work::Ctc => run_on(backend, TimeCtc(job))?,
         }
-        run_on(
-            backend,
-            TimeSteps {
-                preset: self,
-                warm_up,
-                steps,
-            },
-        )?
     }
 
     fn time_features(&self, warm_up: usize, steps: usize) -> Result<Timing> {
@@ -172,12 +203,33 @@ impl Preset {
                     Work::Tag => {
                         Target::Tags((0..self.outputs).filter(|_| rng.random_bool(0.1)).collect())
                     }
-                    Work::Classify | Work::Features => Target::Class(row % self.outputs),
+                    Work::Classify | Work::Features | Work::Transcribe | Work::Ctc => {
+                        Target::Class(row % self.outputs)
+                    }
                 };
                 Row::new(features, target)
             })
             .collect();
         HostBatch::collate(&rows, limits, self.outputs)
+    }
+
+    /// Random numbers in ±1, `[batch, frames, last]`.
+    fn random_tensor<B: Backend>(&self, last: usize, device: &B::Device) -> Tensor<B, 3> {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let dims = [self.batch, self.frames, last];
+        let values: Vec<f32> = (0..dims.iter().product())
+            .map(|_| rng.random_range(-1.0..1.0))
+            .collect();
+        Tensor::from_data(TensorData::new(values, dims), device)
+    }
+
+    fn random_transcripts(&self) -> Vec<Vec<usize>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut transcript = |_| {
+            let labels = 0..self.labels();
+            labels.map(|_| rng.random_range(1..self.outputs)).collect()
+        };
+        (0..self.batch).map(&mut transcript).collect()
     }
 }
 
@@ -199,7 +251,7 @@ impl Job for TimeSteps<'_> {
         let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
         let objective = Objective::plain(match self.preset.work {
             Work::Tag => Task::Tag,
-            Work::Classify | Work::Features => Task::Classify,
+            _ => Task::Classify,
         });
         let median_ms = median_ms(self.warm_up, self.steps, || {
             stepper.step(batch.clone(), &objective, 1e-3);
@@ -209,6 +261,89 @@ impl Job for TimeSteps<'_> {
         Ok(Timing {
             median_ms,
             params,
+            peak_mib: peak_mib(),
+        })
+    }
+}
+
+struct TimeTranscription<'a>(TimeSteps<'a>);
+
+impl Job for TimeTranscription<'_> {
+    type Output = Result<Timing>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
+        struct Force;
+        impl<B: Backend> ModuleVisitor<B> for Force {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+                param.val();
+            }
+        }
+        let TimeSteps {
+            preset,
+            warm_up,
+            steps,
+        } = self.0;
+        B::seed(device, 0);
+        let model = preset.recogniser().init::<B>(device)?;
+        model.visit(&mut Force);
+        let params = num_params(&model);
+        let features = preset.random_tensor::<B>(preset.bins, device);
+        let (lengths, transcripts) = (
+            vec![preset.frames; preset.batch],
+            preset.random_transcripts(),
+        );
+        let mut optimizer = Optimizer::new(&TrainSettings::default());
+        let mut model = Some(model);
+        let median_ms = median_ms(warm_up, steps, || {
+            model = model.take().map(|model| {
+                let emissions = model.forward(features.clone(), &lengths);
+                let loss = emissions.ctc(&transcripts, CtcOptions::default());
+                let mut gradients = loss.backward();
+                let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
+                optimizer.step::<B, _>(model, gradients, 1e-3)
+            });
+            B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
+        })?;
+        Ok(Timing {
+            median_ms,
+            params,
+            peak_mib: peak_mib(),
+        })
+    }
+}
+
+struct TimeCtc<'a>(TimeSteps<'a>);
+
+impl Job for TimeCtc<'_> {
+    type Output = Result<Timing>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
+        let TimeSteps {
+            preset,
+            warm_up,
+            steps,
+        } = self.0;
+        let scores = preset
+            .random_tensor::<B>(preset.outputs, device)
+            .require_grad();
+        let (lengths, transcripts) = (
+            vec![preset.frames; preset.batch],
+            preset.random_transcripts(),
+        );
+        let median_ms = median_ms(warm_up, steps, || {
+            let loss = ctc(
+                scores.clone(),
+                &lengths,
+                &transcripts,
+                CtcOptions::default(),
+            );
+            let gradient = scores.grad(&loss.backward());
+            assert!(gradient.is_some(), "the scores have a gradient");
+            B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
+        })?;
+        Ok(Timing {
+            median_ms,
+            params: 0,
             peak_mib: peak_mib(),
         })
     }

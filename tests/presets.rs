@@ -6,7 +6,6 @@ use burn::tensor::Tensor;
 use burn_ndarray::NdArray;
 use sori::BackendName;
 use sori::bench::{PRESETS, Preset, Work};
-use sori_models::num_params;
 use sori_models::ops::{PathCounts, path_counts};
 
 /// The parameters of the PyTorch twins (`benches/peers/torch_peer.py` asserts the same), and the
@@ -21,6 +20,7 @@ use sori_models::ops::{PathCounts, path_counts};
 /// | `sample_cnn` | 11 × (convolution, norm), mean, linear | 46 |
 /// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
 /// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
+/// | `deep_speech2` | 2 × (convolution, norm), 3 × (layer, its last states, their sum, norm), linear | 39 |
 /// | `attention` | as `lstm`, with 2 linear, an activation, softmax and sum in place of the mean | 22 |
 const EXPECTED: &[(&str, usize, usize)] = &[
     ("mlp", 2_182_410, 5 + 1 + 2 * 6),
@@ -32,9 +32,11 @@ const EXPECTED: &[(&str, usize, usize)] = &[
     ("lstm", 2_440_202, 6 + 1 + 2 * 18),
     ("gru", 1_831_434, 6 + 1 + 2 * 18),
     ("attention", 2_505_995, 10 + 1 + 2 * 22),
+    ("deep_speech2", 12_182_304, 17 + 1 + 2 * 39),
+    ("ctc", 0, 1),
 ];
 
-fn models() -> impl Iterator<Item = &'static Preset> {
+fn presets() -> impl Iterator<Item = &'static Preset> {
     PRESETS.iter().filter(|p| p.work != Work::Features)
 }
 
@@ -50,7 +52,11 @@ fn counted(work: impl FnOnce()) -> PathCounts {
 
 #[test]
 fn a_training_step_takes_the_kernels_everywhere() {
-    assert_eq!(EXPECTED.len(), models().count(), "every preset is expected");
+    assert_eq!(
+        EXPECTED.len(),
+        presets().count(),
+        "every preset is expected"
+    );
     for &(name, params, kernels) in EXPECTED {
         let preset = Preset::find(name).unwrap();
         let counts = counted(|| {
@@ -64,14 +70,20 @@ fn a_training_step_takes_the_kernels_everywhere() {
 
 #[test]
 fn inference_takes_the_kernels_everywhere() {
-    for preset in models() {
+    for preset in presets().filter(|p| p.work != Work::Ctc) {
         let device = Default::default();
-        let config = preset.model().unwrap();
-        let model = config.init::<NdArray>(&device).unwrap();
-        assert!(num_params(&model) > 0);
+        let features = Tensor::<NdArray, 3>::ones([1, preset.frames, preset.bins], &device);
         let counts = counted(|| {
-            let features = Tensor::ones([1, preset.frames, preset.bins], &device);
-            let logits = model.forward(features, &[preset.frames]);
+            let lengths = [preset.frames];
+            if preset.work == Work::Transcribe {
+                let model = preset.recogniser().init::<NdArray>(&device).unwrap();
+                let emissions = model.forward(features, &lengths);
+                let expected = [1, emissions.lengths[0], preset.outputs];
+                assert_eq!(emissions.logits.dims(), expected);
+                return;
+            }
+            let model = preset.model().unwrap().init::<NdArray>(&device).unwrap();
+            let logits = model.forward(features, &lengths);
             assert_eq!(logits.dims(), [1, preset.outputs]);
         });
         assert!(counts.kernels > 4, "{}: {counts:?}", preset.name);

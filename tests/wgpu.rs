@@ -18,6 +18,8 @@ use burn_ndarray::NdArray;
 use sori::backend::{BackendName, Job, run_on};
 use sori::batch::{FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
+#[cfg(not(feature = "wgpu"))]
+use sori::models::{DeepSpeech2Config, loss::CtcOptions};
 use sori::models::{Model, ModelConfig, catalogue};
 use sori::task::{Objective, Task};
 use sori::train::{Stepper, TrainSettings, random_model};
@@ -172,6 +174,79 @@ fn every_model_trains_on_wgpu_as_on_ndarray() {
         let start = std::time::Instant::now();
         assert_trains_as_ndarray(entry.name);
         println!("{} in {:.1?}", entry.name, start.elapsed());
+    }
+}
+
+/// CTC losses of a small Deep Speech 2, one of them infinite, and all gradients of their sum.
+#[cfg(not(feature = "wgpu"))]
+struct Transcription(Vec<TensorData>);
+
+#[cfg(not(feature = "wgpu"))]
+impl Job for Transcription {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        let model = recogniser().init::<B>(device).unwrap();
+        let model = model.map(&mut Write(self.0.into_iter()));
+        let features = (0..3 * 9 * BINS).map(|i| (i * 37 % 29) as f32 / 14.5 - 1.0);
+        let features = TensorData::new(features.collect::<Vec<_>>(), [3, 9, BINS]);
+        let emissions = model.forward(Tensor::from_data(features, device), &[9, 6, 3]);
+        let transcripts = [vec![1, 2, 2], vec![], vec![1, 1, 1]];
+        let losses = |zero_infinity| {
+            let reduction = sori::models::loss::Reduction::None;
+            let options = CtcOptions {
+                reduction,
+                zero_infinity,
+            };
+            emissions.ctc(&transcripts, options)
+        };
+        let gradients = losses(true).sum().backward();
+        let mut found = Collect::<B>(&gradients, vec![losses(false).into_data()]);
+        model.visit(&mut found);
+        found.1
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn recogniser() -> DeepSpeech2Config {
+    let table =
+        "channels = [2]\nkernels = [[3, 5]]\nstrides = [[2, 2]]\nd_hidden = 4\nnum_layers = 1";
+    DeepSpeech2Config {
+        num_bins: BINS,
+        num_symbols: 4,
+        ..toml::from_str(table).unwrap()
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
+
+#[cfg(not(feature = "wgpu"))]
+impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.1
+            .extend(param.val().grad(self.0).map(Tensor::into_data));
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn ctc_has_the_losses_and_gradients_of_ndarray() {
+    let mut read = Read(Vec::new());
+    let model = recogniser().init::<NdArray>(&Default::default()).unwrap();
+    model.visit(&mut read);
+    let run = |backend| run_on(backend, Transcription(read.0.clone())).unwrap();
+    let (found, expected) = (run(BackendName::Wgpu), run(BackendName::Ndarray));
+    assert_eq!(found.len(), expected.len());
+    assert!(expected[0].to_vec::<f32>().unwrap()[2].is_infinite());
+    for (found, expected) in found.iter().zip(&expected) {
+        let expected: Vec<f32> = expected.to_vec().unwrap();
+        let finite = expected.iter().filter(|v| v.is_finite());
+        let scale = finite.fold(1e-2_f32, |scale, v| scale.max(v.abs()));
+        for (value, expected) in found.to_vec::<f32>().unwrap().iter().zip(&expected) {
+            let near = value == expected || (value - expected).abs() < 1e-3 * scale;
+            assert!(near, "{value} instead of {expected}");
+        }
     }
 }
 

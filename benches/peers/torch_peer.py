@@ -4,7 +4,7 @@
 
 prints the median in milliseconds, the parameters and the peak resident memory as a line of JSON.
 A training step is forward, loss, backward, clipping of the gradient's norm to 5 and Adam, as in Sori.
-`log_mel` and `log_mel_librosa` are features of 60 s at 16 kHz.
+`ctc` is the loss alone, from raw scores through log-softmax, and its gradient. `log_mel` and `log_mel_librosa` are features of 60 s at 16 kHz.
 """
 
 import argparse
@@ -24,7 +24,9 @@ PRESETS = {
     "lstm": (161, 100, 8, 10, 2_440_202),
     "gru": (161, 100, 8, 10, 1_831_434),
     "attention": (161, 100, 8, 10, 2_505_995),
+    "deep_speech2": (161, 400, 8, 29, 12_182_304),
 }
+LABELS = {"deep_speech2": 60, "ctc": 40}
 SECONDS, RATE = 60, 16_000
 
 
@@ -48,6 +50,27 @@ def model(name):
                 return self.classifier(states.mean(1))
             weights = self.score(states).softmax(1)
             return self.classifier((weights.transpose(1, 2) @ states).squeeze(1))
+
+    class DeepSpeech2(nn.Module):
+        """Two convolutions, three GRUs whose directions are added, steps first, norms after each of them."""
+
+        def __init__(self):
+            super().__init__()
+            self.convs = nn.Sequential(
+                nn.Conv2d(1, 32, (41, 11), (2, 2), (20, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
+                nn.Conv2d(32, 32, (21, 11), (2, 1), (10, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
+            )
+            self.layers = nn.ModuleList(nn.GRU(a, 512, bidirectional=True) for a in (41 * 32, 512, 512))
+            self.norms = nn.ModuleList(nn.BatchNorm1d(512) for _ in self.layers)
+            self.output = nn.Linear(512, 29, bias=False)
+
+        def forward(self, x):
+            x = self.convs(x).flatten(1, 2).permute(2, 0, 1)  # [steps, batch, channels * bands]
+            for layer, norm in zip(self.layers, self.norms):
+                x = layer(x)[0]
+                x = x.view(*x.shape[:2], 2, 512).sum(2)
+                x = norm(x.flatten(0, 1)).view(x.shape)
+            return self.output(x)
 
     def block1d(inputs, outputs, kernel, stride, pool):
         padding = kernel // 2 if stride == 1 else 0
@@ -93,6 +116,8 @@ def model(name):
             return Recurrent(nn.GRU)
         case "attention":
             return Recurrent(nn.LSTM, attention=True)
+        case "deep_speech2":
+            return DeepSpeech2()
 
 
 def features(name):
@@ -100,7 +125,7 @@ def features(name):
     import torch
 
     bins, frames, batch = PRESETS[name][:3]
-    if name in ("cnn2d", "fcn"):
+    if name in ("cnn2d", "fcn", "deep_speech2"):
         return torch.rand(batch, 1, bins, frames) * 2 - 1
     if name in ("cnn1d", "sample_cnn"):
         return torch.rand(batch, bins, frames) * 2 - 1
@@ -114,13 +139,15 @@ def training_step(name):
 
     torch.manual_seed(0)
     net, x = model(name).train(), features(name)
-    _, _, batch, outputs, expected = PRESETS[name]
+    _, frames, batch, outputs, expected = PRESETS[name]
     params = sum(p.numel() for p in net.parameters())
     assert params == expected, f"{name} has {params} parameters, not {expected}"
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
     if name in ("sample_cnn", "fcn"):
         tags = (torch.rand(batch, outputs) < 0.1).float()
         loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
+    elif name in LABELS:
+        loss = ctc_loss(frames // 2, batch, outputs, LABELS[name])
     else:
         classes = torch.arange(batch) % outputs
         loss = lambda logits: F.cross_entropy(logits, classes)
@@ -134,6 +161,30 @@ def training_step(name):
         return value.item()
 
     return step, params
+
+
+def ctc_loss(steps, batch, symbols, labels):
+    """The loss of random transcripts, from scores `[steps, batch, symbols]`."""
+    import torch
+    import torch.nn.functional as F
+
+    targets = torch.randint(1, symbols, (batch, labels))
+    lengths, counts = torch.full((batch,), steps), torch.full((batch,), labels)
+    return lambda scores: F.ctc_loss(scores.log_softmax(2), targets, lengths, counts)
+
+
+def ctc():
+    import torch
+
+    torch.manual_seed(0)
+    scores = (torch.rand(200, 8, 29) * 2 - 1).requires_grad_()
+    loss = ctc_loss(200, 8, 29, LABELS["ctc"])
+
+    def work():
+        scores.grad = None
+        loss(scores).backward()
+
+    return work, 0
 
 
 def log_mel_torch():
@@ -167,7 +218,7 @@ def log_mel_librosa():
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("preset", choices=[*PRESETS, "log_mel", "log_mel_librosa"])
+    parser.add_argument("preset", choices=[*PRESETS, "ctc", "log_mel", "log_mel_librosa"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--warm-up", type=int, default=2)
@@ -180,6 +231,8 @@ def main():
         work, params = log_mel_torch()
     elif args.preset == "log_mel_librosa":
         work, params = log_mel_librosa()
+    elif args.preset == "ctc":
+        work, params = ctc()
     else:
         work, params = training_step(args.preset)
     times = []

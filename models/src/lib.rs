@@ -20,6 +20,7 @@
 //! | channels | features of a convolutional layer |
 //! | hidden | features of a fully-connected or recurrent layer |
 //! | classes | labels to choose from |
+//! | symbols | what a step of a recogniser may say; 0 is the blank |
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -36,11 +37,13 @@
 
 mod catalogue;
 mod config;
+mod emissions;
 
 pub mod attention;
 pub mod cnn1d;
 pub mod cnn2d;
 pub mod crnn;
+pub mod deep_speech2;
 pub mod fcn;
 pub mod gru;
 #[cfg(feature = "ndarray")]
@@ -61,6 +64,8 @@ pub use cnn1d::{Cnn1d, Cnn1dConfig};
 pub use cnn2d::{Cnn2d, Cnn2dConfig};
 pub use config::ConfigError;
 pub use crnn::{Crnn, CrnnConfig};
+pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config};
+pub use emissions::Emissions;
 pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};
 pub use lstm::{Lstm, LstmConfig};

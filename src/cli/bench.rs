@@ -37,7 +37,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
         };
         if !common.json {
             print(&format!(
-                "{:<10} {:>9.1} ms a step  {:>11} parameters  {}",
+                "{:<12} {:>9.1} ms a step  {:>11} parameters  {}",
                 preset.name,
                 timing["median_ms"].as_f64().unwrap_or(f64::NAN),
                 thousands(timing["params"].as_u64().unwrap_or(0) as usize),

@@ -399,6 +399,13 @@ def case(name, config, twin, frames, lengths, seed):
     features.requires_grad_()
     targets = torch.randint(num_classes, lengths.shape)
 
+    tensors = {"lengths": lengths, "targets": targets}
+    record(tensors, twin, features, lengths, lambda logits: F.cross_entropy(logits, targets))
+    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__})
+
+
+def record(tensors, twin, features, lengths, loss_of):
+    """Random parameters for the twin, and into `tensors` all that it makes of the features."""
     twin.double()
     with torch.no_grad():
         for path, (tensor, _) in twin.tensors().items():
@@ -410,14 +417,14 @@ def case(name, config, twin, frames, lengths, seed):
 
     # A trailing axis of one, that of a kernel of a single frame, is left out where Sori has none.
     as_ours = lambda tensor, axes: tensor.detach().flatten(len(axes) - 1).permute(*axes).float()
-    tensors = {"features": features.detach().float(), "lengths": lengths, "targets": targets}
+    tensors["features"] = features.detach().float()
     for path, (tensor, axes) in twin.tensors().items():
         kind = "param" if tensor.requires_grad else "state"
         tensors[f"{kind}.{path}"] = as_ours(tensor, axes).clone()
 
     twin.train()
     logits = twin(features, lengths)
-    loss = F.cross_entropy(logits, targets)
+    loss = loss_of(logits)
     loss.backward()
     tensors["train.logits"] = logits.detach().float()
     tensors["train.loss"] = loss.detach().float().reshape(1)
@@ -429,7 +436,6 @@ def case(name, config, twin, frames, lengths, seed):
             tensors[f"after.{path}"] = as_ours(tensor, axes)
     twin.eval()
     tensors["eval.logits"] = twin(features, lengths).detach().float()
-    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__})
 
 
 def main():

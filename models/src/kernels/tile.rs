@@ -42,6 +42,8 @@ pub(crate) trait Real:
     fn to_f64(self) -> f64;
     /// `eˣ`.
     fn exp(self) -> Self;
+    /// The natural logarithm of a number above zero.
+    fn ln(self) -> Self;
     /// The square root.
     fn sqrt(self) -> Self;
     /// The hyperbolic tangent.
@@ -128,6 +130,9 @@ real! { f64 {
     fn exp(self) -> Self {
         f64::exp(self)
     }
+    fn ln(self) -> Self {
+        f64::ln(self)
+    }
     fn tanh(self) -> Self {
         f64::tanh(self)
     }
@@ -137,6 +142,10 @@ real! { f32 {
     #[inline(always)]
     fn exp(self) -> Self {
         super::math::exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        super::math::ln(self)
     }
     #[inline(always)]
     fn tanh(self) -> Self {

@@ -81,6 +81,23 @@ impl<B: Backend> MaskedBatchNorm<B> {
         self.forward_pooled(x, lengths, &NormPool::relu(Self::EPSILON, pool))
     }
 
+    /// [`Self::forward`], clamped to `range`.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn forward_clamp<const D: usize>(
+        &self,
+        x: Tensor<B, D>,
+        lengths: &[usize],
+        range: [f64; 2],
+    ) -> Tensor<B, D> {
+        let plan = NormPool {
+            range,
+            ..NormPool::only_norm(Self::EPSILON)
+        };
+        self.forward_pooled(x, lengths, &plan)
+    }
+
     fn forward_pooled<const D: usize>(
         &self,
         x: Tensor<B, D>,

@@ -64,35 +64,64 @@ impl<B: Backend> Conv1d<B> {
     }
 }
 
-/// A convolution over frames and bins that keeps their numbers: stride 1, `(kernel − 1) / 2` zeros
-/// on every side.
+/// A convolution over frames and bins with `(kernel − 1) / 2` zeros on every side, so that a stride of
+/// 1 keeps their numbers.
 #[derive(Module, Debug)]
 pub struct Conv2d<B: Backend> {
-    /// `[kernel, kernel, channels_in, channels_out]` (frames, then bins); PyTorch's
-    /// `[out, in, kernel, kernel]` by `permute(2, 3, 1, 0)`.
+    /// `[kernel₀, kernel₁, channels_in, channels_out]` (frames, then bins); PyTorch's
+    /// `[out, in, kernel₀, kernel₁]` by `permute(2, 3, 1, 0)`.
     pub weight: Param<Tensor<B, 4>>,
     /// `[channels_out]`
     pub bias: Param<Tensor<B, 1>>,
+    /// Frames and bins from one window to the next.
+    pub stride: [usize; 2],
 }
 
 impl<B: Backend> Conv2d<B> {
     /// A layer between so many channels (in, out), with a kernel of `kernel` frames by `kernel`
-    /// bins.
+    /// bins and stride 1.
     ///
     /// # Panics
     /// If `kernel` is even: no symmetric padding would keep the numbers of frames and bins.
     pub fn new(channels: [usize; 2], kernel: usize, init: Init, device: &B::Device) -> Self {
-        assert!(kernel % 2 == 1, "a kernel of {kernel} by {kernel} is even");
-        let [fan_in, fan_out] = channels.map(|channels| kernel * kernel * channels);
-        let dims = [kernel, kernel, channels[0], channels[1]];
-        let (weight, bias) = init.of_layer(dims, fan_in, fan_out, device);
-        Self { weight, bias }
+        Self::with_stride(channels, [kernel; 2], [1, 1], init, device)
     }
 
-    /// `[batch, frames, bins, channels_in]` to `[batch, frames, bins, channels_out]`.
+    /// A layer between so many channels (in, out), with a kernel and a stride of so many frames and
+    /// bins.
+    ///
+    /// # Panics
+    /// If a side of the kernel is even.
+    pub fn with_stride(
+        channels: [usize; 2],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        init: Init,
+        device: &B::Device,
+    ) -> Self {
+        let [frames, bins] = kernel;
+        assert!(
+            frames % 2 == 1 && bins % 2 == 1,
+            "a kernel of {frames} by {bins} has an even side"
+        );
+        let [fan_in, fan_out] = channels.map(|channels| frames * bins * channels);
+        let dims = [frames, bins, channels[0], channels[1]];
+        let (weight, bias) = init.of_layer(dims, fan_in, fan_out, device);
+        Self {
+            weight,
+            bias,
+            stride,
+        }
+    }
+
+    /// `[batch, frames, bins, channels_in]` to `[batch, steps, bands, channels_out]`; `steps` is
+    /// `frames / stride₀` and `bands` is `bins / stride₁`, both rounded up.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let [kernel, _, _, _] = self.weight.dims();
-        let bias = Some(self.bias.val());
-        ops::conv2d(x, self.weight.val(), bias, ConvOptions::same([kernel; 2]))
+        let [frames, bins, _, _] = self.weight.dims();
+        let options = ConvOptions {
+            stride: self.stride,
+            ..ConvOptions::same([frames, bins])
+        };
+        ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options)
     }
 }

@@ -52,12 +52,13 @@ impl RecurrentConfig {
                 } else {
                     self.d_output()
                 };
-                let direction = || Direction::new(self.cell, d_input, self.d_hidden, device);
-                RecurrentLayer {
-                    forward: direction(),
-                    backward: self.bidirectional.then(direction),
-                    cell: self.cell,
-                }
+                RecurrentLayer::new(
+                    self.cell,
+                    d_input,
+                    self.d_hidden,
+                    self.bidirectional,
+                    device,
+                )
             })
             .collect();
         Ok(Recurrent {
@@ -124,6 +125,23 @@ pub struct RecurrentLayer<B: Backend> {
 }
 
 impl<B: Backend> RecurrentLayer<B> {
+    /// A layer from `d_input` features to `d_hidden` of each direction. Weights and biases start
+    /// uniform in ±1/√d_hidden, as in PyTorch.
+    pub fn new(
+        cell: Cell,
+        d_input: usize,
+        d_hidden: usize,
+        bidirectional: bool,
+        device: &B::Device,
+    ) -> Self {
+        let direction = || Direction::new(cell, d_input, d_hidden, device);
+        Self {
+            forward: direction(),
+            backward: bidirectional.then(direction),
+            cell,
+        }
+    }
+
     /// `[batch, frames, d_input]` and the valid frames of each row to a [`Sequence`].
     ///
     /// # Panics

@@ -12,6 +12,7 @@
 mod activation;
 mod attention;
 mod conv;
+mod directions;
 mod linear;
 mod max;
 mod mean;
@@ -26,6 +27,7 @@ pub(crate) mod seam;
 pub use activation::{Activation, activate};
 pub use attention::{masked_softmax, weighted_sum};
 pub use conv::{ConvOptions, conv1d, conv2d};
+pub use directions::sum_directions;
 pub use linear::linear;
 pub use max::masked_max;
 pub use mean::masked_mean;
