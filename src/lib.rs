@@ -8,6 +8,7 @@ pub mod backend;
 pub mod batch;
 pub mod bench;
 pub mod cli;
+pub mod decode;
 mod error;
 mod file;
 pub mod metric;

@@ -1,9 +1,11 @@
 //! Metrics over a whole set, never averages of batches.
 
 mod confusion;
+mod errors;
 mod tags;
 
 pub use confusion::ConfusionMatrix;
+pub use errors::{Edits, Transcript, TranscriptErrors};
 pub use tags::{TagMetrics, TagScores};
 
 /// A label as one cell of comma-separated values.

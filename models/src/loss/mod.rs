@@ -7,5 +7,5 @@ mod soft_cross_entropy;
 
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
-pub use ctc::{CtcOptions, Reduction, ctc};
+pub use ctc::{BLANK, CtcOptions, Reduction, ctc, steps_needed};
 pub use soft_cross_entropy::soft_cross_entropy;

@@ -1,0 +1,124 @@
+//! Decoding of connectionist temporal classification ([Graves et al.
+//! 2006](https://www.cs.toronto.edu/~graves/icml_2006.pdf)) along the best path.
+
+use serde::Serialize;
+use sori_datasets::Alphabet;
+use sori_models::loss::BLANK;
+
+/// A symbol and the steps that say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Which symbol of the alphabet, counted from 1.
+    pub index: usize,
+    /// Its first step.
+    pub start: usize,
+    /// The step after its last.
+    pub end: usize,
+}
+
+/// A word and when it is said.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Word {
+    /// The word.
+    pub word: String,
+    /// Where its first symbol begins, in seconds.
+    pub start_s: f64,
+    /// Where its last symbol ends, in seconds.
+    pub end_s: f64,
+}
+
+/// What a path of one symbol for each step reads as: without repetitions, then without blanks.
+pub fn greedy(path: &[usize]) -> Vec<Symbol> {
+    let mut start = 0;
+    path.chunk_by(|a, b| a == b)
+        .map(|run| {
+            let symbol = Symbol {
+                index: run[0],
+                start,
+                end: start + run.len(),
+            };
+            start = symbol.end;
+            symbol
+        })
+        .filter(|symbol| symbol.index != BLANK)
+        .collect()
+}
+
+/// The words of `symbols` and when each is said, where a step takes `step_s` seconds. A path says
+/// little more than the order of symbols, as training leaves open which of a sound's steps says it:
+/// the times are rough.
+///
+/// # Panics
+/// If a symbol is none of the alphabet's.
+pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Vec<Word> {
+    let is_space = |symbol: &Symbol| alphabet.symbol(symbol.index) == Some(' ');
+    symbols
+        .split(is_space)
+        .filter_map(|symbols| {
+            let indices: Vec<usize> = symbols.iter().map(|symbol| symbol.index).collect();
+            Some(Word {
+                word: alphabet.decode(&indices),
+                start_s: symbols.first()?.start as f64 * step_s,
+                end_s: symbols.last()?.end as f64 * step_s,
+            })
+        })
+        .collect()
+}
+
+/// The share of blanks in a path, which is nearly one where a model has learned to say nothing yet;
+/// not a number of an empty path.
+pub fn blank_share(path: &[usize]) -> f64 {
+    let blanks = path.iter().filter(|&&symbol| symbol == BLANK).count();
+    blanks as f64 / path.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use sori_datasets::{AlphabetKind, Normalization};
+
+    fn indices(path: &[usize]) -> Vec<usize> {
+        greedy(path).iter().map(|symbol| symbol.index).collect()
+    }
+
+    #[test]
+    fn repetitions_collapse_unless_a_blank_parts_them() {
+        assert_eq!(indices(&[0, 1, 1, 0, 1, 2, 2, 0]), [1, 1, 2]);
+        assert_eq!(indices(&[0, 0]), [0; 0]);
+        assert_eq!(indices(&[]), [0; 0]);
+        assert_eq!(blank_share(&[0, 1, 1, 0]), 0.5);
+    }
+
+    #[test]
+    fn words_have_the_times_of_their_ends() {
+        let kind = AlphabetKind::Characters;
+        let alphabet = Alphabet::build(kind, Normalization::default(), ["ab c"]).unwrap();
+        let code = |text: &str| alphabet.encode(text).unwrap()[0];
+        let space = alphabet.encode("a b").unwrap()[1];
+        let path = [0, code("a"), code("a"), 0, code("b"), space, 0, code("c")];
+        let found = words(&greedy(&path), &alphabet, 0.5);
+        let word = |word: &str, start_s, end_s| Word {
+            word: word.to_string(),
+            start_s,
+            end_s,
+        };
+        assert_eq!(found, [word("ab", 0.5, 2.5), word("c", 3.5, 4.0)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_transcript_is_read_from_any_path_that_spells_it(
+            labels in proptest::collection::vec((1usize..5, 1usize..4, 0usize..3), 0..12),
+        ) {
+            let mut path = Vec::new();
+            for (at, &(label, times, blanks)) in labels.iter().enumerate() {
+                let repeats = at > 0 && labels[at - 1].0 == label;
+                path.extend(std::iter::repeat_n(BLANK, blanks + usize::from(repeats)));
+                path.extend(std::iter::repeat_n(label, times));
+            }
+            let expected: Vec<usize> = labels.iter().map(|&(label, ..)| label).collect();
+            prop_assert_eq!(indices(&path), expected);
+        }
+    }
+}

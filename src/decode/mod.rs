@@ -1,0 +1,5 @@
+//! From the emissions of a recogniser to symbols.
+
+mod ctc;
+
+pub use ctc::{Symbol, Word, blank_share, greedy, words};

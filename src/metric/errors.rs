@@ -1,0 +1,210 @@
+//! Error rates of transcripts: the least edits from a reference to what was heard (Levenshtein 1966),
+//! over words, characters and jamo.
+
+use std::ops::AddAssign;
+
+use sori_datasets::text::{characters, hangul, jamo, words};
+
+use super::csv_cell;
+
+/// The least edits that make a hypothesis of a reference, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// Units of the reference with another in their place.
+    pub substitutions: usize,
+    /// Units of the reference that are missing.
+    pub deletions: usize,
+    /// Units that the reference does not have.
+    pub insertions: usize,
+    /// Units of the reference.
+    pub units: usize,
+}
+
+impl Edits {
+    /// Between two sequences. Of several ways with equally few edits, the one counted is that which
+    /// ends with a pair of units, equal or not, before one that ends with a deletion, before one
+    /// that ends with an insertion, and so on backwards.
+    pub fn between<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Self {
+        let insertion = |insertions| Self {
+            insertions,
+            ..Self::default()
+        };
+        // The edits from the reference so far to each start of the hypothesis.
+        let mut row: Vec<Self> = (0..=hypothesis.len()).map(insertion).collect();
+        for unit in reference {
+            let mut diagonal = row[0];
+            row[0].deletions += 1;
+            for (at, heard) in hypothesis.iter().enumerate() {
+                let mut paired = diagonal;
+                paired.substitutions += usize::from(unit != heard);
+                let (mut deleted, mut inserted) = (row[at + 1], row[at]);
+                deleted.deletions += 1;
+                inserted.insertions += 1;
+                diagonal = row[at + 1];
+                row[at + 1] = [deleted, inserted].into_iter().fold(paired, |best, way| {
+                    if way.total() < best.total() {
+                        way
+                    } else {
+                        best
+                    }
+                });
+            }
+        }
+        Self {
+            units: reference.len(),
+            ..row[hypothesis.len()]
+        }
+    }
+
+    /// How many edits there are.
+    pub fn total(&self) -> usize {
+        self.substitutions + self.deletions + self.insertions
+    }
+
+    /// Edits for each unit of the reference, above one where more was inserted than there is. Of an
+    /// empty reference it is their number.
+    pub fn rate(&self) -> f64 {
+        self.total() as f64 / self.units.max(1) as f64
+    }
+}
+
+impl AddAssign for Edits {
+    fn add_assign(&mut self, other: Self) {
+        self.substitutions += other.substitutions;
+        self.deletions += other.deletions;
+        self.insertions += other.insertions;
+        self.units += other.units;
+    }
+}
+
+/// What was heard of one recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcript {
+    /// The recording.
+    pub id: String,
+    /// What is said.
+    pub reference: String,
+    /// What was heard.
+    pub hypothesis: String,
+    /// From the words of the one to those of the other.
+    pub words: Edits,
+}
+
+/// The errors in the transcripts of a whole set: all edits over all units, never a mean of rates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TranscriptErrors {
+    transcripts: Vec<Transcript>,
+    words: Edits,
+    characters: Edits,
+    jamo: Edits,
+    has_hangul: bool,
+}
+
+impl TranscriptErrors {
+    /// Counts the errors of one recording more. Both texts must be normalised in the same way.
+    pub fn add(&mut self, id: &str, reference: &str, hypothesis: &str) {
+        let edits = Edits::between(&words(reference), &words(hypothesis));
+        self.words += edits;
+        self.characters += Edits::between(&characters(reference), &characters(hypothesis));
+        self.jamo += Edits::between(&jamo(reference), &jamo(hypothesis));
+        self.has_hangul |= reference.chars().any(hangul::is_hangul);
+        self.transcripts.push(Transcript {
+            id: id.to_string(),
+            reference: reference.to_string(),
+            hypothesis: hypothesis.to_string(),
+            words: edits,
+        });
+    }
+
+    /// The edits of words, whose rate is the word error rate.
+    pub fn words(&self) -> Edits {
+        self.words
+    }
+
+    /// The edits of characters, in Korean syllables, spaces among them, whose rate is the character
+    /// error rate.
+    pub fn characters(&self) -> Edits {
+        self.characters
+    }
+
+    /// The edits of characters with syllables taken apart; none where no reference has Hangul.
+    pub fn jamo(&self) -> Option<Edits> {
+        self.has_hangul.then_some(self.jamo)
+    }
+
+    /// The transcripts, those with the most edits first, and of equally many in the order they came.
+    pub fn worst_first(&self) -> Vec<&Transcript> {
+        let mut transcripts: Vec<&Transcript> = self.transcripts.iter().collect();
+        transcripts.sort_by_key(|transcript| std::cmp::Reverse(transcript.words.total()));
+        transcripts
+    }
+
+    /// The transcripts, worst first, as comma-separated values.
+    pub fn to_csv(&self) -> String {
+        let mut csv = "id,reference,hypothesis,substitutions,deletions,insertions\n".to_string();
+        for transcript in self.worst_first() {
+            let Edits {
+                substitutions,
+                deletions,
+                insertions,
+                ..
+            } = transcript.words;
+            let [id, reference, hypothesis] = [
+                &transcript.id,
+                &transcript.reference,
+                &transcript.hypothesis,
+            ]
+            .map(|cell| csv_cell(cell));
+            csv.push_str(&format!(
+                "{id},{reference},{hypothesis},{substitutions},{deletions},{insertions}\n"
+            ));
+        }
+        csv
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn rates_are_of_the_whole_set_and_the_worst_come_first() {
+        let mut errors = TranscriptErrors::default();
+        errors.add("a", "one two three", "one two three");
+        errors.add("b", "four", "for, five");
+        assert_eq!(errors.words().rate(), 2.0 / 4.0);
+        assert_eq!(errors.jamo(), None);
+        let csv = "id,reference,hypothesis,substitutions,deletions,insertions\n\
+                   b,four,\"for, five\",1,0,1\na,one two three,one two three,0,0,0\n";
+        assert_eq!(errors.to_csv(), csv);
+    }
+
+    #[test]
+    fn a_syllable_with_one_wrong_jamo_is_a_third_wrong() {
+        let mut errors = TranscriptErrors::default();
+        errors.add("a", "감", "간");
+        assert_eq!(errors.characters().rate(), 1.0);
+        assert_eq!(errors.jamo().map(|edits| edits.rate()), Some(1.0 / 3.0));
+    }
+
+    #[test]
+    fn pairs_win_over_gaps() {
+        let edits = Edits::between(b"ab", b"ba");
+        assert_eq!((edits.substitutions, edits.total()), (2, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn edits_account_for_both_lengths_and_are_a_distance(
+            a in "[abc]{0,8}", b in "[abc]{0,8}", c in "[abc]{0,8}",
+        ) {
+            let between = |a: &str, b: &str| Edits::between(a.as_bytes(), b.as_bytes());
+            let edits = between(&a, &b);
+            prop_assert_eq!(a.len() + edits.insertions - edits.deletions, b.len());
+            prop_assert_eq!(edits.total() == 0, a == b);
+            prop_assert_eq!(edits.total(), between(&b, &a).total());
+            prop_assert!(between(&a, &c).total() <= edits.total() + between(&b, &c).total());
+        }
+    }
+}
