@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
@@ -15,7 +14,7 @@ use sori_models::{DeepSpeech2Config, ModelConfig, num_params};
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{FrameLimits, HostBatch, Row};
 use crate::task::{Objective, Task};
-use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, random_model};
+use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, draw_parameters, random_model};
 use crate::{Error, Result};
 
 /// What a preset does.
@@ -272,12 +271,6 @@ impl Job for TimeTranscription<'_> {
     type Output = Result<Timing>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
-        struct Force;
-        impl<B: Backend> ModuleVisitor<B> for Force {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-                param.val();
-            }
-        }
         let TimeSteps {
             preset,
             warm_up,
@@ -285,13 +278,11 @@ impl Job for TimeTranscription<'_> {
         } = self.0;
         B::seed(device, 0);
         let model = preset.recogniser().init::<B>(device)?;
-        model.visit(&mut Force);
+        draw_parameters(&model);
         let params = num_params(&model);
         let features = preset.random_tensor::<B>(preset.bins, device);
-        let (lengths, transcripts) = (
-            vec![preset.frames; preset.batch],
-            preset.random_transcripts(),
-        );
+        let lengths = vec![preset.frames; preset.batch];
+        let transcripts = preset.random_transcripts();
         let mut optimizer = Optimizer::new(&TrainSettings::default());
         let mut model = Some(model);
         let median_ms = median_ms(warm_up, steps, || {
@@ -326,10 +317,8 @@ impl Job for TimeCtc<'_> {
         let scores = preset
             .random_tensor::<B>(preset.outputs, device)
             .require_grad();
-        let (lengths, transcripts) = (
-            vec![preset.frames; preset.batch],
-            preset.random_transcripts(),
-        );
+        let lengths = vec![preset.frames; preset.batch];
+        let transcripts = preset.random_transcripts();
         let median_ms = median_ms(warm_up, steps, || {
             let loss = ctc(
                 scores.clone(),

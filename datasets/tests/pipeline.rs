@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use sori_datasets::augment::{MixKind, mix_features, mix_waveforms};
 use sori_datasets::features::Normalize;
 use sori_datasets::{
-    AugmentConfig, Augmentation, Augmenter, Corpus, Error, FeatureCache, FeatureConfig, Features,
-    Item, Part, Pipeline, Source, Target, scan,
+    AudioMemory, AugmentConfig, Augmentation, Augmenter, Corpus, Error, FeatureCache,
+    FeatureConfig, Features, Item, Part, Pipeline, Source, Target, scan,
 };
 use tempfile::TempDir;
 
@@ -340,6 +340,29 @@ fn an_augmented_waveform_gives_the_features_of_that_waveform() {
         loader.load_augmented(item, 4).unwrap().features,
         loader.load_waveform(&waveform).unwrap()
     );
+}
+
+#[test]
+fn a_recording_in_memory_is_not_read_again_whether_augmented_or_not() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tone.wav");
+    let item = recording(&path, 800);
+    let plain = Pipeline::new(config())
+        .unwrap()
+        .with_augment(&AugmentConfig::only(Augmentation::Shift))
+        .unwrap();
+    let memory = Arc::new(AudioMemory::new(1 << 20));
+    let mut with_memory = plain.clone().with_memory(memory).loader().unwrap();
+    let mut plain = plain.loader().unwrap();
+    let expected = [
+        plain.load(&item).unwrap(),
+        plain.load_augmented(&item, 3).unwrap(),
+    ];
+    assert_eq!(with_memory.load(&item).unwrap(), expected[0]);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(with_memory.load(&item).unwrap(), expected[0]);
+    assert_eq!(with_memory.load_augmented(&item, 3).unwrap(), expected[1]);
+    assert!(plain.load(&item).is_err());
 }
 
 #[test]

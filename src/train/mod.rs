@@ -33,5 +33,6 @@ pub(crate) use optimizer::{Gradients, Optimizer};
 pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 pub use settings::{DataSettings, OptimizerKind, ScheduleKind, Settings, TrainSettings};
 pub use stepper::{Step, Stepper};
+pub(crate) use trainer::draw_parameters;
 pub(crate) use trainer::thresholds;
 pub use trainer::{Event, Loader, Outcome, Progress, begin, evaluate_run, random_model, train};

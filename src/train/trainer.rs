@@ -273,17 +273,21 @@ pub fn random_model<B: Backend>(
     seed: u64,
     device: &B::Device,
 ) -> Result<Model<B>> {
-    struct Force;
-    impl<B: Backend> ModuleVisitor<B> for Force {
+    B::seed(device, derive(seed, Purpose::Initialize, 0));
+    let model = config.init::<B>(device)?;
+    draw_parameters(&model);
+    Ok(model)
+}
+
+/// Parameters draw their numbers when first looked at: all of them now, in their order.
+pub(crate) fn draw_parameters<B: Backend, M: Module<B>>(model: &M) {
+    struct Draw;
+    impl<B: Backend> ModuleVisitor<B> for Draw {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
             param.val();
         }
     }
-    B::seed(device, derive(seed, Purpose::Initialize, 0));
-    let model = config.init::<B>(device)?;
-    // Parameters draw their numbers when first looked at: all of them now, in their order.
-    model.visit(&mut Force);
-    Ok(model)
+    model.visit(&mut Draw);
 }
 
 /// Reads the data that `settings` name and begins a run in the folder `path`, without a step.

@@ -8,7 +8,7 @@
 //! name, they are looked for in `wavs_train` and `wavs_test`. Speakers, where they are named, stay
 //! together where a validation part is set aside.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -82,7 +82,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
 
 fn listed(list: &Path, folder: &Path, part: Part, gate: &mut Gate) -> Result<Vec<Draft>> {
     let refuse = |reason: String| Error::Layout {
-        path: PathBuf::from(list),
+        path: list.to_owned(),
         reason,
     };
     let bytes = std::fs::read(list).map_err(|error| Error::io("read", list, error))?;

@@ -80,7 +80,8 @@ impl Source {
         self.waveform_from(&AudioMemory::default(), sample_rate_hz)
     }
 
-    /// The same, with the files it is made from by way of `memory`.
+    /// The same, with whole files, alone, mixed or joined, by way of `memory`; stretches of files and
+    /// files without a header are decoded each time.
     ///
     /// # Errors
     ///

@@ -3,8 +3,7 @@
 //! such as `0_1_1_0_0_1_0_1.wav`; transcripts are the English words `yes` and `no`.
 //!
 //! There is no published split: of the recordings in the order of their names the second half, 30
-//! of the 60, is the test part, and the first is trained on. (So is it in Kaldi's recipe, but for
-//! one recording.)
+//! of the 60, is the test part, and the first is trained on.
 
 use std::path::Path;
 
