@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
@@ -9,7 +11,13 @@ use super::settings::TrainSettings;
 use crate::batch::Batch;
 use crate::task::{Objective, scalar};
 
-/// A model and its optimizer, moved one training step at a time.
+/// Held from a forward pass to the end of its backward pass: in Burn 0.21 a backward pass frees parts of
+/// the graphs that other threads are still building, whose gradients are then silently missing
+/// (<https://github.com/tracel-ai/burn/issues/5573>).
+static GRAPH: Mutex<()> = Mutex::new(());
+
+/// A model and its optimizer, moved one training step at a time. The steps of several in one process
+/// take turns.
 pub struct Stepper<B: AutodiffBackend> {
     /// Taken out only while a step moves it.
     model: Option<Model<B>>,
@@ -68,6 +76,7 @@ impl<B: AutodiffBackend> Stepper<B> {
             logits: Vec::with_capacity(batches.len()),
         };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
+        let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
         for batch in batches {
             let share = batch.lengths.len() as f64 / total as f64;
             let logits = self.model().forward(batch.features, &batch.lengths);
