@@ -1,9 +1,13 @@
 //! Examples become padded tensors with their lengths.
 
+use std::sync::Arc;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use sori_datasets::{Features, Target};
+use sori_datasets::{Alphabet, Features, Target};
 use sori_models::ModelConfig;
+
+use crate::Result;
 
 /// A batch on the device.
 #[derive(Clone, Debug)]
@@ -24,10 +28,34 @@ pub enum Targets {
     /// How much of each label is in each row, `[rows, labels]`: 0 or 1 of tags, a share where rows
     /// were mixed.
     Weights(Vec<f32>),
+    /// The symbols that each row says.
+    Transcripts(Vec<Vec<usize>>),
+}
+
+/// How answers become numbers.
+#[derive(Clone, Debug)]
+pub enum Coding {
+    /// They are of so many labels, by index.
+    Labels(usize),
+    /// They are transcripts, by the symbols of an alphabet.
+    Symbols(Arc<Alphabet>),
+}
+
+impl Coding {
+    /// How many labels there are; none of transcripts.
+    pub fn num_labels(&self) -> usize {
+        match self {
+            Self::Labels(labels) => *labels,
+            Self::Symbols(_) => 0,
+        }
+    }
 }
 
 impl Targets {
     /// How much of each of `labels` labels is in each row, `[rows, labels]`.
+    ///
+    /// # Panics
+    /// For transcripts, which have no labels.
     pub fn to_weights(&self, labels: usize) -> Vec<f32> {
         match self {
             Self::Weights(weights) => weights.clone(),
@@ -38,6 +66,7 @@ impl Targets {
                 }
                 weights
             }
+            Self::Transcripts(_) => panic!("a transcript has no labels"),
         }
     }
 }
@@ -90,12 +119,15 @@ pub struct HostBatch {
 }
 
 impl HostBatch {
-    /// Pads `rows` to the longest of them, within `limits`, with answers out of `labels` labels.
+    /// Pads `rows` to the longest of them, within `limits`, with answers by `coding`.
+    ///
+    /// # Errors
+    /// When a transcript has symbols that the alphabet does not have.
     ///
     /// # Panics
-    /// When `rows` differ in bins, or an answer is a transcript: callers open only corpora of
-    /// labels.
-    pub fn collate(rows: &[Row], limits: FrameLimits, labels: usize) -> Self {
+    /// When `rows` differ in bins, or an answer is not of the coding's kind: callers open only
+    /// corpora of one kind.
+    pub fn collate(rows: &[Row], limits: FrameLimits, coding: &Coding) -> Result<Self> {
         let bins = rows.first().map_or(0, |row| row.features.bins);
         let valid = |row: &Row| {
             let frames = row.features.frames.max(limits.min);
@@ -114,13 +146,16 @@ impl HostBatch {
             let values = row.features.values.len().min(padded.len());
             padded[..values].copy_from_slice(&row.features.values[..values]);
         }
-        Self {
+        Ok(Self {
             features: padded,
             frames,
             bins,
             lengths,
-            targets: targets(rows, labels),
-        }
+            targets: match coding {
+                Coding::Labels(labels) => of_labels(rows, *labels),
+                Coding::Symbols(alphabet) => of_symbols(rows, alphabet)?,
+            },
+        })
     }
 
     /// Number of rows.
@@ -148,7 +183,7 @@ impl HostBatch {
 }
 
 /// One class of each row where each has one, otherwise how much of each label.
-fn targets(rows: &[Row], labels: usize) -> Targets {
+fn of_labels(rows: &[Row], labels: usize) -> Targets {
     let class = |row: &Row| match row.targets.as_slice() {
         [(Target::Class(class), _)] => Some(*class),
         _ => None,
@@ -172,9 +207,39 @@ fn targets(rows: &[Row], labels: usize) -> Targets {
     Targets::Weights(weights)
 }
 
+fn of_symbols(rows: &[Row], alphabet: &Alphabet) -> Result<Targets> {
+    let symbols = |row: &Row| match row.targets.as_slice() {
+        [(Target::Text(text), _)] => Ok(alphabet.encode(text)?),
+        _ => panic!("a row of transcripts has labels, or two transcripts"),
+    };
+    let transcripts = rows.iter().map(symbols).collect::<Result<_>>()?;
+    Ok(Targets::Transcripts(transcripts))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sori_datasets::{AlphabetKind, Normalization};
+
+    fn collate(rows: &[Row], limits: FrameLimits, labels: usize) -> HostBatch {
+        HostBatch::collate(rows, limits, &Coding::Labels(labels)).unwrap()
+    }
+
+    #[test]
+    fn transcripts_become_symbols_and_a_strange_one_is_named() {
+        let kind = AlphabetKind::Characters;
+        let alphabet = Alphabet::build(kind, Normalization::default(), ["ab"]).unwrap();
+        let coding = Coding::Symbols(Arc::new(alphabet));
+        let said = |text: &str| Row {
+            targets: vec![(Target::Text(text.to_string()), 1.0)],
+            ..row(1, 0)
+        };
+        let batch = HostBatch::collate(&[said("ba"), said("")], FrameLimits::default(), &coding);
+        let expected = Targets::Transcripts(vec![vec![2, 1], vec![]]);
+        assert_eq!(batch.unwrap().targets, expected);
+        let error = HostBatch::collate(&[said("abc")], FrameLimits::default(), &coding);
+        assert!(error.unwrap_err().to_string().contains("'c'"));
+    }
 
     fn row(frames: usize, class: usize) -> Row {
         let values = (0..frames * 2).map(|i| i as f32 + 1.0).collect();
@@ -188,7 +253,7 @@ mod tests {
 
     #[test]
     fn rows_are_padded_with_zeros_to_the_longest() {
-        let batch = HostBatch::collate(&[row(1, 0), row(3, 1)], FrameLimits::default(), 2);
+        let batch = collate(&[row(1, 0), row(3, 1)], FrameLimits::default(), 2);
         assert_eq!((batch.frames, batch.len()), (3, 2));
         assert_eq!(batch.lengths, [1, 3]);
         assert_eq!(batch.features[..6], [1.0, 2.0, 0.0, 0.0, 0.0, 0.0]);
@@ -201,7 +266,7 @@ mod tests {
             min: 4,
             fixed: None,
         };
-        let batch = HostBatch::collate(&[row(1, 0)], limits, 2);
+        let batch = collate(&[row(1, 0)], limits, 2);
         assert_eq!((batch.frames, batch.lengths.as_slice()), (4, &[4][..]));
     }
 
@@ -211,7 +276,7 @@ mod tests {
             min: 1,
             fixed: Some(2),
         };
-        let batch = HostBatch::collate(&[row(1, 0), row(3, 0)], limits, 2);
+        let batch = collate(&[row(1, 0), row(3, 0)], limits, 2);
         assert_eq!(batch.lengths, [1, 2]);
         assert_eq!(batch.features, [1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
     }
@@ -222,7 +287,7 @@ mod tests {
             targets: vec![(Target::Tags(tags.to_vec()), 1.0)],
             ..row(1, 0)
         };
-        let of = |rows: &[Row]| HostBatch::collate(rows, FrameLimits::default(), 3).targets;
+        let of = |rows: &[Row]| collate(rows, FrameLimits::default(), 3).targets;
         let expected = Targets::Weights(vec![1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(of(&[tags(&[0, 2]), tags(&[])]), expected);
         let mixed = Row {

@@ -12,7 +12,7 @@ use sori_models::loss::{CtcOptions, ctc};
 use sori_models::{DeepSpeech2Config, ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
-use crate::batch::{FrameLimits, HostBatch, Row};
+use crate::batch::{Coding, FrameLimits, HostBatch, Row};
 use crate::task::{Objective, Task};
 use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, draw_parameters, random_model};
 use crate::{Error, Result};
@@ -187,7 +187,7 @@ impl Preset {
         })
     }
 
-    fn random_batch(&self, limits: FrameLimits) -> HostBatch {
+    fn random_batch(&self, limits: FrameLimits) -> Result<HostBatch> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let rows: Vec<_> = (0..self.batch)
             .map(|row| {
@@ -209,7 +209,8 @@ impl Preset {
                 Row::new(features, target)
             })
             .collect();
-        HostBatch::collate(&rows, limits, self.outputs)
+        let coding = Coding::Labels(self.outputs);
+        HostBatch::collate(&rows, limits, &coding)
     }
 
     /// Random numbers in ±1, `[batch, frames, last]`.
@@ -245,7 +246,7 @@ impl Job for TimeSteps<'_> {
         let config = self.preset.model()?;
         let model = random_model::<B>(&config, 0, device)?;
         let params = num_params(&model);
-        let batch = self.preset.random_batch(FrameLimits::from(&config));
+        let batch = self.preset.random_batch(FrameLimits::from(&config))?;
         let batch = batch.to_device::<B>(device);
         let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
         let objective = Objective::plain(match self.preset.work {

@@ -1,26 +1,28 @@
-//! A trained run at work: a recording in, a label or tags out.
+//! A trained run at work: a recording in, a label, tags or a transcript out.
 
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
 use serde::Serialize;
-use sori_datasets::{Item, Target, Waveform, audio};
+use sori_datasets::{Alphabet, Item, Target, Waveform, audio};
 use sori_models::Model;
 
 use crate::backend::{BackendName, Job, run_on};
-use crate::batch::{FrameLimits, HostBatch, Row};
-use crate::task::{Task, argmax};
+use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
+use crate::decode::{self, Word};
+use crate::task::{Task, argmax, best_paths, host, single_spaced};
 use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
 
 /// Windows of a long recording that go through the model together.
 const WINDOWS_AT_ONCE: usize = 32;
 
-/// The best checkpoint of a run, ready to label recordings.
+/// The best checkpoint of a run, ready to label or to write down recordings.
 pub struct Predictor<B: Backend> {
     model: Model<B>,
     info: RunInfo,
     settings: Settings,
+    coding: Coding,
     loader: sori_datasets::Loader,
     /// From which score on each tag is said to be there.
     thresholds: Vec<f32>,
@@ -39,14 +41,20 @@ pub struct Windows {
 /// What a run says of a recording, and how sure it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The label or the tags.
+    /// The label, the tags or the transcript.
     #[serde(flatten)]
     pub answer: Answer,
     /// Probability of each label, in the order of the run's labels. Of a recording of several
-    /// windows it is their mean where one label is said, and their largest where tags are.
+    /// windows it is their mean where one label is said, and their largest where tags are. None of
+    /// a transcript.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scores: Vec<f32>,
     /// The windows, where the recording is longer than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// The words of a transcript, and when each is said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
 }
 
 /// What is said of a recording or a part of one.
@@ -57,6 +65,8 @@ pub enum Answer {
     Label(String),
     /// The tags whose scores reach their thresholds, most probable first.
     Tags(Vec<String>),
+    /// What is said.
+    Text(String),
 }
 
 impl std::fmt::Display for Answer {
@@ -65,6 +75,8 @@ impl std::fmt::Display for Answer {
             Self::Label(label) => f.write_str(label),
             Self::Tags(tags) if tags.is_empty() => f.write_str("(no tag)"),
             Self::Tags(tags) => f.write_str(&tags.join(", ")),
+            Self::Text(text) if text.is_empty() => f.write_str("(nothing)"),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }
@@ -96,6 +108,7 @@ impl<B: Backend> Predictor<B> {
         let loader = pipeline(&settings.features, &settings.data, info.stats.as_ref())?.loader()?;
         Ok(Self {
             model,
+            coding: run.coding(&info)?,
             info,
             settings,
             loader,
@@ -107,6 +120,11 @@ impl<B: Backend> Predictor<B> {
     /// Names of the labels, in the order of the scores.
     pub fn labels(&self) -> &[String] {
         &self.info.labels
+    }
+
+    /// Whether it writes down what is said.
+    pub fn transcribes(&self) -> bool {
+        self.info.task == Task::Transcribe
     }
 
     /// The windows that suit the run: as long as its longest training recording, half overlapping.
@@ -124,7 +142,7 @@ impl<B: Backend> Predictor<B> {
         needed.max(0.01)
     }
 
-    /// Labels or tags the audio file `path`.
+    /// Labels, tags or writes down the audio file `path`.
     ///
     /// # Errors
     /// When the file cannot be read as audio.
@@ -134,11 +152,15 @@ impl<B: Backend> Predictor<B> {
             .map_err(|e| Error::Input(format!("{}: {e}", path.display())))
     }
 
-    /// Labels or tags a waveform at the run's sample rate; one longer than a window goes window by window.
+    /// Labels, tags or writes down a waveform at the run's sample rate. For labels, one longer than a
+    /// window goes window by window; a transcript is of the whole.
     ///
     /// # Errors
     /// When the waveform is too short for one frame, or not finite.
     pub fn predict(&mut self, waveform: &Waveform, windows: Windows) -> Result<Prediction> {
+        if let Coding::Symbols(alphabet) = self.coding.clone() {
+            return self.transcribe(waveform, &alphabet);
+        }
         let rate = f64::from(waveform.sample_rate_hz);
         let cuts = cuts(
             waveform.samples.len(),
@@ -159,25 +181,17 @@ impl<B: Backend> Predictor<B> {
                     Ok(Row::new(self.loader.load_waveform(&part)?, target))
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let limits = FrameLimits::from(&self.settings.model);
-            let batch = HostBatch::collate(&rows, limits, self.info.labels.len())
-                .to_device::<B>(&self.device);
+            let batch = self.batch(&rows)?;
             let logits = self.model.forward(batch.features, &batch.lengths);
             scores.extend(self.info.task.probabilities(logits));
         }
-        if scores.iter().flatten().any(|score| !score.is_finite()) {
-            return Err(Error::Input(
-                "the model's answer is not a number; the recording's level may be far outside of \
-                 what it was trained on"
-                    .to_string(),
-            ));
-        }
+        check_finite(scores.iter().flatten())?;
         let whole: Vec<f32> = (0..self.info.labels.len())
             .map(|label| {
                 let each = scores.iter().map(|row| row[label]);
                 match self.info.task {
                     Task::Classify => each.sum::<f32>() / scores.len() as f32,
-                    Task::Tag => each.fold(0.0, f32::max),
+                    Task::Tag | Task::Transcribe => each.fold(0.0, f32::max),
                 }
             })
             .collect();
@@ -198,6 +212,41 @@ impl<B: Backend> Predictor<B> {
             answer: self.answer(&whole),
             scores: whole,
             windows,
+            words: Vec::new(),
+        })
+    }
+
+    /// A transcript as those that were learned are written.
+    fn normalized(&self, text: &str) -> String {
+        match &self.coding {
+            Coding::Symbols(alphabet) => alphabet.normalization().apply(text),
+            Coding::Labels(_) => text.to_string(),
+        }
+    }
+
+    fn batch(&self, rows: &[Row]) -> Result<Batch<B>> {
+        let limits = FrameLimits::from(&self.settings.model);
+        let batch = HostBatch::collate(rows, limits, &self.coding)?;
+        Ok(batch.to_device::<B>(&self.device))
+    }
+
+    fn transcribe(&mut self, waveform: &Waveform, alphabet: &Alphabet) -> Result<Prediction> {
+        // The model does not see the target.
+        let nothing = Target::Text(String::new());
+        let row = Row::new(self.loader.load_waveform(waveform)?, nothing);
+        let batch = self.batch(&[row])?;
+        let emissions = self.model.emissions(batch.features, &batch.lengths);
+        check_finite(host(emissions.logits.clone()).iter())?;
+        let path = best_paths(emissions).pop().unwrap_or_default();
+        let symbols = decode::greedy(&path);
+        let indices: Vec<usize> = symbols.iter().map(|symbol| symbol.index).collect();
+        let frames_per_step = self.settings.model.frames_per_step();
+        let step_s = frames_per_step as f64 * self.settings.features.frame_period_s();
+        Ok(Prediction {
+            answer: Answer::Text(single_spaced(&alphabet.decode(&indices))),
+            scores: Vec::new(),
+            windows: Vec::new(),
+            words: decode::words(&symbols, alphabet, step_s),
         })
     }
 
@@ -213,8 +262,21 @@ impl<B: Backend> Predictor<B> {
                 tags.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
                 Answer::Tags(tags.into_iter().map(|tag| labels[tag].clone()).collect())
             }
+            Task::Transcribe => Answer::Text(String::new()),
         }
     }
+}
+
+/// Refuses what a model says where it is no number.
+fn check_finite<'a>(mut scores: impl Iterator<Item = &'a f32>) -> Result<()> {
+    if scores.all(|score| score.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::Input(
+        "the model's answer is not a number; the recording's level may be far outside of what it was \
+         trained on"
+            .to_string(),
+    ))
 }
 
 /// Start and end of the windows over `samples`; the last one ends where the recording does.
@@ -235,7 +297,7 @@ fn cuts(samples: usize, window: usize, hop: usize) -> Vec<(usize, usize)> {
 pub struct Guess {
     /// The recording.
     pub id: String,
-    /// Its label, or its tags.
+    /// Its label, its tags or what is said in it.
     pub truth: Answer,
     /// What the run says.
     pub prediction: Prediction,
@@ -267,7 +329,7 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
                     let truth = match &item.target {
                         Target::Class(class) => Answer::Label(name(class)),
                         Target::Tags(tags) => Answer::Tags(tags.iter().map(name).collect()),
-                        Target::Text(text) => Answer::Label(text.clone()),
+                        Target::Text(text) => Answer::Text(predictor.normalized(text)),
                     };
                     Ok(Guess {
                         id: item.id.clone(),

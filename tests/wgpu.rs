@@ -16,7 +16,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori::backend::{BackendName, Job, run_on};
-use sori::batch::{FrameLimits, HostBatch, Row};
+use sori::batch::{Coding, FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
 #[cfg(not(feature = "wgpu"))]
 use sori::models::{DeepSpeech2Config, loss::CtcOptions};
@@ -65,7 +65,8 @@ fn batch(config: &ModelConfig) -> HostBatch {
             Row::new(features, Target::Class(row))
         })
         .collect();
-    HostBatch::collate(&rows, FrameLimits::from(config), config.num_classes())
+    let coding = Coding::Labels(config.num_outputs());
+    HostBatch::collate(&rows, FrameLimits::from(config), &coding).unwrap()
 }
 
 struct Read(Vec<TensorData>);
@@ -170,7 +171,11 @@ fn assert_trains_as_ndarray(name: &str) {
 #[cfg(not(feature = "wgpu"))]
 #[test]
 fn every_model_trains_on_wgpu_as_on_ndarray() {
-    for entry in catalogue() {
+    // Recognisers have tests of their own.
+    for entry in catalogue()
+        .iter()
+        .filter(|entry| entry.task != "transcribe")
+    {
         let start = std::time::Instant::now();
         assert_trains_as_ndarray(entry.name);
         println!("{} in {:.1?}", entry.name, start.elapsed());

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
-    CrnnConfig, Fcn, FcnConfig, Gru, GruConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
-    Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
+    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Lstm,
+    LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn,
+    RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -15,8 +16,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The name a person would use.
     pub title: &'static str,
-    /// What its paper trains it for, and it is trained for where no data is named: `classify` or
-    /// `tag`. Any model does either.
+    /// What its paper trains it for, and it is trained for where no data is named: `classify`, `tag`
+    /// or `transcribe`. Any model of the first two does either.
     pub task: &'static str,
     /// The paper it follows: authors, year, title.
     pub paper: &'static str,
@@ -125,6 +126,14 @@ pub fn catalogue() -> &'static [Entry] {
             paper_url: "https://arxiv.org/abs/2004.08531",
             summary: "Separable convolutions over time with residual connections, for keywords.",
         },
+        Entry {
+            name: "deep_speech2",
+            title: "Deep Speech 2",
+            task: "transcribe",
+            paper: "Amodei et al. (2016): Deep Speech 2: end-to-end speech recognition in English and Mandarin",
+            paper_url: "https://arxiv.org/abs/1512.02595",
+            summary: "Convolutions over a spectrogram and recurrent layers that say a symbol or a blank at each step, by CTC.",
+        },
     ]
 }
 
@@ -157,12 +166,15 @@ pub enum ModelConfig {
     Matchboxnet(MatchboxnetConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
+    /// See [`crate::deep_speech2`].
+    DeepSpeech2(DeepSpeech2Config),
 }
 
-/// The same expression for whichever architecture it is.
+/// The same expression for whichever classifier it is, and another for each recogniser.
 macro_rules! of_any {
-    ($model:expr, $it:ident => $result:expr) => {
+    ($model:expr, $it:ident => $result:expr, $($recogniser:pat => $other:expr),+) => {
         match $model {
+            $($recogniser => $other,)+
             Self::Mlp($it) => $result,
             Self::Cnn1d($it) => $result,
             Self::Cnn2d($it) => $result,
@@ -198,6 +210,7 @@ impl ModelConfig {
             "musicnn" => Ok(Self::Musicnn(MusicnnConfig::default())),
             "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
+            "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
             _ => {
                 let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
                 Err(ConfigError::UnknownModel {
@@ -223,26 +236,55 @@ impl ModelConfig {
             Self::Musicnn(_) => "musicnn",
             Self::Matchboxnet(_) => "matchboxnet",
             Self::Gru(_) => "gru",
+            Self::DeepSpeech2(_) => "deep_speech2",
         }
     }
 
-    /// The same configuration for data with so many bins and classes. `num_frames` is for
-    /// architectures of fixed length; the others take any.
+    /// The same configuration for data with so many bins and, as outputs, classes, tags, or symbols
+    /// with the blank. `num_frames` is for architectures of fixed length; the others take any.
     #[must_use]
-    pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_classes: usize) -> Self {
+    pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
         if let Self::Mlp(config) = &mut self {
             config.num_frames = num_frames;
         }
-        let (bins, classes) =
-            of_any!(&mut self, config => (&mut config.num_bins, &mut config.num_classes));
+        let (bins, outputs) = of_any!(
+            &mut self,
+            config => (&mut config.num_bins, &mut config.num_classes),
+            Self::DeepSpeech2(config) => (&mut config.num_bins, &mut config.num_symbols)
+        );
         *bins = num_bins;
-        *classes = num_classes;
+        *outputs = num_outputs;
         self
     }
 
-    /// Classes to tell apart.
-    pub fn num_classes(&self) -> usize {
-        of_any!(self, config => config.num_classes)
+    /// Classes or tags to tell apart, or symbols with the blank.
+    pub fn num_outputs(&self) -> usize {
+        of_any!(
+            self,
+            config => config.num_classes,
+            Self::DeepSpeech2(config) => config.num_symbols
+        )
+    }
+
+    /// Whether it writes transcripts, rather than naming one class or many of the whole.
+    pub fn transcribes(&self) -> bool {
+        matches!(self, Self::DeepSpeech2(_))
+    }
+
+    /// Steps that a recogniser makes of so many valid frames; a classifier makes one.
+    pub fn num_steps(&self, frames: usize) -> usize {
+        match self {
+            Self::DeepSpeech2(config) => config.num_steps(frames),
+            _ => 1,
+        }
+    }
+
+    /// Frames from the start of one step of a recogniser to the next.
+    pub fn frames_per_step(&self) -> usize {
+        match self {
+            Self::DeepSpeech2(config) => config.strides.iter().map(|[frames, _]| frames).product(),
+            _ => 1,
+        }
     }
 
     /// Checks every field.
@@ -250,7 +292,11 @@ impl ModelConfig {
     /// # Errors
     /// Names the first field that is wrong, its value and what would be right.
     pub fn check(&self) -> Result<(), ConfigError> {
-        of_any!(self, config => config.check())
+        of_any!(
+            self,
+            config => config.check(),
+            Self::DeepSpeech2(config) => config.check()
+        )
     }
 
     /// The fewest valid frames a row may have.
@@ -261,6 +307,7 @@ impl ModelConfig {
             Self::SampleCnn(config) => config.min_frames(),
             Self::Fcn(config) => config.min_frames(),
             Self::Crnn(config) => config.min_frames(),
+            Self::DeepSpeech2(config) => config.min_frames(),
             Self::Mlp(_)
             | Self::Rnn(_)
             | Self::Lstm(_)
@@ -298,11 +345,12 @@ impl ModelConfig {
             Self::Musicnn(config) => Model::Musicnn(config.init(device)?),
             Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
+            Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
         })
     }
 }
 
-/// Any classifier of the zoo.
+/// Any model of the zoo.
 #[derive(Module, Debug)]
 #[allow(
     clippy::large_enum_variant,
@@ -333,17 +381,41 @@ pub enum Model<B: Backend> {
     Matchboxnet(Matchboxnet<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
+    /// See [`crate::deep_speech2`].
+    DeepSpeech2(DeepSpeech2<B>),
 }
 
 impl<B: Backend> Model<B> {
-    /// Features `[batch, frames, bins]` and the valid frames of each row to logits `[batch,
-    /// classes]`.
+    /// As [`ModelConfig::transcribes`].
+    pub fn transcribes(&self) -> bool {
+        matches!(self, Self::DeepSpeech2(_))
+    }
+
+    /// What a classifier says: features `[batch, frames, bins]` and the valid frames of each row to
+    /// logits `[batch, classes]`.
     ///
     /// # Panics
     /// If there is not one length for each row, a length is not in
-    /// [`ModelConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
+    /// [`ModelConfig::min_frames`]`..=frames`, the bins are not the configuration's, or the model
+    /// [transcribes](ModelConfig::transcribes).
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
-        of_any!(self, model => model.forward(features, lengths))
+        of_any!(
+            self,
+            model => model.forward(features, lengths),
+            Self::DeepSpeech2(_) => panic!("a recogniser has no logits for the whole: see `emissions`")
+        )
+    }
+
+    /// What a recogniser says at each step.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, a length is not in `1..=frames`, the bins are not
+    /// the configuration's, or the model does not [transcribe](ModelConfig::transcribes).
+    pub fn emissions(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Emissions<B> {
+        match self {
+            Self::DeepSpeech2(model) => model.forward(features, lengths),
+            _ => panic!("a classifier says nothing step by step: see `forward`"),
+        }
     }
 }
 

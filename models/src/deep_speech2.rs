@@ -96,6 +96,12 @@ impl DeepSpeech2Config {
         1
     }
 
+    /// Steps that so many valid frames become.
+    pub fn num_steps(&self, frames: usize) -> usize {
+        let strides = self.strides.iter();
+        strides.fold(frames, |steps, [stride, _]| steps.div_ceil(*stride))
+    }
+
     /// Checks every field.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
 
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
-use crate::task::{Answers, Evaluation};
+use crate::task::{Answers, Evaluation, Task};
 use crate::train::{Data, RunInfo, evaluate_run, pipeline, whole};
 use crate::{Error, Result, RunFolder};
 
@@ -102,6 +102,18 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
                 common.tell(&format!("{average_precision:>8.4} {label}"))?;
             }
         }
+        Answers::Transcripts(found) => {
+            let worst = found.errors.worst_first().into_iter().take(5);
+            for transcript in worst.filter(|transcript| transcript.words.total() > 0) {
+                common.tell(&format!(
+                    "{:>3} words wrong in {}\n      said:  {}\n      heard: {}",
+                    transcript.words.total(),
+                    transcript.id,
+                    transcript.reference,
+                    transcript.hypothesis
+                ))?;
+            }
+        }
     }
     Ok(())
 }
@@ -110,7 +122,7 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
 fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
     let options = OpenOptions {
         skip_bad: common.skip_bad,
-        labels: Some(info.labels.clone()),
+        labels: (info.task != Task::Transcribe).then(|| info.labels.clone()),
     };
     let (items, rejected) = whole(spec, &options, Part::Test, info.task)?;
     left_out(&rejected);

@@ -23,6 +23,9 @@ pub(super) struct PredictArgs {
     /// Seconds from one window to the next [default: half a window]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     hop: Option<f64>,
+    /// Say below each transcript when its words are said
+    #[arg(long)]
+    times: bool,
 }
 
 struct Predict<'a> {
@@ -37,6 +40,17 @@ impl Job for Predict<'_> {
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<()> {
         let Self { common, args, run } = self;
         let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
+        if let (true, Some(_)) = (predictor.transcribes(), args.window.or(args.hop)) {
+            return Err(Error::Input(
+                "--window and --hop are for labels; transcripts are of whole recordings"
+                    .to_string(),
+            ));
+        }
+        if args.times && !predictor.transcribes() {
+            return Err(Error::Input(
+                "--times is for transcripts; this run's model names labels".to_string(),
+            ));
+        }
         let mut windows = predictor.default_windows();
         if let Some(window_s) = args.window {
             windows.window_s = window_s;
@@ -68,15 +82,12 @@ impl Job for Predict<'_> {
                         .collect();
                     let mut line = json!(prediction);
                     line["audio"] = json!(audio);
-                    line["scores"] = json!(scores);
-                    if let (true, Some(line)) =
-                        (prediction.windows.is_empty(), line.as_object_mut())
-                    {
-                        line.remove("windows");
+                    if !scores.is_empty() {
+                        line["scores"] = json!(scores);
                     }
                     print_json(&line)?;
                 }
-                Ok(prediction) => print(&text(audio, &labels, &prediction))?,
+                Ok(prediction) => print(&text(audio, &labels, &prediction, args.times))?,
                 Err(error) if common.skip_bad => {
                     skipped += 1;
                     remark(&format!("left out: {error}"));
@@ -93,7 +104,22 @@ impl Job for Predict<'_> {
     }
 }
 
-fn text(audio: &std::path::Path, labels: &[String], prediction: &Prediction) -> String {
+fn text(
+    audio: &std::path::Path,
+    labels: &[String],
+    prediction: &Prediction,
+    times: bool,
+) -> String {
+    if prediction.scores.is_empty() {
+        let mut text = format!("{}: {}", audio.display(), prediction.answer);
+        for word in prediction.words.iter().filter(|_| times) {
+            text.push_str(&format!(
+                "\n  {:>8.2} – {:>8.2} s  {}",
+                word.start_s, word.end_s, word.word
+            ));
+        }
+        return text;
+    }
     let mut order: Vec<usize> = (0..labels.len()).collect();
     order.sort_by(|&a, &b| prediction.scores[b].total_cmp(&prediction.scores[a]));
     let scores: Vec<String> = order

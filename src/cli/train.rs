@@ -9,11 +9,13 @@ use super::{Common, SettingArgs, print_json};
 use crate::train::{RunResult, Show, fit, fresh_folder, resume, time};
 use crate::{Error, Result, RunFolder, Settings};
 
-/// The corpus a model trains on when none is named: sound scenes for those made for tags.
+/// The corpus a model trains on when none is named: sound scenes for those made for tags, Morse code
+/// for those that write transcripts.
 fn embedded(model: &str) -> &'static str {
     let entry = catalogue().iter().find(|entry| entry.name == model);
     match entry.map(|entry| entry.task) {
         Some("tag") => "synth:scenes",
+        Some("transcribe") => "synth:morse",
         _ => "synth:dtmf",
     }
 }
@@ -25,7 +27,7 @@ pub(super) struct TrainArgs {
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     model: Option<String>,
     /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
-    /// synth:scenes for models made for tags]
+    /// synth:scenes for models made for tags, synth:morse for those that transcribe]
     #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
     data: Option<String>,
     /// What to choose the best checkpoint on [default: part of the training data]
@@ -47,6 +49,10 @@ pub(super) struct TrainArgs {
         allow_negative_numbers = true
     )]
     max_minutes: Option<f64>,
+    /// Take symbols that the alphabet of transcripts does not have for one of their own, rather than
+    /// refuse them
+    #[arg(long, conflicts_with = "resume")]
+    unk: bool,
     /// Where all randomness starts from
     #[arg(long, conflicts_with = "resume")]
     seed: Option<u64>,
@@ -247,6 +253,15 @@ fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.max_minutes = args.max_minutes.unwrap_or(train.max_minutes);
     train.seed = args.seed.unwrap_or(train.seed);
+    match &mut settings.text {
+        Some(text) => text.unk |= args.unk,
+        None if args.unk => {
+            return Err(Error::Input(format!(
+                "--unk is for models that write transcripts; {model} does not"
+            )));
+        }
+        None => {}
+    }
     settings.check()?;
     Ok(settings)
 }

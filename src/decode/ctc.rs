@@ -65,13 +65,6 @@ pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Vec<Word> 
         .collect()
 }
 
-/// The share of blanks in a path, which is nearly one where a model has learned to say nothing yet;
-/// not a number of an empty path.
-pub fn blank_share(path: &[usize]) -> f64 {
-    let blanks = path.iter().filter(|&&symbol| symbol == BLANK).count();
-    blanks as f64 / path.len() as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,7 +80,6 @@ mod tests {
         assert_eq!(indices(&[0, 1, 1, 0, 1, 2, 2, 0]), [1, 1, 2]);
         assert_eq!(indices(&[0, 0]), [0; 0]);
         assert_eq!(indices(&[]), [0; 0]);
-        assert_eq!(blank_share(&[0, 1, 1, 0]), 0.5);
     }
 
     #[test]

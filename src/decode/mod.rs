@@ -2,4 +2,4 @@
 
 mod ctc;
 
-pub use ctc::{Symbol, Word, blank_share, greedy, words};
+pub use ctc::{Symbol, Word, greedy, words};

@@ -1,17 +1,25 @@
 //! What a model is for: its loss, its metrics and how its answer is shown.
 
+mod transcribe;
+
 use std::collections::BTreeMap;
 
 use burn::tensor::activation::{sigmoid, softmax};
-use burn::tensor::backend::Backend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use sori_datasets::TaskKind;
-use sori_models::Model;
-use sori_models::loss::{binary_cross_entropy, cross_entropy, soft_cross_entropy};
+use sori_datasets::{Item, Target, TaskKind};
+use sori_models::loss::{
+    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
+};
+use sori_models::{Emissions, Model};
 
-use crate::batch::{HostBatch, Targets};
+pub(crate) use transcribe::single_spaced;
+pub use transcribe::{Blanks, Transcripts, best_paths};
+
+use crate::batch::{Batch, Coding, Targets};
 use crate::metric::{ConfusionMatrix, TagScores};
+use crate::train::Loader;
 use crate::{Error, Result};
 
 /// What is to be said of a recording.
@@ -22,21 +30,17 @@ pub enum Task {
     Classify,
     /// Any number of labels.
     Tag,
+    /// What is said in it.
+    Transcribe,
 }
 
 impl Task {
     /// The task of a corpus.
-    ///
-    /// # Errors
-    /// When no model here is for it.
-    pub fn of(kind: TaskKind, spec: &str) -> Result<Self> {
+    pub fn of(kind: TaskKind) -> Self {
         match kind {
-            TaskKind::Classify => Ok(Self::Classify),
-            TaskKind::Tag => Ok(Self::Tag),
-            TaskKind::Transcribe => Err(Error::Input(format!(
-                "{spec}: its recordings carry transcripts; the models here say one label, or tags, \
-                 of each recording"
-            ))),
+            TaskKind::Classify => Self::Classify,
+            TaskKind::Tag => Self::Tag,
+            TaskKind::Transcribe => Self::Transcribe,
         }
     }
 
@@ -45,6 +49,7 @@ impl Task {
         match self {
             Self::Classify => "classify",
             Self::Tag => "tag",
+            Self::Transcribe => "transcribe",
         }
     }
 
@@ -53,7 +58,13 @@ impl Task {
         match self {
             Self::Classify => "accuracy",
             Self::Tag => "map",
+            Self::Transcribe => "wer",
         }
+    }
+
+    /// Whether a smaller [`headline`](Self::headline) is the better one.
+    pub fn lower_is_better(self) -> bool {
+        self == Self::Transcribe
     }
 
     /// What a label is called.
@@ -63,16 +74,56 @@ impl Task {
             (Self::Classify, _) => "classes",
             (Self::Tag, 1) => "tag",
             (Self::Tag, _) => "tags",
+            (Self::Transcribe, 1) => "symbol",
+            (Self::Transcribe, _) => "symbols",
         }
     }
 
     /// The probability of each label, row by row, from `logits` `[batch, labels]`: of classes they
     /// add up to one, of tags each stands for itself.
+    ///
+    /// # Panics
+    /// For transcripts, which have no labels.
     pub fn probabilities<B: Backend>(self, logits: Tensor<B, 2>) -> Vec<Vec<f32>> {
         rows(match self {
             Self::Classify => softmax(logits, 1),
             Self::Tag => sigmoid(logits),
+            Self::Transcribe => panic!("a transcript has no labels"),
         })
+    }
+}
+
+/// What a model says of a batch.
+#[derive(Clone, Debug)]
+pub enum Output<B: Backend> {
+    /// The logits of each label, `[batch, labels]`.
+    Labels(Tensor<B, 2>),
+    /// The logits of each symbol at each step.
+    Symbols(Emissions<B>),
+}
+
+impl<B: Backend> Output<B> {
+    /// What `model` says of `batch`.
+    pub fn of(model: &Model<B>, batch: &Batch<B>) -> Self {
+        let features = batch.features.clone();
+        if model.transcribes() {
+            Self::Symbols(model.emissions(features, &batch.lengths))
+        } else {
+            Self::Labels(model.forward(features, &batch.lengths))
+        }
+    }
+}
+
+impl<B: AutodiffBackend> Output<B> {
+    /// The same without a graph.
+    pub fn inner(self) -> Output<B::InnerBackend> {
+        match self {
+            Self::Labels(logits) => Output::Labels(logits.inner()),
+            Self::Symbols(Emissions { logits, lengths }) => Output::Symbols(Emissions {
+                logits: logits.inner(),
+                lengths,
+            }),
+        }
     }
 }
 
@@ -98,9 +149,29 @@ impl Objective {
         }
     }
 
-    /// The mean loss of `logits` `[batch, labels]`, as PyTorch's `CrossEntropyLoss` and
-    /// `BCEWithLogitsLoss` have it with these weights and this smoothing.
-    pub fn loss<B: Backend>(&self, logits: Tensor<B, 2>, targets: &Targets) -> Tensor<B, 1> {
+    /// The mean loss of the rows, as PyTorch's `CrossEntropyLoss` and `BCEWithLogitsLoss` have it
+    /// with these weights and this smoothing; of transcripts as its `CTCLoss` has it, each divided by
+    /// the length of its transcript, and zero where a row has too few steps for it.
+    ///
+    /// # Panics
+    /// If the targets are not of the output's kind.
+    pub fn loss<B: Backend>(&self, output: &Output<B>, targets: &Targets) -> Tensor<B, 1> {
+        match (output, targets) {
+            (Output::Symbols(emissions), Targets::Transcripts(transcripts)) => {
+                let options = CtcOptions {
+                    reduction: Reduction::Mean,
+                    zero_infinity: true,
+                };
+                emissions.ctc(transcripts, options)
+            }
+            (Output::Labels(logits), Targets::Classes(_) | Targets::Weights(_)) => {
+                self.loss_of_labels(logits.clone(), targets)
+            }
+            _ => panic!("the targets are of another kind than what the model says"),
+        }
+    }
+
+    fn loss_of_labels<B: Backend>(&self, logits: Tensor<B, 2>, targets: &Targets) -> Tensor<B, 1> {
         let [batch, labels] = logits.dims();
         let device = logits.device();
         if let (Task::Classify, Targets::Classes(classes)) = (self.task, targets)
@@ -136,6 +207,7 @@ impl Objective {
                     .then(|| Tensor::from_floats(self.weights.as_slice(), &device));
                 binary_cross_entropy(logits, matrix(values), positive)
             }
+            Task::Transcribe => panic!("a transcript has no labels"),
         }
     }
 }
@@ -163,6 +235,10 @@ impl Metrics {
                 "map_micro" => "micro mAP",
                 "roc_auc" => "ROC-AUC",
                 "roc_auc_micro" => "micro ROC-AUC",
+                "wer" => "WER",
+                "cer" => "CER",
+                "jamo_cer" => "jamo CER",
+                "substitutions" | "deletions" | "insertions" => return format!("{name} {value}"),
                 other => other,
             };
             format!("{name} {value:.4}")
@@ -195,6 +271,8 @@ pub enum Answers {
     Classes(ConfusionMatrix),
     /// The score of each tag of each recording.
     Tags(TagScores),
+    /// What was heard in each recording.
+    Transcripts(Transcripts),
 }
 
 impl Evaluation {
@@ -221,13 +299,14 @@ impl Evaluation {
                     ("macro_f1", found.macro_f1),
                 ])
             }
+            Answers::Transcripts(found) => found.metrics(),
         }
     }
 
-    /// The threshold of each tag that suits these answers best; none of classes.
+    /// The threshold of each tag that suits these answers best; none but of tags.
     pub fn thresholds(&self) -> Vec<f32> {
         match &self.answers {
-            Answers::Classes(_) => Vec::new(),
+            Answers::Classes(_) | Answers::Transcripts(_) => Vec::new(),
             Answers::Tags(scores) => scores.best_thresholds(),
         }
     }
@@ -235,7 +314,7 @@ impl Evaluation {
     /// Labels that no recording has, which means over labels leave out.
     pub fn labels_left_out(&self, labels: &[String]) -> Vec<String> {
         match &self.answers {
-            Answers::Classes(_) => Vec::new(),
+            Answers::Classes(_) | Answers::Transcripts(_) => Vec::new(),
             Answers::Tags(scores) => {
                 let missing = scores.without_positive().into_iter();
                 missing.map(|tag| labels[tag].clone()).collect()
@@ -243,7 +322,8 @@ impl Evaluation {
         }
     }
 
-    /// The answers label by label, as comma-separated values, and the name of their file.
+    /// The answers, label by label or transcript by transcript, as comma-separated values, and the
+    /// name of their file.
     ///
     /// # Panics
     /// When there is not one of `labels` for each label of the answers.
@@ -251,41 +331,45 @@ impl Evaluation {
         match &self.answers {
             Answers::Classes(confusion) => ("confusion.csv", confusion.to_csv(labels)),
             Answers::Tags(scores) => ("tags.csv", scores.to_csv(labels, thresholds)),
+            Answers::Transcripts(found) => ("transcripts.csv", found.errors.to_csv()),
         }
     }
 }
 
-/// Runs `model` over `batches`.
+/// Runs `model` over the recordings `items`, as `loader` loads them.
 ///
 /// # Errors
-/// The first error of a batch.
+/// The first error of a recording.
 pub fn evaluate<B: Backend>(
     model: &Model<B>,
-    batches: impl Iterator<Item = Result<HostBatch>>,
+    loader: &Loader,
+    items: &[&Item],
     task: Task,
-    num_labels: usize,
     device: &B::Device,
 ) -> Result<Evaluation> {
     let objective = Objective::plain(task);
+    let num_labels = loader.coding().num_labels();
     let mut answers = match task {
         Task::Classify => Answers::Classes(ConfusionMatrix::new(num_labels)),
         Task::Tag => Answers::Tags(TagScores::new(num_labels)),
+        Task::Transcribe => Answers::Transcripts(Transcripts::default()),
     };
     let (mut loss, mut count) = (0.0, 0);
-    for batch in batches {
+    for batch in loader.batches(items) {
         let batch = batch?.to_device::<B>(device);
-        let logits = model.forward(batch.features, &batch.lengths);
-        let mean = scalar(objective.loss(logits.clone(), &batch.targets));
+        let output = Output::of(model, &batch);
+        let mean = scalar(objective.loss(&output, &batch.targets));
         let size = batch.lengths.len();
+        let here = &items[count..count + size];
         loss += mean * size as f64;
         count += size;
-        match (&mut answers, &batch.targets) {
-            (Answers::Classes(confusion), Targets::Classes(classes)) => {
+        match (&mut answers, &batch.targets, output) {
+            (Answers::Classes(confusion), Targets::Classes(classes), Output::Labels(logits)) => {
                 for (&truth, row) in classes.iter().zip(rows(logits)) {
                     confusion.add(truth, argmax(&row));
                 }
             }
-            (Answers::Tags(scores), targets) => {
+            (Answers::Tags(scores), targets, Output::Labels(logits)) => {
                 let weights = targets.to_weights(num_labels);
                 let truths = weights.chunks_exact(num_labels.max(1));
                 for (truths, row) in truths.zip(task.probabilities(logits)) {
@@ -293,9 +377,19 @@ pub fn evaluate<B: Backend>(
                     scores.add(&row, &tags);
                 }
             }
-            (Answers::Classes(_), Targets::Weights(_)) => {
+            (Answers::Transcripts(found), _, Output::Symbols(emissions)) => {
+                for (item, path) in here.iter().zip(best_paths(emissions)) {
+                    if let (Target::Text(text), Coding::Symbols(alphabet)) =
+                        (&item.target, loader.coding())
+                    {
+                        found.add(&item.id, text, &path, alphabet);
+                    }
+                }
+            }
+            _ => {
                 return Err(Error::Input(
-                    "a set to measure on has one class for each recording".to_string(),
+                    "a set to measure on has an answer of the run's kind for each recording"
+                        .to_string(),
                 ));
             }
         }
@@ -309,19 +403,12 @@ pub fn evaluate<B: Backend>(
 /// How many rows of `logits` `[batch, classes]` have their largest value at the target's largest.
 pub fn count_right<B: Backend>(logits: Tensor<B, 2>, targets: &Targets) -> usize {
     let labels = logits.dims()[1];
-    let rows = rows(logits);
-    match targets {
-        Targets::Classes(classes) => {
-            let pairs = rows.iter().zip(classes);
-            pairs.filter(|(row, class)| argmax(row) == **class).count()
-        }
-        Targets::Weights(weights) => {
-            let pairs = rows.iter().zip(weights.chunks_exact(labels.max(1)));
-            pairs
-                .filter(|(row, weights)| argmax(row) == argmax(weights))
-                .count()
-        }
-    }
+    let weights = targets.to_weights(labels);
+    let pairs = rows(logits);
+    let pairs = pairs.iter().zip(weights.chunks_exact(labels.max(1)));
+    pairs
+        .filter(|(row, weights)| argmax(row) == argmax(weights))
+        .count()
 }
 
 /// Index of the largest value, the first of equals.
@@ -342,7 +429,7 @@ fn rows<B: Backend>(tensor: Tensor<B, 2>) -> Vec<Vec<f32>> {
     host(tensor).chunks(columns).map(<[f32]>::to_vec).collect()
 }
 
-fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+pub(crate) fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
     tensor
         .into_data()
         .convert_dtype(DType::F32)
@@ -364,7 +451,7 @@ mod tests {
     fn loss(objective: &Objective, targets: &Targets) -> f64 {
         let logits = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]];
         let logits = Tensor::<NdArray<f32>, 2>::from_floats(logits, &Default::default());
-        scalar(objective.loss(logits, targets))
+        scalar(objective.loss(&Output::Labels(logits), targets))
     }
 
     /// torch 2.15.0, logits and targets as here: `cross_entropy(x, y)`,

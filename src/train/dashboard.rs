@@ -10,6 +10,7 @@ use serde_json::json;
 use super::run::{EpochRecord, RunInfo};
 use super::settings::Settings;
 use super::trainer::{Event, Progress};
+use crate::task::Task;
 
 /// Seconds between two plain lines within an epoch.
 const PLAIN_LINE_EVERY: Duration = Duration::from_secs(10);
@@ -195,14 +196,22 @@ impl Dashboard {
             return;
         }
         self.last_line = Instant::now();
-        let valid = match record.train_accuracy {
-            Some(accuracy) => format!(
-                "accuracy {accuracy:.3}  validation: loss {:.4}  accuracy {:.3}  F1 {:.3}",
+        let valid = match record.task() {
+            Task::Transcribe => format!(
+                "blank {:.3}  validation: loss {:.4}  WER {:.3}  CER {:.3}",
+                record.train_blank.unwrap_or(f64::NAN),
+                record.valid_loss,
+                record.valid.get("wer"),
+                record.valid.get("cer"),
+            ),
+            Task::Classify => format!(
+                "accuracy {:.3}  validation: loss {:.4}  accuracy {:.3}  F1 {:.3}",
+                record.train_accuracy.unwrap_or(f64::NAN),
                 record.valid_loss,
                 record.valid.get("accuracy"),
                 record.valid.get("macro_f1"),
             ),
-            None => format!(
+            Task::Tag => format!(
                 "validation: loss {:.4}  mAP {:.3}  ROC-AUC {:.3}",
                 record.valid_loss,
                 record.valid.get("map"),
@@ -272,13 +281,16 @@ fn bar() -> Style {
 }
 
 fn step_text(progress: &Progress) -> String {
-    let accuracy = progress.accuracy;
+    let of = |name: &str, share: Option<f64>| {
+        share.map_or_else(String::new, |share| format!("  {name} {share:.3}"))
+    };
     format!(
-        "epoch {}/{}  loss {:.4}{}  {:.0} items/s  {} left",
+        "epoch {}/{}  loss {:.4}{}{}  {:.0} items/s  {} left",
         progress.epoch,
         progress.epochs,
         progress.loss,
-        accuracy.map_or_else(String::new, |accuracy| format!("  accuracy {accuracy:.3}")),
+        of("accuracy", progress.accuracy),
+        of("blank", progress.blank),
         progress.items_per_second,
         time(progress.left)
     )

@@ -2,17 +2,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sori_datasets::{
-    BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline, Rejected,
-    Spec, Target, scan,
+    Alphabet, BinStats, Corpus, FeatureCache, FeatureConfig, Item, OpenOptions, Part, Pipeline,
+    Rejected, Spec, Target, scan,
 };
+use sori_models::loss::steps_needed;
 
 use super::run::RunFolder;
-use super::settings::{DataSettings, Settings};
+use super::settings::{DataSettings, Settings, TextSettings};
+use crate::batch::Coding;
 use crate::task::Task;
 use crate::{Error, Result};
 
@@ -20,8 +22,11 @@ use crate::{Error, Result};
 pub struct Data {
     /// What is to be said of a recording.
     pub task: Task,
-    /// Names of the labels, in the order of the model's outputs.
+    /// Names of the labels, in the order of the model's outputs; of transcripts the symbols, which
+    /// come after the blank.
     pub labels: Vec<String>,
+    /// The symbols of transcripts, where those are the answers.
+    pub alphabet: Option<Arc<Alphabet>>,
     /// The recordings, each in its part.
     pub items: Vec<Item>,
     /// Frames of each of them, where they are known.
@@ -40,14 +45,19 @@ impl Data {
     /// recordings have been read.
     ///
     /// # Errors
-    /// When a corpus cannot be opened, a part or a class is empty, one recording is in two parts, a
-    /// recording cannot be used and `skip_bad` is off, or `stop` is set meanwhile.
+    /// When a corpus cannot be opened or is not for the model, a part or a class is empty, one
+    /// recording is in two parts, a recording cannot be used and `skip_bad` is off, transcripts have
+    /// symbols that the alphabet does not have, or `stop` is set meanwhile.
     pub fn open(
         settings: &Settings,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Self> {
-        let (task, labels, items, mut skipped) = Self::split(settings)?;
+        let (task, mut labels, items, mut skipped) = Self::split(settings)?;
+        let alphabet = alphabet(settings, &items)?;
+        if let Some(alphabet) = &alphabet {
+            labels = alphabet.symbols().iter().map(char::to_string).collect();
+        }
         let pipeline = pipeline(&settings.features, &settings.data, None)?;
         let total = items.len();
         let had_test = items.iter().any(|item| item.part == Part::Test);
@@ -75,17 +85,53 @@ impl Data {
             .zip(&scanned.durations_s)
             .filter(|(item, _)| item.part == Part::Train)
             .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration));
-        let data = Self {
+        let mut data = Self {
             task,
             labels,
+            alphabet,
             items,
             frames: scanned.frames,
             skipped,
             stats: scanned.stats,
             longest_s,
         };
+        data.drop_too_short(settings)?;
         data.check(settings, had_test)?;
         Ok(data)
+    }
+
+    /// Leaves out recordings to learn from whose steps are too few for what is said in them.
+    fn drop_too_short(&mut self, settings: &Settings) -> Result<()> {
+        let Some(alphabet) = &self.alphabet else {
+            return Ok(());
+        };
+        let mut kept = Vec::with_capacity(self.items.len());
+        for (item, &frames) in self.items.iter().zip(&self.frames) {
+            let steps = settings
+                .model
+                .num_steps(frames.max(settings.model.min_frames()));
+            let needed = match &item.target {
+                Target::Text(text) if item.part == Part::Train => {
+                    steps_needed(&alphabet.encode(text)?)
+                }
+                _ => 0,
+            };
+            if steps < needed {
+                self.skipped.push(Rejected {
+                    place: item.id.clone(),
+                    reason: format!(
+                        "{}: its {steps} steps are too few for its transcript, which takes {needed}",
+                        item.id
+                    ),
+                });
+            }
+            kept.push(steps >= needed);
+        }
+        let mut keep = kept.iter();
+        self.items.retain(|_| keep.next() == Some(&true));
+        let mut keep = kept.iter();
+        self.frames.retain(|_| keep.next() == Some(&true));
+        Ok(())
     }
 
     fn check(&self, settings: &Settings, had_test: bool) -> Result<()> {
@@ -116,7 +162,8 @@ impl Data {
                 Target::Text(_) => Vec::new(),
             })
             .collect();
-        if let Some(label) = (0..self.labels.len()).find(|label| !learned.contains(label)) {
+        let missing = (0..self.labels.len()).find(|label| !learned.contains(label));
+        if let (Some(label), None) = (missing, &self.alphabet) {
             return refuse(format!(
                 "{}: no recording of the {} {} is left to train on ({} were left out); add one \
                  or take the {} away",
@@ -130,8 +177,8 @@ impl Data {
         if self.part(Part::Valid).is_empty() {
             return refuse(match specs.valid.as_str() {
                 "" => format!(
-                    "{}: no class has a second recording to set aside for validation; add some, or \
-                     name others with --valid-data",
+                    "{}: there is no second recording (of a class) to set aside for validation; add \
+                     some, or name others with --valid-data",
                     specs.train
                 ),
                 valid => format!("{valid}: no recording is left to choose the best checkpoint by"),
@@ -178,11 +225,15 @@ impl Data {
     pub fn of_run(run: &RunFolder) -> Result<Self> {
         let settings = run.settings()?;
         let info = run.info()?;
+        let alphabet = match run.coding(&info)? {
+            Coding::Symbols(alphabet) => Some(alphabet),
+            Coding::Labels(_) => None,
+        };
         let (task, labels) = (info.task, info.labels);
         // What has come since, and what may be wrong with it, is of no concern to the run.
         let options = OpenOptions {
             skip_bad: true,
-            labels: Some(labels.clone()),
+            labels: (task != Task::Transcribe).then(|| labels.clone()),
         };
         let data = &settings.data;
         let mut found = HashMap::new();
@@ -222,6 +273,7 @@ impl Data {
         Ok(Self {
             task,
             labels,
+            alphabet,
             items,
             frames,
             skipped: Vec::new(),
@@ -241,10 +293,28 @@ impl Data {
             labels: None,
         };
         let mut corpus = open(&data.train, &options, None)?;
-        let task = Task::of(corpus.task, &data.train)?;
+        let task = Task::of(corpus.task);
+        let name = settings.model.name();
+        match (settings.model.transcribes(), task) {
+            (true, Task::Transcribe) | (false, Task::Classify | Task::Tag) => {}
+            (true, _) => {
+                return Err(Error::Input(format!(
+                    "{}: {name} writes transcripts, which these recordings do not have; a corpus \
+                     for it is digits:DIR, or a manifest with a `text` for each recording",
+                    data.train
+                )));
+            }
+            (false, _) => {
+                return Err(Error::Input(format!(
+                    "{}: these recordings have transcripts, which {name} does not write; \
+                     deep_speech2 does",
+                    data.train
+                )));
+            }
+        }
         let labels = corpus.labels.clone();
         let others = OpenOptions {
-            labels: Some(labels.clone()),
+            labels: (task != Task::Transcribe).then(|| labels.clone()),
             ..options
         };
         let mut items = Vec::new();
@@ -332,7 +402,7 @@ fn open(spec: &str, options: &OpenOptions, task: Option<Task>) -> Result<Corpus>
 }
 
 fn check_task(corpus: &Corpus, spec: &str, task: Option<Task>) -> Result<()> {
-    let found = Task::of(corpus.task, spec)?;
+    let found = Task::of(corpus.task);
     match task {
         Some(wanted) if wanted != found => Err(Error::Input(format!(
             "{spec}: its recordings are to {}, those of the training part to {}; both must be of \
@@ -342,6 +412,52 @@ fn check_task(corpus: &Corpus, spec: &str, task: Option<Task>) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// The symbols of the transcripts of `items`, where those are what `settings` are for.
+fn alphabet(settings: &Settings, items: &[Item]) -> Result<Option<Arc<Alphabet>>> {
+    if !settings.model.transcribes() {
+        return Ok(None);
+    }
+    let TextSettings {
+        alphabet: file,
+        kind,
+        unk,
+        normalization,
+    } = settings.text.clone().unwrap_or_default();
+    let texts = |training: bool| {
+        items
+            .iter()
+            .filter(move |item| !training || item.part == Part::Train)
+            .filter_map(|item| match &item.target {
+                Target::Text(text) => Some(text.as_str()),
+                _ => None,
+            })
+    };
+    let mut alphabet = if file.is_empty() {
+        Alphabet::build(kind, normalization, texts(true))?
+    } else {
+        Alphabet::read(kind, normalization, Path::new(&file))?
+    };
+    if unk {
+        alphabet = alphabet.with_unknown();
+    }
+    let missing: Vec<String> =
+        Alphabet::build(kind, alphabet.normalization().clone(), texts(false))?
+            .symbols()
+            .iter()
+            .filter(|symbol| !alphabet.symbols().contains(symbol))
+            .map(|&symbol| format!("{symbol:?} (U+{:04X})", u32::from(symbol)))
+            .collect();
+    if missing.is_empty() || alphabet.unknown().is_some() {
+        return Ok(Some(Arc::new(alphabet)));
+    }
+    Err(Error::Input(format!(
+        "{}: transcripts have symbols that the alphabet does not have: {}; add them, normalise them \
+         away, or take them all for one symbol with --unk",
+        settings.data.train,
+        missing.join(", ")
+    )))
 }
 
 /// The way from a recording to features under these settings. Without `stats` (before they are

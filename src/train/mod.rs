@@ -31,7 +31,9 @@ pub use fit::{Trained, fit, fresh_folder, resume};
 pub use interrupt::stop_on_interrupt;
 pub(crate) use optimizer::{Gradients, Optimizer};
 pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
-pub use settings::{DataSettings, OptimizerKind, ScheduleKind, Settings, TrainSettings};
+pub use settings::{
+    DataSettings, OptimizerKind, ScheduleKind, Settings, TextSettings, TrainSettings,
+};
 pub use stepper::{Step, Stepper};
 pub(crate) use trainer::draw_parameters;
 pub(crate) use trainer::thresholds;

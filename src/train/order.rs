@@ -21,6 +21,11 @@ pub(super) fn order(
     frames: &[usize],
     num_labels: usize,
 ) -> Vec<usize> {
+    if settings.sort_first_epoch && epoch == 0 && frames.len() == targets.len() {
+        let mut order: Vec<usize> = (0..targets.len()).collect();
+        order.sort_by_key(|&index| frames[index]);
+        return order;
+    }
     let seed = derive(settings.seed, Purpose::Shuffle, epoch as u64);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut order = if settings.balance {
@@ -118,6 +123,20 @@ mod tests {
             assert_ne!(of(7, 0), of(7, 1));
             assert_ne!(of(7, 0), of(8, 0));
         }
+    }
+
+    #[test]
+    fn the_first_epoch_may_go_from_short_to_long() {
+        let targets = classes(100);
+        let targets: Vec<&Target> = targets.iter().collect();
+        let frames: Vec<usize> = (0..100).map(|i| i * 37 % 100).collect();
+        let settings = TrainSettings {
+            sort_first_epoch: true,
+            ..settings()
+        };
+        let of = |epoch| order(&settings, epoch, &targets, &frames, 2);
+        assert!(of(0).iter().map(|&i| frames[i]).eq(0..100));
+        assert!(!of(1).iter().map(|&i| frames[i]).eq(0..100));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! config.toml          the resolved settings
+//! alphabet.json        of transcripts: the symbols, and how text is written before it becomes them
 //! run.json             version, task, model, labels, split sizes, seed, backend, parameters
 //! splits.json          which recording is in which part
 //! skipped.jsonl        recordings left out under --skip-bad, and why
@@ -10,19 +11,22 @@
 //! result.json          metrics of the best checkpoint, once the run has ended
 //! confusion.csv        of classes; rows: true class, columns: predicted class
 //! tags.csv             of tags: average precision, area under the curve and threshold of each
+//! transcripts.csv      of transcripts: what is said and what was heard in each recording, worst first
 //! ```
 
 use std::cell::OnceCell;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sori_datasets::{BinStats, Part};
+use sori_datasets::{Alphabet, BinStats, Part};
 
 use super::checkpoint::Checkpoint;
 use super::data::Data;
 use super::settings::Settings;
+use crate::batch::Coding;
 use crate::file::{read_json, remove_temporary, write_atomically, write_json};
 use crate::task::{Metrics, Task};
 use crate::{Error, Result};
@@ -42,7 +46,8 @@ pub struct RunInfo {
     pub seed: u64,
     /// Trainable parameters.
     pub params: usize,
-    /// Names of the labels, in the order of the model's outputs.
+    /// Names of the labels, in the order of the model's outputs; of transcripts the symbols, which
+    /// come after the blank.
     pub labels: Vec<String>,
     /// How many recordings each part has.
     pub splits: SplitSizes,
@@ -77,9 +82,12 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean loss over the epoch's training recordings, as they were met.
     pub train_loss: f64,
-    /// Share of them that was classified right, as they were met; none of tags.
+    /// Share of them that was classified right, as they were met; only of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
+    /// Share of their steps that said the blank; only of transcripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_blank: Option<f64>,
     /// Over the whole validation part.
     pub valid_loss: f64,
     /// Over the whole validation part.
@@ -97,12 +105,16 @@ pub struct EpochRecord {
 impl EpochRecord {
     /// The task's headline metric over the validation part.
     pub fn headline(&self) -> f64 {
-        let task = if self.train_accuracy.is_some() {
-            Task::Classify
-        } else {
-            Task::Tag
-        };
-        self.valid.get(task.headline())
+        self.valid.get(self.task().headline())
+    }
+
+    /// The task of the run, which shows in its metrics.
+    pub fn task(&self) -> Task {
+        let tasks = [Task::Transcribe, Task::Tag];
+        let found = tasks
+            .into_iter()
+            .find(|task| self.valid.0.contains_key(task.headline()));
+        found.unwrap_or(Task::Classify)
     }
 }
 
@@ -113,7 +125,7 @@ pub struct RunResult {
     pub task: Task,
     /// The architecture.
     pub model: String,
-    /// The task's headline metric: `accuracy`, or `map` of tags.
+    /// The task's headline metric: `accuracy`, `map` of tags, or `wer` of transcripts.
     pub metric: String,
     /// The part `value` is from: `test` where there is one, otherwise `valid`.
     pub split: String,
@@ -251,6 +263,9 @@ impl RunFolder {
             skipped.push_str(&line.to_string());
             skipped.push('\n');
         }
+        if let Some(alphabet) = &data.alphabet {
+            write_json(&self.alphabet_path(), alphabet.as_ref())?;
+        }
         write_atomically(&path.join("skipped.jsonl"), skipped.as_bytes())?;
         write_atomically(&self.metrics_path(), b"")?;
         start.write(&self.last_path())?;
@@ -270,7 +285,8 @@ impl RunFolder {
     pub fn info(&self) -> Result<RunInfo> {
         let info: RunInfo = read_json(&self.info_path())?;
         let settings = self.settings()?;
-        let belongs = info.labels.len() == settings.model.num_classes()
+        let blank = usize::from(settings.model.transcribes());
+        let belongs = info.labels.len() + blank == settings.model.num_outputs()
             && info.splits.train > 0
             && info.splits.valid > 0
             && info.window_s > 0.0;
@@ -280,6 +296,25 @@ impl RunFolder {
         Err(Error::run(
             &self.path,
             "its run.json does not belong to its config.toml; put them back as `sori train` wrote \
+             them",
+        ))
+    }
+
+    /// How the answers of the run become numbers.
+    ///
+    /// # Errors
+    /// When `alphabet.json` cannot be read, or does not belong to `info`.
+    pub fn coding(&self, info: &RunInfo) -> Result<Coding> {
+        if info.task != Task::Transcribe {
+            return Ok(Coding::Labels(info.labels.len()));
+        }
+        let alphabet: Alphabet = read_json(&self.alphabet_path())?;
+        if alphabet.num_symbols() == info.labels.len() {
+            return Ok(Coding::Symbols(Arc::new(alphabet)));
+        }
+        Err(Error::run(
+            &self.path,
+            "its alphabet.json does not belong to its run.json; put them back as `sori train` wrote \
              them",
         ))
     }
@@ -443,6 +478,10 @@ impl RunFolder {
 
     fn info_path(&self) -> PathBuf {
         self.path.join("run.json")
+    }
+
+    fn alphabet_path(&self) -> PathBuf {
+        self.path.join("alphabet.json")
     }
 
     fn metrics_path(&self) -> PathBuf {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sori_datasets::features::{FeatureKind, Normalize};
-use sori_datasets::{AugmentConfig, FeatureConfig, Spec};
+use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization, Spec};
 use sori_models::ModelConfig;
 use toml::{Table, Value};
 
@@ -25,6 +25,35 @@ pub struct Settings {
     pub model: ModelConfig,
     /// How it is trained.
     pub train: TrainSettings,
+    /// How transcripts become symbols, for models that write them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextSettings>,
+}
+
+/// How transcripts become symbols.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TextSettings {
+    /// File of the symbols, one on a line; empty: those of the training transcripts.
+    pub alphabet: String,
+    /// What a symbol is.
+    pub kind: AlphabetKind,
+    /// Take symbols that the alphabet does not have for one of their own, `⁇`, rather than refuse
+    /// them.
+    pub unk: bool,
+    /// How transcripts are written before they are learned and compared.
+    pub normalization: Normalization,
+}
+
+impl Default for TextSettings {
+    fn default() -> Self {
+        Self {
+            alphabet: String::new(),
+            kind: AlphabetKind::Characters,
+            unk: false,
+            normalization: Normalization::default(),
+        }
+    }
 }
 
 /// Which recordings are learned from, chosen on and tested on.
@@ -158,6 +187,9 @@ pub struct TrainSettings {
     pub balance: bool,
     /// Put recordings of similar length into the same batch, which leaves less padding to compute.
     pub bucket: bool,
+    /// Go through the first epoch from short recordings to long ones, which steadies a recogniser's
+    /// start (SortaGrad, [Amodei et al. 2016](https://arxiv.org/abs/1512.02595)).
+    pub sort_first_epoch: bool,
     /// Parts of the model whose parameters stay as they are, such as `["blocks"]`.
     pub freeze: Vec<String>,
     /// Stop after so many epochs without a better validation result; 0: never.
@@ -191,6 +223,7 @@ impl Default for TrainSettings {
             class_weights: false,
             balance: false,
             bucket: true,
+            sort_first_epoch: false,
             freeze: Vec::new(),
             patience: 0,
             max_minutes: 0.0,
@@ -298,7 +331,7 @@ impl Settings {
             "sample_cnn" => FeatureKind::Waveform,
             _ => FeatureConfig::default().kind,
         };
-        Ok(Self {
+        let mut settings = Self {
             data: DataSettings {
                 train: train.to_string(),
                 ..DataSettings::default()
@@ -312,7 +345,39 @@ impl Settings {
             augment: AugmentConfig::default(),
             model: ModelConfig::from_name(model)?,
             train: TrainSettings::default(),
-        })
+            text: None,
+        };
+        if settings.model.transcribes() {
+            settings.for_transcripts();
+        }
+        Ok(settings)
+    }
+
+    /// What a recogniser learns from in minutes on two processor cores: a smaller model than the
+    /// paper's, and recordings that are never twice the same.
+    fn for_transcripts(&mut self) {
+        self.text = Some(TextSettings::default());
+        if let ModelConfig::DeepSpeech2(config) = &mut self.model {
+            config.channels = vec![16, 16];
+            config.d_hidden = 192;
+            config.dropout = 0.1;
+        }
+        let features = &mut self.features;
+        features.kind = FeatureKind::Log1pSpectrogram;
+        features.window_ms = 20.0;
+        // Deep Speech 2 sees each recording at the same level.
+        features.normalize = Normalize::Utterance;
+        let augment = &mut self.augment;
+        augment.speed.probability = 1.0;
+        augment.speed.min_factor = 0.85;
+        augment.speed.max_factor = 1.18;
+        augment.noise.probability = 0.5;
+        augment.spec_augment.probability = 0.5;
+        let train = &mut self.train;
+        train.batch_size = 16;
+        train.learning_rate = 2e-3;
+        train.sort_first_epoch = true;
+        train.workers = 2;
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.
@@ -331,6 +396,9 @@ impl Settings {
         ] {
             *path = absolute(path)?;
         }
+        if let Some(text) = &mut settings.text {
+            text.alphabet = absolute(&text.alphabet)?;
+        }
         Ok(settings)
     }
 
@@ -346,7 +414,40 @@ impl Settings {
         self.features.check()?;
         self.augment.check()?;
         self.model.check()?;
-        self.train.check()
+        self.train.check()?;
+        if self.model.transcribes() {
+            self.check_for_transcripts()?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what only labels have.
+    fn check_for_transcripts(&self) -> Result<()> {
+        let train = &self.train;
+        let mix = self.augment.mix.probability;
+        for (key, ok, value) in [
+            ("augment.mix.probability", mix == 0.0, mix.to_string()),
+            (
+                "train.label_smoothing",
+                train.label_smoothing == 0.0,
+                train.label_smoothing.to_string(),
+            ),
+            (
+                "train.class_weights",
+                !train.class_weights,
+                train.class_weights.to_string(),
+            ),
+            ("train.balance", !train.balance, train.balance.to_string()),
+        ] {
+            let off = if value.parse::<bool>().is_ok() {
+                "false"
+            } else {
+                "0"
+            };
+            let expected = format!("it must be {off} where transcripts are learned by CTC");
+            require(ok, key, value, &expected)?;
+        }
+        Ok(())
     }
 
     /// These settings with those of the TOML text `text` in their place; `origin` names the text in

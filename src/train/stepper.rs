@@ -1,7 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::AutodiffModule;
-use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use sori_models::Model;
 
@@ -9,7 +8,7 @@ use super::average::Average;
 use super::optimizer::{Gradients, Optimizer};
 use super::settings::TrainSettings;
 use crate::batch::Batch;
-use crate::task::{Objective, scalar};
+use crate::task::{Objective, Output, scalar};
 
 /// Held from a forward pass to the end of its backward pass: in Burn 0.21 a backward pass frees parts of
 /// the graphs that other threads are still building, whose gradients are then silently missing
@@ -31,8 +30,8 @@ pub struct Stepper<B: AutodiffBackend> {
 pub struct Step<B: AutodiffBackend> {
     /// Mean loss of the batches, from before the step.
     pub loss: f64,
-    /// Outputs of the model for each batch, from before the step: `[batch, labels]`.
-    pub logits: Vec<Tensor<B::InnerBackend, 2>>,
+    /// What the model said of each batch, from before the step.
+    pub outputs: Vec<Output<B::InnerBackend>>,
 }
 
 impl<B: AutodiffBackend> Stepper<B> {
@@ -73,16 +72,16 @@ impl<B: AutodiffBackend> Stepper<B> {
         let total: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
         let mut step = Step {
             loss: 0.0,
-            logits: Vec::with_capacity(batches.len()),
+            outputs: Vec::with_capacity(batches.len()),
         };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
         let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
         for batch in batches {
             let share = batch.lengths.len() as f64 / total as f64;
-            let logits = self.model().forward(batch.features, &batch.lengths);
-            let loss = objective.loss(logits.clone(), &batch.targets);
+            let output = Output::of(self.model(), &batch);
+            let loss = objective.loss(&output, &batch.targets);
             step.loss += share * scalar(loss.clone().inner());
-            step.logits.push(logits.inner());
+            step.outputs.push(output.inner());
             if !step.loss.is_finite() {
                 return step;
             }

@@ -22,8 +22,8 @@ use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
 use super::settings::Settings;
 use super::stepper::{Step, Stepper};
-use crate::batch::{FrameLimits, HostBatch, Row};
-use crate::task::{self, Evaluation, Metrics, Objective, Task};
+use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
+use crate::task::{self, Blanks, Evaluation, Metrics, Objective, Output, Task};
 use crate::{Error, Result};
 
 /// Batches loaded ahead of the training step by each worker.
@@ -75,8 +75,10 @@ pub struct Progress {
     pub steps: usize,
     /// Mean training loss of the epoch so far.
     pub loss: f64,
-    /// Training accuracy of the epoch so far; none of tags.
+    /// Training accuracy of the epoch so far; only of classes.
     pub accuracy: Option<f64>,
+    /// Share of the epoch's steps so far that said the blank; only of transcripts.
+    pub blank: Option<f64>,
     /// Training recordings per second in this sitting.
     pub items_per_second: f64,
     /// Estimated time to the end of the last epoch.
@@ -94,7 +96,7 @@ pub enum Outcome {
 
 /// What later steps depend on beside model and optimizer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct State {
     /// Epochs that have ended.
     epoch: usize,
@@ -106,6 +108,8 @@ struct State {
     epoch_waited: f64,
     epoch_loss: f64,
     epoch_right: usize,
+    epoch_blanks: usize,
+    epoch_outputs: usize,
     epoch_items: usize,
     best: Option<Best>,
     epochs_since_best: usize,
@@ -113,6 +117,38 @@ struct State {
     /// that follows it.
     plateaus: usize,
     plateau_epochs: usize,
+}
+
+impl State {
+    /// Counts what the model said of a batch in training.
+    fn count<B: Backend>(&mut self, task: Task, output: Output<B>, targets: &Targets) {
+        match output {
+            Output::Labels(logits) if task == Task::Classify => {
+                self.epoch_right += task::count_right(logits, targets);
+            }
+            Output::Labels(_) => {}
+            Output::Symbols(emissions) => {
+                let mut found = Blanks::default();
+                for path in task::best_paths(emissions) {
+                    found.add(&path);
+                }
+                self.epoch_blanks += found.blanks;
+                self.epoch_outputs += found.steps;
+            }
+        }
+    }
+
+    fn accuracy(&self, task: Task) -> Option<f64> {
+        (task == Task::Classify).then(|| self.epoch_right as f64 / self.epoch_items.max(1) as f64)
+    }
+
+    fn blank(&self, task: Task) -> Option<f64> {
+        let found = Blanks {
+            blanks: self.epoch_blanks,
+            steps: self.epoch_outputs,
+        };
+        (task == Task::Transcribe).then(|| found.share())
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,9 +162,15 @@ struct Best {
 
 impl Best {
     /// A better headline metric, or the same with a lower loss.
-    fn is_beaten_by(&self, headline: &str, metrics: &Metrics, loss: f64) -> bool {
+    fn is_beaten_by(&self, task: Task, metrics: &Metrics, loss: f64) -> bool {
+        let headline = task.headline();
         let (new, best) = (metrics.get(headline), self.metrics.get(headline));
-        new > best || (new == best && loss < self.loss)
+        let better = if task.lower_is_better() {
+            new < best
+        } else {
+            new > best
+        };
+        better || (new == best && loss < self.loss)
     }
 }
 
@@ -147,15 +189,16 @@ pub struct Loader {
     limits: FrameLimits,
     batch_size: usize,
     workers: usize,
-    num_labels: usize,
+    coding: Coding,
 }
 
 impl Loader {
-    /// For the features, the augmentation and the model of `settings`, normalised as `info` says.
+    /// For the features, the augmentation and the model of `settings`, normalised as `info` says and
+    /// with answers by `coding`.
     ///
     /// # Errors
     /// When the settings of features or augmentation are not possible.
-    pub fn new(settings: &Settings, info: &RunInfo) -> Result<Self> {
+    pub fn new(settings: &Settings, info: &RunInfo, coding: Coding) -> Result<Self> {
         let stats = info.stats.as_ref();
         Ok(Self {
             pipeline: data::pipeline(&settings.features, &settings.data, stats)?
@@ -163,8 +206,13 @@ impl Loader {
             limits: FrameLimits::from(&settings.model),
             batch_size: settings.train.batch_size,
             workers: settings.train.workers,
-            num_labels: info.labels.len(),
+            coding,
         })
+    }
+
+    /// How answers become numbers.
+    pub fn coding(&self) -> &Coding {
+        &self.coding
     }
 
     /// With so much memory for decoded recordings, which are then decoded once only.
@@ -211,7 +259,7 @@ impl Loader {
             .map(<[Job]>::to_vec)
             .collect();
         let pipeline = self.pipeline.clone();
-        let (limits, num_labels) = (self.limits, self.num_labels);
+        let (limits, coding) = (self.limits, self.coding.clone());
         prefetch_with(
             jobs,
             self.workers,
@@ -226,7 +274,7 @@ impl Loader {
                     .iter()
                     .map(|job| job.row(loader))
                     .collect::<Result<Vec<_>>>()?;
-                Ok(HostBatch::collate(&rows, limits, num_labels))
+                HostBatch::collate(&rows, limits, &coding)
             },
         )
     }
@@ -334,7 +382,7 @@ fn start<B: Backend>(
     settings.model = settings.model.clone().with_input(
         fixed.unwrap_or(frames),
         settings.features.num_bins(),
-        data.labels.len(),
+        data.labels.len() + usize::from(settings.model.transcribes()),
     );
     let mut model = random_model::<B>(&settings.model, settings.train.seed, device)?;
     if !settings.data.from.is_empty() {
@@ -457,6 +505,7 @@ fn label_weights(task: Task, targets: &[&Target], num_labels: usize) -> Vec<f32>
     let weight = |count: f64| match task {
         Task::Classify => total / (num_labels as f64 * count),
         Task::Tag => ((total - count) / count).clamp(1.0, MAX_POSITIVE_WEIGHT),
+        Task::Transcribe => 1.0,
     };
     counts
         .into_iter()
@@ -507,8 +556,8 @@ pub fn evaluate_run<B: Backend>(
     let info = run.info()?;
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
     let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
-    let batches = Loader::new(&settings, &info)?.batches(items);
-    let evaluation = task::evaluate(&model, batches, info.task, info.labels.len(), device)?;
+    let loader = Loader::new(&settings, &info, run.coding(&info)?)?;
+    let evaluation = task::evaluate(&model, &loader, items, info.task, device)?;
     Ok((evaluation, thresholds(&checkpoint)?))
 }
 
@@ -580,7 +629,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             info,
             data,
             device,
-            loader: Loader::new(settings, info)?.with_memory(settings.data.memory_mib),
+            loader: Loader::new(settings, info, run.coding(info)?)?
+                .with_memory(settings.data.memory_mib),
             schedule: Schedule::new(&settings.train, steps),
             objective,
             stepper,
@@ -652,7 +702,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
                 .collect();
             let targets: Vec<_> = batches.iter().map(|batch| batch.targets.clone()).collect();
             let count: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
-            let Step { loss, logits } =
+            let Step { loss, outputs } =
                 self.stepper
                     .step_over(batches, &self.objective, learning_rate);
             if !loss.is_finite() {
@@ -660,11 +710,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             }
             let state = &mut self.state;
             state.epoch_loss += loss * count as f64;
-            if self.info.task == Task::Classify {
-                let answers = logits.into_iter().zip(&targets);
-                state.epoch_right += answers
-                    .map(|(logits, targets)| task::count_right(logits, targets))
-                    .sum::<usize>();
+            for (output, targets) in outputs.into_iter().zip(&targets) {
+                state.count(self.info.task, output, targets);
             }
             state.epoch_items += count;
             state.epoch_seconds += asked.elapsed().as_secs_f64();
@@ -700,9 +747,9 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let part: Vec<&Item> = part.into_iter().map(|(item, _)| item).collect();
         let valid = task::evaluate(
             &self.stepper.averaged(),
-            self.loader.batches(&part),
+            &self.loader,
+            &part,
             self.info.task,
-            self.info.labels.len(),
             self.device,
         )?;
         if !valid.loss.is_finite() {
@@ -710,12 +757,11 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         }
         let thresholds = valid.thresholds();
         let metrics = valid.metrics(&thresholds);
-        let headline = self.info.task.headline();
         let best = self
             .state
             .best
             .as_ref()
-            .is_none_or(|best| best.is_beaten_by(headline, &metrics, valid.loss));
+            .is_none_or(|best| best.is_beaten_by(self.info.task, &metrics, valid.loss));
         let learning_rate = self.learning_rate(self.state.step.saturating_sub(1));
         let state = &mut self.state;
         state.epoch += 1;
@@ -743,8 +789,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             step: state.step,
             learning_rate,
             train_loss: state.epoch_loss / items,
-            train_accuracy: (self.info.task == Task::Classify)
-                .then(|| state.epoch_right as f64 / items),
+            train_accuracy: state.accuracy(self.info.task),
+            train_blank: state.blank(self.info.task),
             valid_loss: valid.loss,
             valid: metrics,
             best,
@@ -854,7 +900,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             step: state.step_in_epoch,
             steps: steps_per_epoch(self.settings, self.info.splits.train),
             loss: state.epoch_loss / items,
-            accuracy: (self.info.task == Task::Classify).then(|| state.epoch_right as f64 / items),
+            accuracy: state.accuracy(self.info.task),
+            blank: state.blank(self.info.task),
             items_per_second,
             left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
         }

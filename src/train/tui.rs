@@ -21,6 +21,7 @@ pub(super) struct Tui {
     interrupter: Interrupter,
     loss: MetricId,
     headline: MetricId,
+    error_rate: MetricId,
 }
 
 impl Tui {
@@ -43,11 +44,13 @@ impl Tui {
         };
         let loss = register("loss", false);
         let headline = register("headline metric", true);
+        let error_rate = register("word error rate", false);
         Self {
             renderer,
             interrupter,
             loss,
             headline,
+            error_rate,
         }
     }
 
@@ -85,8 +88,13 @@ impl Tui {
     pub(super) fn epoch(&mut self, record: &EpochRecord) {
         self.renderer
             .update_valid(state(&self.loss, record.valid_loss));
+        let headline = if record.task().lower_is_better() {
+            &self.error_rate
+        } else {
+            &self.headline
+        };
         self.renderer
-            .update_valid(state(&self.headline, record.headline()));
+            .update_valid(state(headline, record.headline()));
     }
 
     pub(super) fn end(&mut self) {

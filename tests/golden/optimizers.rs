@@ -10,7 +10,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use serde::Deserialize;
-use sori::batch::{FrameLimits, HostBatch, Row};
+use sori::batch::{Coding, FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
 use sori::models::ModelConfig;
 use sori::task::{Objective, Task};
@@ -100,7 +100,8 @@ fn every_optimizer_steps_as_torchs_does() {
             Row::new(features, Target::Class(class))
         })
         .collect();
-    let batch = HostBatch::collate(&rows, FrameLimits::default(), 3).to_device::<Cpu>(&device);
+    let batch = HostBatch::collate(&rows, FrameLimits::default(), &Coding::Labels(3)).unwrap();
+    let batch = batch.to_device::<Cpu>(&device);
     let config: ModelConfig =
         toml::from_str("name = \"mlp\"\nd_hidden = [5]\ndropout = 0.0").unwrap();
     let config = config.with_input(1, bins, 3);
