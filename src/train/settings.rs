@@ -358,8 +358,8 @@ impl Settings {
     fn for_transcripts(&mut self) {
         self.text = Some(TextSettings::default());
         if let ModelConfig::DeepSpeech2(config) = &mut self.model {
-            config.channels = vec![16, 16];
-            config.d_hidden = 192;
+            config.channels = vec![8, 16];
+            config.d_hidden = 160;
             config.dropout = 0.1;
         }
         let features = &mut self.features;
@@ -371,8 +371,14 @@ impl Settings {
         augment.speed.probability = 1.0;
         augment.speed.min_factor = 0.85;
         augment.speed.max_factor = 1.18;
+        augment.pitch.probability = 0.3;
+        augment.pitch.min_semitones = -3.0;
+        augment.pitch.max_semitones = 3.0;
+        augment.gain.probability = 1.0;
+        augment.gain.min_db = -15.0;
+        augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
-        augment.spec_augment.probability = 0.5;
+        augment.spec_augment.probability = 0.7;
         let train = &mut self.train;
         train.batch_size = 16;
         train.learning_rate = 2e-3;

@@ -1,0 +1,255 @@
+//! Transcripts from a corpus to a prediction, by the command line alone.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::f32::consts::TAU;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const RATE: u32 = 8000;
+/// Each letter is a tone of its own.
+const LETTERS: [(char, f32); 3] = [('a', 500.0), ('b', 1100.0), ('c', 2300.0)];
+const SMALL: [&str; 18] = [
+    "--set",
+    "augment.spec_augment.probability=0",
+    "--set",
+    "augment.noise.probability=0",
+    "--set",
+    "augment.pitch.probability=0",
+    "--set",
+    "model.channels=[4, 4]",
+    "--set",
+    "model.d_hidden=32",
+    "--set",
+    "model.num_layers=1",
+    "--set",
+    "model.dropout=0",
+    "--set",
+    "train.batch_size=4",
+    "--seed",
+    "1",
+];
+
+fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sori"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// The lines that a command prints.
+fn sori(args: &[&str]) -> Vec<Value> {
+    let output = run(&[args, &["--json"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {text}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn error(args: &[&str]) -> String {
+    let output = run(args);
+    assert!(!output.status.success(), "{args:?} succeeded");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A tone of a fifth of a second for each letter, silence for each space, in a little noise.
+fn write_tones(path: &Path, text: &str, index: usize) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for (place, letter) in text.chars().enumerate() {
+        let pitch = LETTERS.iter().find(|(known, _)| *known == letter);
+        for n in 0..RATE as usize / 5 {
+            let noise = ((n * 7919 + index * 104_729 + place) % 1009) as f32 / 1009.0 - 0.5;
+            let swell = (TAU * n as f32 / (RATE as f32 / 2.5)).sin();
+            let tone = pitch.map_or(0.0, |(_, hz)| (TAU * hz * n as f32 / RATE as f32).sin());
+            writer
+                .write_sample(((0.01 * noise + 0.5 * swell * tone) * 32_000.0) as i16)
+                .unwrap();
+        }
+    }
+    writer.finalize().unwrap();
+}
+
+/// A manifest of recordings that say these texts.
+fn manifest(folder: &Path, name: &str, texts: &[(String, &str)]) -> String {
+    let mut lines = String::new();
+    for (index, (text, split)) in texts.iter().enumerate() {
+        let audio = format!("{name}-{index}.wav");
+        write_tones(&folder.join(&audio), text, index);
+        let line = json!({"audio": audio, "text": text, "split": split});
+        lines.push_str(&format!("{line}\n"));
+    }
+    let path = folder.join(format!("{name}.jsonl"));
+    fs::write(&path, lines).unwrap();
+    format!("manifest:{}", path.display())
+}
+
+/// One to five letters and spaces each, never a space at an end or two in a row.
+fn texts() -> Vec<(String, &'static str)> {
+    let mut state = 7u32;
+    let mut draw = move |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) % below
+    };
+    let parts = [("train", 64), ("valid", 8), ("test", 8)];
+    let parts = parts
+        .iter()
+        .flat_map(|&(part, count)| std::iter::repeat_n(part, count));
+    parts
+        .map(|part| {
+            let mut text = String::new();
+            for place in 0..3 + draw(3) {
+                if place % 2 == 1 && draw(2) == 0 {
+                    text.push(' ');
+                }
+                text.push(LETTERS[draw(3) as usize].0);
+            }
+            (text, part)
+        })
+        .collect()
+}
+
+#[test]
+fn a_recogniser_learns_measures_and_writes_down_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = texts();
+    let data = manifest(folder.path(), "tones", &texts);
+    let run_folder = folder.path().join("run");
+    let out = run_folder.to_str().unwrap();
+    let train = [
+        "train",
+        "deep_speech2",
+        "--data",
+        &data,
+        "--epochs",
+        "24",
+        "--out",
+        out,
+    ];
+    let lines = sori(&[&train[..], &SMALL].concat());
+    let (epoch, result) = (&lines[lines.len() - 2], &lines[lines.len() - 1]);
+    assert_eq!(result["metric"], "wer");
+    assert!(result["value"].as_f64().unwrap() < 0.3, "{result}");
+    assert!(result["metrics"]["cer"].as_f64().unwrap() <= result["value"].as_f64().unwrap());
+    // A tone is several steps, of which one or two say its letter.
+    let blank = epoch["train_blank"].as_f64().unwrap();
+    assert!((0.2..0.95).contains(&blank), "{epoch}");
+    // The best checkpoint is the one with the fewest errors.
+    let rates = lines.iter().filter(|line| line["event"] == "epoch");
+    let rates: Vec<f64> = rates.map(|e| e["valid"]["wer"].as_f64().unwrap()).collect();
+    let best = rates[result["best_epoch"].as_u64().unwrap() as usize - 1];
+    assert!(rates.iter().all(|rate| *rate >= best));
+
+    let evaluated = sori(&["eval", out]);
+    assert_eq!(evaluated[0]["value"], result["value"]);
+    let csv = fs::read_to_string(run_folder.join("transcripts.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 9);
+    assert!(csv.contains(&texts[79].0), "{csv}");
+
+    let audio = folder.path().join("tones-79.wav");
+    let audio = audio.to_str().unwrap();
+    let found = &sori(&["predict", out, audio])[0];
+    assert!(found.get("scores").is_none());
+    let words: Vec<&str> = found["text"].as_str().unwrap().split(' ').collect();
+    let timed = found["words"].as_array().unwrap();
+    assert_eq!(words.len(), timed.len());
+    let mut before = 0.0;
+    for (word, timed) in words.iter().zip(timed) {
+        assert_eq!(timed["word"], *word);
+        let times = [&timed["start_s"], &timed["end_s"]].map(|time| time.as_f64().unwrap());
+        assert!(
+            before <= times[0] && times[0] < times[1] && times[1] < 2.0,
+            "{found}"
+        );
+        before = times[1];
+    }
+    let shown = String::from_utf8(run(&["predict", out, audio, "--times"]).stdout).unwrap();
+    assert_eq!(shown.lines().count(), 1 + words.len());
+    assert!(error(&["predict", out, audio, "--window", "1"]).contains("whole recordings"));
+}
+
+#[test]
+fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = "abcabcabcabcabcabcabcabcabc";
+    let mut texts = texts();
+    texts.push((many.to_string(), "train"));
+    let data = manifest(folder.path(), "long", &texts);
+    // What it says, in the sound of three letters.
+    write_tones(&folder.path().join("long-80.wav"), "abc", 80);
+    let run_folder = folder.path().join("run");
+    let out = run_folder.to_str().unwrap();
+    let train = [
+        "train",
+        "deep_speech2",
+        "--data",
+        &data,
+        "--epochs",
+        "1",
+        "--out",
+        out,
+    ];
+    let lines = sori(
+        &[
+            &train[..],
+            &SMALL,
+            &["--set", "model.strides=[[4, 2], [1, 2]]"],
+        ]
+        .concat(),
+    );
+    assert_eq!(lines[0]["skipped"], 1);
+    assert_eq!(lines[0]["splits"]["train"], 64);
+    let skipped = fs::read_to_string(run_folder.join("skipped.jsonl")).unwrap();
+    assert!(
+        skipped.contains("long-80") && skipped.contains("27"),
+        "{skipped}"
+    );
+    let symbols: Value =
+        serde_json::from_slice(&fs::read(run_folder.join("alphabet.json")).unwrap()).unwrap();
+    assert_eq!(
+        symbols["symbols"].as_array().map_or(4, Vec::len),
+        4,
+        "{symbols}"
+    );
+
+    // A symbol that no training transcript has.
+    let strange = [
+        ("ab", "train"),
+        ("ba", "train"),
+        ("a", "valid"),
+        ("A% é!", "test"),
+    ];
+    let strange = strange.map(|(text, part)| (text.to_string(), part));
+    let data = manifest(folder.path(), "strange", &strange);
+    let train = ["train", "deep_speech2", "--data", &data, "--epochs", "1"];
+    let message = error(&[&train[..], &SMALL].concat());
+    assert!(
+        message.contains("'é' (U+00E9)") && message.contains("--unk"),
+        "{message}"
+    );
+    let out = folder.path().join("unk");
+    let unk = ["--unk", "--out", out.to_str().unwrap()];
+    sori(&[&train[..], &SMALL, &unk].concat());
+
+    for (set, part) in [
+        ("train.label_smoothing=0.1", "by CTC"),
+        ("augment.mix.probability=0.5", "by CTC"),
+        ("train.balance=true", "false"),
+    ] {
+        let message = error(&[&train[..], &["--set", set]].concat());
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(error(&["train", "cnn1d", "--data", &data]).contains("deep_speech2 does"));
+    let keys = ["train", "deep_speech2", "--data", "synth:dtmf"];
+    assert!(error(&keys).contains("writes transcripts"));
+}
