@@ -7,6 +7,7 @@ use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 use sori_datasets::{FeatureConfig, FeatureKind, Features};
 
+use crate::predict::Alignment;
 use crate::{Error, Result};
 
 const WIDTH: u32 = 1000;
@@ -27,25 +28,58 @@ pub fn draw_features(
     title: &str,
     path: &Path,
 ) -> Result<()> {
+    picture(HEIGHT, path, |area| {
+        if config.kind == FeatureKind::Waveform {
+            curve(features, config, title, area)
+        } else {
+            heat_map(features, config, title, area)
+        }
+    })
+}
+
+/// Draws where a speller attended as a PNG file: its symbols from above downwards, each with a row
+/// that is bright where it rests on the recording, over the spectrogram `features` (made under
+/// `config`) at the same times.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn draw_alignment(
+    features: &Features,
+    config: &FeatureConfig,
+    alignment: &Alignment,
+    title: &str,
+    path: &Path,
+) -> Result<()> {
+    // Room for a line of text each.
+    let rows = (alignment.symbols.len() as u32 * 18).clamp(HEIGHT / 2, 4 * HEIGHT);
+    picture(rows + 90 + HEIGHT, path, |area| {
+        let (above, below) = area.split_vertically(rows + 90);
+        attention(features, config, alignment, title, &above)?;
+        heat_map(features, config, "", &below)
+    })
+}
+
+/// A PNG file of this height with what `content` draws.
+fn picture(
+    height: u32,
+    path: &Path,
+    content: impl FnOnce(&Area<'_>) -> std::result::Result<(), Failure>,
+) -> Result<()> {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
         // Compiled in, so it is a font; without it the picture would only lack its text.
         let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
     let draw = || -> std::result::Result<Vec<u8>, Failure> {
-        let mut pixels = vec![255; (WIDTH * HEIGHT * 3) as usize];
+        let mut pixels = vec![255; (WIDTH * height * 3) as usize];
         {
-            let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, HEIGHT)).into_drawing_area();
+            let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, height)).into_drawing_area();
             area.fill(&WHITE)?;
-            if config.kind == FeatureKind::Waveform {
-                curve(features, config, title, &area)?;
-            } else {
-                heat_map(features, config, title, &area)?;
-            }
+            content(&area)?;
             area.present()?;
         }
         let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, WIDTH, HEIGHT);
+        let mut encoder = png::Encoder::new(&mut file, WIDTH, height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.write_header()?.write_image_data(&pixels)?;
         Ok(file)
@@ -91,6 +125,56 @@ fn curve(
         PathElement::new([(x, f64::from(low)), (x, f64::from(high))], BLUE)
     });
     chart.draw_series(strokes)?;
+    Ok(())
+}
+
+fn attention(
+    features: &Features,
+    config: &FeatureConfig,
+    alignment: &Alignment,
+    title: &str,
+    area: &Area<'_>,
+) -> std::result::Result<(), Failure> {
+    let seconds = features.frames as f64 * config.frame_period_s();
+    let count = alignment.symbols.len();
+    let mut chart = ChartBuilder::on(area)
+        .caption(title, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(70)
+        .build_cartesian_2d(0.0..seconds, (0..count.max(1)).into_segmented())?;
+    let symbol = |row: &usize| match alignment.symbols.iter().rev().nth(*row) {
+        Some(' ') => "␣".to_string(),
+        Some(symbol) => symbol.to_string(),
+        None => String::new(),
+    };
+    let cells = alignment.weights.iter().rev().enumerate();
+    let cells = cells.flat_map(|(row, weights)| {
+        let largest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let steps = weights.iter().enumerate();
+        steps.map(move |(step, weight)| {
+            let start = step as f64 * alignment.step_s;
+            let end = (start + alignment.step_s).min(seconds);
+            let corners = [
+                (start, SegmentValue::Exact(row)),
+                (end, SegmentValue::Exact(row + 1)),
+            ];
+            Rectangle::new(corners, ViridisRGB.get_color(weight / largest).filled())
+        })
+    });
+    chart.draw_series(cells)?;
+    chart
+        .configure_mesh()
+        .disable_mesh()
+        .x_desc("seconds")
+        .y_desc("written")
+        .y_labels(count.max(1))
+        .y_label_formatter(&|row| match row {
+            SegmentValue::CenterOf(row) => symbol(row),
+            _ => String::new(),
+        })
+        .label_style(("sans-serif", 14))
+        .draw()?;
     Ok(())
 }
 

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use burn::tensor::backend::Backend;
 use serde::Serialize;
-use sori_datasets::{Alphabet, Item, Target, Waveform, audio};
+use sori_datasets::{Alphabet, FeatureConfig, FeatureExtractor, Item, Target, Waveform, audio};
 use sori_models::Model;
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
 use crate::decode::{self, Word};
+use crate::picture::draw_alignment;
 use crate::task::{Task, argmax, best_paths, host, single_spaced};
 use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
@@ -55,6 +56,20 @@ pub struct Prediction {
     /// The words of a transcript, and when each is said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
+    /// Where a speller attended while it wrote each symbol.
+    #[serde(skip)]
+    pub alignment: Option<Alignment>,
+}
+
+/// Where a speller attended while it wrote each symbol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alignment {
+    /// The symbols.
+    pub symbols: Vec<char>,
+    /// How much each rests on each step of the listener; every row adds up to one.
+    pub weights: Vec<Vec<f32>>,
+    /// From one step to the next, in seconds.
+    pub step_s: f64,
 }
 
 /// What is said of a recording or a part of one.
@@ -125,6 +140,26 @@ impl<B: Backend> Predictor<B> {
     /// Whether it writes down what is said.
     pub fn transcribes(&self) -> bool {
         self.info.task == Task::Transcribe
+    }
+
+    /// Draws the alignment of a prediction over the spectrogram of its recording, as a PNG file.
+    ///
+    /// # Errors
+    /// When the recording or the file cannot be used, or the model does not attend.
+    pub fn draw_alignment(&self, audio: &Path, prediction: &Prediction, png: &Path) -> Result<()> {
+        let Some(alignment) = &prediction.alignment else {
+            return Err(Error::Input(format!(
+                "{} does not attend to a recording; las does",
+                self.info.model
+            )));
+        };
+        let config = FeatureConfig {
+            sample_rate_hz: self.settings.features.sample_rate_hz,
+            ..FeatureConfig::default()
+        };
+        let waveform = audio::load(audio, config.sample_rate_hz)?;
+        let features = FeatureExtractor::new(&config)?.extract(&waveform)?;
+        draw_alignment(&features, &config, alignment, &prediction.answer.to_string(), png)
     }
 
     /// The windows that suit the run: as long as its longest training recording, half overlapping.
@@ -213,6 +248,7 @@ impl<B: Backend> Predictor<B> {
             scores: whole,
             windows,
             words: Vec::new(),
+            alignment: None,
         })
     }
 
@@ -235,18 +271,40 @@ impl<B: Backend> Predictor<B> {
         let nothing = Target::Text(String::new());
         let row = Row::new(self.loader.load_waveform(waveform)?, nothing);
         let batch = self.batch(&[row])?;
+        let frames_per_step = self.settings.model.frames_per_step();
+        let step_s = frames_per_step as f64 * self.settings.features.frame_period_s();
+        if let Model::Las(model) = &self.model {
+            let decoding = self.settings.text.clone().unwrap_or_default().decoding();
+            let found = model.transcribe(batch.features, &batch.lengths, decoding);
+            let found = found.into_iter().next();
+            let (indices, weights) = found.map_or_else(Default::default, |found| {
+                (found.symbols, found.alignment)
+            });
+            check_finite(weights.iter().flatten())?;
+            let symbol = |&index: &usize| alphabet.symbol(index);
+            return Ok(Prediction {
+                answer: Answer::Text(single_spaced(&alphabet.decode(&indices))),
+                scores: Vec::new(),
+                windows: Vec::new(),
+                words: Vec::new(),
+                alignment: Some(Alignment {
+                    symbols: indices.iter().filter_map(symbol).collect(),
+                    weights,
+                    step_s,
+                }),
+            });
+        }
         let emissions = self.model.emissions(batch.features, &batch.lengths);
         check_finite(host(emissions.logits.clone()).iter())?;
         let path = best_paths(emissions).pop().unwrap_or_default();
         let symbols = decode::greedy(&path);
         let indices: Vec<usize> = symbols.iter().map(|symbol| symbol.index).collect();
-        let frames_per_step = self.settings.model.frames_per_step();
-        let step_s = frames_per_step as f64 * self.settings.features.frame_period_s();
         Ok(Prediction {
             answer: Answer::Text(single_spaced(&alphabet.decode(&indices))),
             scores: Vec::new(),
             windows: Vec::new(),
             words: decode::words(&symbols, alphabet, step_s),
+            alignment: None,
         })
     }
 

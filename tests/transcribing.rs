@@ -242,14 +242,14 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
     sori(&[&train[..], &SMALL, &unk].concat());
 
     for (set, part) in [
-        ("train.label_smoothing=0.1", "by CTC"),
-        ("augment.mix.probability=0.5", "by CTC"),
+        ("train.label_smoothing=0.1", "where transcripts are learned"),
+        ("augment.mix.probability=0.5", "where transcripts are learned"),
         ("train.balance=true", "false"),
     ] {
         let message = error(&[&train[..], &["--set", set]].concat());
         assert!(message.contains(part), "{message}");
     }
-    assert!(error(&["train", "cnn1d", "--data", &data]).contains("deep_speech2 does"));
+    assert!(error(&["train", "cnn1d", "--data", &data]).contains("deep_speech2 and las do"));
     let keys = ["train", "deep_speech2", "--data", "synth:dtmf"];
     assert!(error(&keys).contains("writes transcripts"));
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
-    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Lstm,
+    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm,
     LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn,
     RnnConfig, SampleCnn, SampleCnnConfig,
 };
@@ -134,6 +134,14 @@ pub fn catalogue() -> &'static [Entry] {
             paper_url: "https://arxiv.org/abs/1512.02595",
             summary: "Convolutions over a spectrogram and recurrent layers that say a symbol or a blank at each step, by CTC.",
         },
+        Entry {
+            name: "las",
+            title: "Listen, Attend and Spell",
+            task: "transcribe",
+            paper: "Chan et al. (2015): Listen, attend and spell",
+            paper_url: "https://arxiv.org/abs/1508.01211",
+            summary: "A pyramid of bidirectional LSTM layers listens, and an LSTM with attention spells what it heard.",
+        },
     ]
 }
 
@@ -168,6 +176,8 @@ pub enum ModelConfig {
     Gru(GruConfig),
     /// See [`crate::deep_speech2`].
     DeepSpeech2(DeepSpeech2Config),
+    /// See [`crate::las`].
+    Las(LasConfig),
 }
 
 /// The same expression for whichever classifier it is, and another for each recogniser.
@@ -211,6 +221,7 @@ impl ModelConfig {
             "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
+            "las" => Ok(Self::Las(LasConfig::default())),
             _ => {
                 let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
                 Err(ConfigError::UnknownModel {
@@ -237,11 +248,12 @@ impl ModelConfig {
             Self::Matchboxnet(_) => "matchboxnet",
             Self::Gru(_) => "gru",
             Self::DeepSpeech2(_) => "deep_speech2",
+            Self::Las(_) => "las",
         }
     }
 
     /// The same configuration for data with so many bins and, as outputs, classes, tags, or symbols
-    /// with the blank. `num_frames` is for architectures of fixed length; the others take any.
+    /// with the blank (or the end of a sentence). `num_frames` is for architectures of fixed length; the others take any.
     #[must_use]
     pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
         if let Self::Mlp(config) = &mut self {
@@ -250,7 +262,8 @@ impl ModelConfig {
         let (bins, outputs) = of_any!(
             &mut self,
             config => (&mut config.num_bins, &mut config.num_classes),
-            Self::DeepSpeech2(config) => (&mut config.num_bins, &mut config.num_symbols)
+            Self::DeepSpeech2(config) => (&mut config.num_bins, &mut config.num_symbols),
+            Self::Las(config) => (&mut config.num_bins, &mut config.num_symbols)
         );
         *bins = num_bins;
         *outputs = num_outputs;
@@ -262,19 +275,31 @@ impl ModelConfig {
         of_any!(
             self,
             config => config.num_classes,
-            Self::DeepSpeech2(config) => config.num_symbols
+            Self::DeepSpeech2(config) => config.num_symbols,
+            Self::Las(config) => config.num_symbols
         )
     }
 
     /// Whether it writes transcripts, rather than naming one class or many of the whole.
     pub fn transcribes(&self) -> bool {
-        matches!(self, Self::DeepSpeech2(_))
+        matches!(self, Self::DeepSpeech2(_) | Self::Las(_))
+    }
+
+    /// Whether CTC is what it learns by, or a part of it, so that a transcript needs a step for each of
+    /// its symbols.
+    pub fn learns_by_ctc(&self) -> bool {
+        match self {
+            Self::DeepSpeech2(_) => true,
+            Self::Las(config) => config.ctc_weight > 0.0,
+            _ => false,
+        }
     }
 
     /// Steps that a recogniser makes of so many valid frames; a classifier makes one.
     pub fn num_steps(&self, frames: usize) -> usize {
         match self {
             Self::DeepSpeech2(config) => config.num_steps(frames),
+            Self::Las(config) => config.num_steps(frames),
             _ => 1,
         }
     }
@@ -283,6 +308,7 @@ impl ModelConfig {
     pub fn frames_per_step(&self) -> usize {
         match self {
             Self::DeepSpeech2(config) => config.strides.iter().map(|[frames, _]| frames).product(),
+            Self::Las(config) => 1 << config.num_pyramid_layers,
             _ => 1,
         }
     }
@@ -295,7 +321,8 @@ impl ModelConfig {
         of_any!(
             self,
             config => config.check(),
-            Self::DeepSpeech2(config) => config.check()
+            Self::DeepSpeech2(config) => config.check(),
+            Self::Las(config) => config.check()
         )
     }
 
@@ -313,6 +340,7 @@ impl ModelConfig {
             | Self::Lstm(_)
             | Self::Gru(_)
             | Self::Attention(_)
+            | Self::Las(_)
             | Self::Musicnn(_)
             | Self::Matchboxnet(_) => 1,
         }
@@ -346,6 +374,7 @@ impl ModelConfig {
             Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
             Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
+            Self::Las(config) => Model::Las(config.init(device)?),
         })
     }
 }
@@ -383,12 +412,14 @@ pub enum Model<B: Backend> {
     Gru(Gru<B>),
     /// See [`crate::deep_speech2`].
     DeepSpeech2(DeepSpeech2<B>),
+    /// See [`crate::las`].
+    Las(Las<B>),
 }
 
 impl<B: Backend> Model<B> {
     /// As [`ModelConfig::transcribes`].
     pub fn transcribes(&self) -> bool {
-        matches!(self, Self::DeepSpeech2(_))
+        matches!(self, Self::DeepSpeech2(_) | Self::Las(_))
     }
 
     /// What a classifier says: features `[batch, frames, bins]` and the valid frames of each row to
@@ -402,19 +433,19 @@ impl<B: Backend> Model<B> {
         of_any!(
             self,
             model => model.forward(features, lengths),
-            Self::DeepSpeech2(_) => panic!("a recogniser has no logits for the whole: see `emissions`")
+            Self::DeepSpeech2(_) | Self::Las(_) => panic!("a recogniser has no logits for the whole")
         )
     }
 
-    /// What a recogniser says at each step.
+    /// What Deep Speech 2 says at each step.
     ///
     /// # Panics
     /// If there is not one length for each row, a length is not in `1..=frames`, the bins are not
-    /// the configuration's, or the model does not [transcribe](ModelConfig::transcribes).
+    /// the configuration's, or the model is another.
     pub fn emissions(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Emissions<B> {
         match self {
             Self::DeepSpeech2(model) => model.forward(features, lengths),
-            _ => panic!("a classifier says nothing step by step: see `forward`"),
+            _ => panic!("only Deep Speech 2 emits symbols step by step"),
         }
     }
 }

@@ -26,6 +26,9 @@ pub(super) struct PredictArgs {
     /// Say below each transcript when its words are said
     #[arg(long)]
     times: bool,
+    /// Draw where a speller attended while it wrote each symbol, over the spectrogram, of the one AUDIO
+    #[arg(long, value_name = "OUT.png")]
+    alignment: Option<PathBuf>,
 }
 
 struct Predict<'a> {
@@ -45,6 +48,12 @@ impl Job for Predict<'_> {
                 "--window and --hop are for labels; transcripts are of whole recordings"
                     .to_string(),
             ));
+        }
+        if args.alignment.is_some() && args.audio.len() != 1 {
+            return Err(Error::Input(format!(
+                "--alignment draws one recording, and {} are given",
+                args.audio.len()
+            )));
         }
         if args.times && !predictor.transcribes() {
             return Err(Error::Input(
@@ -73,7 +82,11 @@ impl Job for Predict<'_> {
         let labels = predictor.labels().to_vec();
         let mut skipped = 0;
         for audio in &args.audio {
-            match predictor.predict_file(audio, windows) {
+            let found = predictor.predict_file(audio, windows);
+            if let (Ok(prediction), Some(png)) = (&found, &args.alignment) {
+                predictor.draw_alignment(audio, prediction, png)?;
+            }
+            match found {
                 Ok(prediction) if common.json => {
                     let scores: serde_json::Map<_, _> = labels
                         .iter()

@@ -9,13 +9,16 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{Item, Target, TaskKind};
+use sori_models::las::{DecodeOptions, SENTENCE_END, Sampling, Spelled};
 use sori_models::loss::{
-    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
+    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, ctc, sequence_cross_entropy,
+    soft_cross_entropy,
 };
 use sori_models::{Emissions, Model};
 
 pub(crate) use transcribe::single_spaced;
-pub use transcribe::{Blanks, Transcripts, best_paths};
+pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
+use transcribe::heard;
 
 use crate::batch::{Batch, Coding, Targets};
 use crate::metric::{ConfusionMatrix, TagScores};
@@ -100,16 +103,23 @@ pub enum Output<B: Backend> {
     Labels(Tensor<B, 2>),
     /// The logits of each symbol at each step.
     Symbols(Emissions<B>),
+    /// The logits of each symbol of the right transcript, given those before it.
+    Spelled(Spelled<B>),
 }
 
 impl<B: Backend> Output<B> {
-    /// What `model` says of `batch`.
-    pub fn of(model: &Model<B>, batch: &Batch<B>) -> Self {
-        let features = batch.features.clone();
-        if model.transcribes() {
-            Self::Symbols(model.emissions(features, &batch.lengths))
-        } else {
-            Self::Labels(model.forward(features, &batch.lengths))
+    /// What `model` says of `batch`; a speller reads its own guesses as `sampling` says.
+    ///
+    /// # Panics
+    /// If the model is a speller and the batch has no transcripts.
+    pub fn of(model: &Model<B>, batch: &Batch<B>, sampling: Sampling) -> Self {
+        let (features, lengths) = (batch.features.clone(), &batch.lengths);
+        match (model, &batch.targets) {
+            (Model::Las(model), Targets::Transcripts(transcripts)) => {
+                Self::Spelled(model.forward(features, lengths, transcripts, sampling))
+            }
+            (Model::DeepSpeech2(_), _) => Self::Symbols(model.emissions(features, lengths)),
+            _ => Self::Labels(model.forward(features, lengths)),
         }
     }
 }
@@ -123,9 +133,21 @@ impl<B: AutodiffBackend> Output<B> {
                 logits: logits.inner(),
                 lengths,
             }),
+            Self::Spelled(spelled) => Output::Spelled(Spelled {
+                logits: spelled.logits.inner(),
+                lengths: spelled.lengths,
+                ctc_logits: spelled.ctc_logits.map(Tensor::inner),
+                listened_lengths: spelled.listened_lengths,
+            }),
         }
     }
 }
+
+/// A row that augmentation made too short for its transcript teaches nothing.
+const CTC: CtcOptions = CtcOptions {
+    reduction: Reduction::Mean,
+    zero_infinity: true,
+};
 
 /// What training makes small.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +159,12 @@ pub struct Objective {
     pub label_smoothing: f64,
     /// The weight of each class, or of each tag's presence; empty: all the same.
     pub weights: Vec<f32>,
+    /// The share of a speller's loss that is CTC over what its listener heard.
+    pub ctc_weight: f64,
+    /// How often a speller reads its own guess.
+    pub scheduled_sampling: f64,
+    /// What those guesses are drawn from.
+    pub seed: u64,
 }
 
 impl Objective {
@@ -146,23 +174,37 @@ impl Objective {
             task,
             label_smoothing: 0.0,
             weights: Vec::new(),
+            ctc_weight: 0.0,
+            scheduled_sampling: 0.0,
+            seed: 0,
         }
     }
 
     /// The mean loss of the rows, as PyTorch's `CrossEntropyLoss` and `BCEWithLogitsLoss` have it
     /// with these weights and this smoothing; of transcripts as its `CTCLoss` has it, each divided by
-    /// the length of its transcript, and zero where a row has too few steps for it.
+    /// the length of its transcript, and zero where a row has too few steps for it. What is spelled
+    /// costs its cross entropy, ends of sentences among it, and a share of CTC.
     ///
     /// # Panics
     /// If the targets are not of the output's kind.
     pub fn loss<B: Backend>(&self, output: &Output<B>, targets: &Targets) -> Tensor<B, 1> {
         match (output, targets) {
             (Output::Symbols(emissions), Targets::Transcripts(transcripts)) => {
-                let options = CtcOptions {
-                    reduction: Reduction::Mean,
-                    zero_infinity: true,
-                };
-                emissions.ctc(transcripts, options)
+                emissions.ctc(transcripts, CTC)
+            }
+            (Output::Spelled(spelled), Targets::Transcripts(transcripts)) => {
+                let sentence = |row: &Vec<usize>| [row, &[SENTENCE_END][..]].concat();
+                let sentences: Vec<Vec<usize>> = transcripts.iter().map(sentence).collect();
+                let logits = spelled.logits.clone();
+                let loss = sequence_cross_entropy(logits, &sentences, self.label_smoothing);
+                match &spelled.ctc_logits {
+                    Some(logits) if self.ctc_weight > 0.0 => {
+                        let lengths = &spelled.listened_lengths;
+                        let heard = ctc(logits.clone(), lengths, transcripts, CTC);
+                        loss * (1.0 - self.ctc_weight) + heard * self.ctc_weight
+                    }
+                    _ => loss,
+                }
             }
             (Output::Labels(logits), Targets::Classes(_) | Targets::Weights(_)) => {
                 self.loss_of_labels(logits.clone(), targets)
@@ -336,7 +378,8 @@ impl Evaluation {
     }
 }
 
-/// Runs `model` over the recordings `items`, as `loader` loads them.
+/// Runs `model` over the recordings `items`, as `loader` loads them; a speller finds its answers by
+/// `decoding`.
 ///
 /// # Errors
 /// The first error of a recording.
@@ -345,6 +388,7 @@ pub fn evaluate<B: Backend>(
     loader: &Loader,
     items: &[&Item],
     task: Task,
+    decoding: DecodeOptions,
     device: &B::Device,
 ) -> Result<Evaluation> {
     let objective = Objective::plain(task);
@@ -357,7 +401,7 @@ pub fn evaluate<B: Backend>(
     let (mut loss, mut count) = (0.0, 0);
     for batch in loader.batches(items) {
         let batch = batch?.to_device::<B>(device);
-        let output = Output::of(model, &batch);
+        let output = Output::of(model, &batch, Sampling::default());
         let mean = scalar(objective.loss(&output, &batch.targets));
         let size = batch.lengths.len();
         let here = &items[count..count + size];
@@ -377,12 +421,13 @@ pub fn evaluate<B: Backend>(
                     scores.add(&row, &tags);
                 }
             }
-            (Answers::Transcripts(found), _, Output::Symbols(emissions)) => {
-                for (item, path) in here.iter().zip(best_paths(emissions)) {
+            (Answers::Transcripts(found), _, output) => {
+                let heard = heard(model, batch.features, &batch.lengths, output, decoding);
+                for (item, heard) in here.iter().zip(heard) {
                     if let (Target::Text(text), Coding::Symbols(alphabet)) =
                         (&item.target, loader.coding())
                     {
-                        found.add(&item.id, text, &path, alphabet);
+                        found.add(&item.id, text, &heard, alphabet);
                     }
                 }
             }

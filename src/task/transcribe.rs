@@ -1,11 +1,15 @@
 //! Transcripts, held against what is said.
 
+use std::ops::AddAssign;
+
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use sori_datasets::Alphabet;
-use sori_models::Emissions;
+use sori_models::las::DecodeOptions;
 use sori_models::loss::BLANK;
+use sori_models::{Emissions, Model};
 
-use super::{Metrics, argmax, host};
+use super::{Metrics, Output, argmax, host};
 use crate::decode::greedy;
 use crate::metric::TranscriptErrors;
 
@@ -18,16 +22,15 @@ pub struct Transcripts {
 }
 
 impl Transcripts {
-    /// The best path through the steps of one recording more, of which `text` is said.
+    /// What was heard of one recording more, of which `text` is said.
     ///
     /// # Panics
-    /// If the path has what is no symbol of the alphabet.
-    pub fn add(&mut self, id: &str, text: &str, path: &[usize], alphabet: &Alphabet) {
-        self.blanks.add(path);
-        let symbols: Vec<usize> = greedy(path).iter().map(|symbol| symbol.index).collect();
+    /// If it has what is no symbol of the alphabet.
+    pub fn add(&mut self, id: &str, text: &str, heard: &Heard, alphabet: &Alphabet) {
+        self.blanks += heard.blanks;
         let reference = alphabet.normalization().apply(text);
-        self.errors
-            .add(id, &reference, &single_spaced(&alphabet.decode(&symbols)));
+        let hypothesis = single_spaced(&alphabet.decode(&heard.symbols));
+        self.errors.add(id, &reference, &hypothesis);
     }
 
     pub(super) fn metrics(&self) -> Metrics {
@@ -38,12 +41,54 @@ impl Transcripts {
             ("substitutions", words.substitutions as f64),
             ("deletions", words.deletions as f64),
             ("insertions", words.insertions as f64),
-            ("blank", self.blanks.share()),
         ]);
+        if self.blanks.steps > 0 {
+            metrics.0.insert("blank".to_string(), self.blanks.share());
+        }
         if let Some(jamo) = self.errors.jamo() {
             metrics.0.insert("jamo_cer".to_string(), jamo.rate());
         }
         metrics
+    }
+}
+
+/// What was heard in one recording.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// The symbols, by index into the alphabet.
+    pub symbols: Vec<usize>,
+    /// The steps of a model that may say nothing at each.
+    pub blanks: Blanks,
+}
+
+/// What a recogniser heard in each row of a batch, of which it has said `output`.
+pub(super) fn heard<B: Backend>(
+    model: &Model<B>,
+    features: Tensor<B, 3>,
+    lengths: &[usize],
+    output: Output<B>,
+    decoding: DecodeOptions,
+) -> Vec<Heard> {
+    match (model, output) {
+        (Model::Las(model), _) => {
+            let found = model.transcribe(features, lengths, decoding).into_iter();
+            found
+                .map(|hypothesis| Heard {
+                    symbols: hypothesis.symbols,
+                    blanks: Blanks::default(),
+                })
+                .collect()
+        }
+        (_, Output::Symbols(emissions)) => {
+            let paths = best_paths(emissions).into_iter();
+            paths
+                .map(|path| Heard {
+                    symbols: greedy(&path).iter().map(|symbol| symbol.index).collect(),
+                    blanks: Blanks::of(&path),
+                })
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -62,15 +107,24 @@ pub struct Blanks {
 }
 
 impl Blanks {
-    /// Counts the steps of a path more.
-    pub fn add(&mut self, path: &[usize]) {
-        self.blanks += path.iter().filter(|&&symbol| symbol == BLANK).count();
-        self.steps += path.len();
+    /// Of a path of one symbol for each step.
+    pub fn of(path: &[usize]) -> Self {
+        Self {
+            blanks: path.iter().filter(|&&symbol| symbol == BLANK).count(),
+            steps: path.len(),
+        }
     }
 
     /// The share of blanks; 0 of no steps.
     pub fn share(&self) -> f64 {
         self.blanks as f64 / self.steps.max(1) as f64
+    }
+}
+
+impl AddAssign for Blanks {
+    fn add_assign(&mut self, other: Self) {
+        self.blanks += other.blanks;
+        self.steps += other.steps;
     }
 }
 

@@ -198,8 +198,10 @@ impl Dashboard {
         self.last_line = Instant::now();
         let valid = match record.task() {
             Task::Transcribe => format!(
-                "blank {:.3}  validation: loss {:.4}  WER {:.3}  CER {:.3}",
-                record.train_blank.unwrap_or(f64::NAN),
+                "{}validation: loss {:.4}  WER {:.3}  CER {:.3}",
+                record
+                    .train_blank
+                    .map_or_else(String::new, |share| format!("blank {share:.3}  ")),
                 record.valid_loss,
                 record.valid.get("wer"),
                 record.valid.get("cer"),

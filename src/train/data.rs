@@ -105,6 +105,9 @@ impl Data {
         let Some(alphabet) = &self.alphabet else {
             return Ok(());
         };
+        if !settings.model.learns_by_ctc() {
+            return Ok(());
+        }
         let mut kept = Vec::with_capacity(self.items.len());
         for (item, &frames) in self.items.iter().zip(&self.frames) {
             let steps = settings
@@ -307,7 +310,7 @@ impl Data {
             (false, _) => {
                 return Err(Error::Input(format!(
                     "{}: these recordings have transcripts, which {name} does not write; \
-                     deep_speech2 does",
+                     deep_speech2 and las do",
                     data.train
                 )));
             }

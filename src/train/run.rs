@@ -85,7 +85,7 @@ pub struct EpochRecord {
     /// Share of them that was classified right, as they were met; only of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
-    /// Share of their steps that said the blank; only of transcripts.
+    /// Share of their steps that said the blank; only of transcripts by CTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_blank: Option<f64>,
     /// Over the whole validation part.

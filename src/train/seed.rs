@@ -14,6 +14,8 @@ pub(super) enum Purpose {
     Augment = 4,
     /// Which recording another is mixed with.
     Partner = 5,
+    /// Symbols that a speller reads instead of the transcript's.
+    Sample = 6,
 }
 
 /// Mixes a seed with a purpose and a position (Steele, Lea and Flood's SplitMix64).

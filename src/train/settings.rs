@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sori_datasets::features::{FeatureKind, Normalize};
 use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization, Spec};
 use sori_models::ModelConfig;
+use sori_models::las::DecodeOptions;
 use toml::{Table, Value};
 
 use crate::{Error, Result};
@@ -41,8 +42,23 @@ pub struct TextSettings {
     /// Take symbols that the alphabet does not have for one of their own, `⁇`, rather than refuse
     /// them.
     pub unk: bool,
+    /// A speller ends its transcript where the end is the likeliest symbol, and also where its
+    /// probability exceeds this.
+    pub end_threshold: f64,
+    /// At the most so many symbols are spelled for each step of the listener.
+    pub max_symbols_per_step: f64,
     /// How transcripts are written before they are learned and compared.
     pub normalization: Normalization,
+}
+
+impl TextSettings {
+    /// How a speller's answer is found.
+    pub fn decoding(&self) -> DecodeOptions {
+        DecodeOptions {
+            end_threshold: self.end_threshold,
+            max_symbols_per_step: self.max_symbols_per_step,
+        }
+    }
 }
 
 impl Default for TextSettings {
@@ -51,6 +67,8 @@ impl Default for TextSettings {
             alphabet: String::new(),
             kind: AlphabetKind::Characters,
             unk: false,
+            end_threshold: DecodeOptions::default().end_threshold,
+            max_symbols_per_step: DecodeOptions::default().max_symbols_per_step,
             normalization: Normalization::default(),
         }
     }
@@ -181,6 +199,9 @@ pub struct TrainSettings {
     pub ema_decay: f64,
     /// How much of a target is spread over all labels.
     pub label_smoothing: f64,
+    /// How often a speller reads its own guess in training instead of the transcript's symbol
+    /// (scheduled sampling, [Bengio et al. 2015](https://arxiv.org/abs/1506.03099)).
+    pub scheduled_sampling: f64,
     /// Weigh the loss of rare classes up, and the presence of rare tags (at most tenfold).
     pub class_weights: bool,
     /// Draw recordings so that all classes come up equally often, rather than each recording once.
@@ -220,6 +241,7 @@ impl Default for TrainSettings {
             accumulate: 1,
             ema_decay: 0.0,
             label_smoothing: 0.0,
+            scheduled_sampling: 0.0,
             class_weights: false,
             balance: false,
             bucket: true,
@@ -284,6 +306,7 @@ impl TrainSettings {
         for (key, value) in [
             ("train.ema_decay", self.ema_decay),
             ("train.label_smoothing", self.label_smoothing),
+            ("train.scheduled_sampling", self.scheduled_sampling),
         ] {
             require(
                 (0.0..1.0).contains(&value),
@@ -357,16 +380,35 @@ impl Settings {
     /// paper's, and recordings that are never twice the same.
     fn for_transcripts(&mut self) {
         self.text = Some(TextSettings::default());
-        if let ModelConfig::DeepSpeech2(config) = &mut self.model {
-            config.channels = vec![8, 16];
-            config.d_hidden = 160;
-            config.dropout = 0.1;
-        }
-        let features = &mut self.features;
-        features.kind = FeatureKind::Log1pSpectrogram;
-        features.window_ms = 20.0;
-        // Deep Speech 2 sees each recording at the same level.
+        let (features, train) = (&mut self.features, &mut self.train);
+        // Each recording is seen at the same level.
         features.normalize = Normalize::Utterance;
+        train.batch_size = 16;
+        train.learning_rate = 2e-3;
+        train.sort_first_epoch = true;
+        train.workers = 2;
+        match &mut self.model {
+            ModelConfig::Las(config) => {
+                config.d_listener = 128;
+                config.num_pyramid_layers = 2;
+                config.d_embedding = 64;
+                config.d_speller = 256;
+                config.num_speller_layers = 1;
+                config.dropout = 0.1;
+                // Attention finds its way along the recording sooner with it.
+                config.ctc_weight = 0.2;
+                train.learning_rate = 1e-3;
+                train.scheduled_sampling = 0.1;
+            }
+            ModelConfig::DeepSpeech2(config) => {
+                config.channels = vec![8, 16];
+                config.d_hidden = 160;
+                config.dropout = 0.1;
+                features.kind = FeatureKind::Log1pSpectrogram;
+                features.window_ms = 20.0;
+            }
+            _ => {}
+        }
         let augment = &mut self.augment;
         augment.speed.probability = 1.0;
         augment.speed.min_factor = 0.85;
@@ -379,11 +421,6 @@ impl Settings {
         augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
         augment.spec_augment.probability = 0.7;
-        let train = &mut self.train;
-        train.batch_size = 16;
-        train.learning_rate = 2e-3;
-        train.sort_first_epoch = true;
-        train.workers = 2;
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.
@@ -431,13 +468,15 @@ impl Settings {
     fn check_for_transcripts(&self) -> Result<()> {
         let train = &self.train;
         let mix = self.augment.mix.probability;
+        let smoothing = train.label_smoothing;
+        require(
+            smoothing == 0.0,
+            "train.label_smoothing",
+            smoothing,
+            "it must be 0 where transcripts are learned; las has `model.label_smoothing`",
+        )?;
         for (key, ok, value) in [
             ("augment.mix.probability", mix == 0.0, mix.to_string()),
-            (
-                "train.label_smoothing",
-                train.label_smoothing == 0.0,
-                train.label_smoothing.to_string(),
-            ),
             (
                 "train.class_weights",
                 !train.class_weights,
@@ -450,7 +489,7 @@ impl Settings {
             } else {
                 "0"
             };
-            let expected = format!("it must be {off} where transcripts are learned by CTC");
+            let expected = format!("it must be {off} where transcripts are learned");
             require(ok, key, value, &expected)?;
         }
         Ok(())

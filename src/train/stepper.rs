@@ -3,9 +3,11 @@ use std::sync::{Mutex, PoisonError};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use sori_models::Model;
+use sori_models::las::Sampling;
 
 use super::average::Average;
 use super::optimizer::{Gradients, Optimizer};
+use super::seed::{Purpose, derive};
 use super::settings::TrainSettings;
 use crate::batch::Batch;
 use crate::task::{Objective, Output, scalar};
@@ -76,9 +78,15 @@ impl<B: AutodiffBackend> Stepper<B> {
         };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
         let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
-        for batch in batches {
+        let accumulate = batches.len() as u64;
+        for (index, batch) in batches.into_iter().enumerate() {
+            let position = self.optimizer.steps as u64 * accumulate + index as u64;
+            let sampling = Sampling {
+                rate: objective.scheduled_sampling,
+                seed: derive(objective.seed, Purpose::Sample, position),
+            };
             let share = batch.lengths.len() as f64 / total as f64;
-            let output = Output::of(self.model(), &batch);
+            let output = Output::of(self.model(), &batch, sampling);
             let loss = objective.loss(&output, &batch.targets);
             step.loss += share * scalar(loss.clone().inner());
             step.outputs.push(output.inner());

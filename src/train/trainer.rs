@@ -77,7 +77,7 @@ pub struct Progress {
     pub loss: f64,
     /// Training accuracy of the epoch so far; only of classes.
     pub accuracy: Option<f64>,
-    /// Share of the epoch's steps so far that said the blank; only of transcripts.
+    /// Share of the epoch's steps so far that said the blank; only of transcripts by CTC.
     pub blank: Option<f64>,
     /// Training recordings per second in this sitting.
     pub items_per_second: f64,
@@ -126,11 +126,11 @@ impl State {
             Output::Labels(logits) if task == Task::Classify => {
                 self.epoch_right += task::count_right(logits, targets);
             }
-            Output::Labels(_) => {}
+            Output::Labels(_) | Output::Spelled(_) => {}
             Output::Symbols(emissions) => {
                 let mut found = Blanks::default();
                 for path in task::best_paths(emissions) {
-                    found.add(&path);
+                    found += Blanks::of(&path);
                 }
                 self.epoch_blanks += found.blanks;
                 self.epoch_outputs += found.steps;
@@ -142,12 +142,12 @@ impl State {
         (task == Task::Classify).then(|| self.epoch_right as f64 / self.epoch_items.max(1) as f64)
     }
 
-    fn blank(&self, task: Task) -> Option<f64> {
+    fn blank(&self) -> Option<f64> {
         let found = Blanks {
             blanks: self.epoch_blanks,
             steps: self.epoch_outputs,
         };
-        (task == Task::Transcribe).then(|| found.share())
+        (found.steps > 0).then(|| found.share())
     }
 }
 
@@ -557,7 +557,8 @@ pub fn evaluate_run<B: Backend>(
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
     let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
     let loader = Loader::new(&settings, &info, run.coding(&info)?)?;
-    let evaluation = task::evaluate(&model, &loader, items, info.task, device)?;
+    let decoding = settings.text.clone().unwrap_or_default().decoding();
+    let evaluation = task::evaluate(&model, &loader, items, info.task, decoding, device)?;
     Ok((evaluation, thresholds(&checkpoint)?))
 }
 
@@ -597,7 +598,16 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let steps = steps_per_epoch(settings, targets.len());
         let objective = Objective {
             task: info.task,
-            label_smoothing: settings.train.label_smoothing,
+            label_smoothing: match &settings.model {
+                ModelConfig::Las(config) => config.label_smoothing,
+                _ => settings.train.label_smoothing,
+            },
+            ctc_weight: match &settings.model {
+                ModelConfig::Las(config) => config.ctc_weight,
+                _ => 0.0,
+            },
+            scheduled_sampling: settings.train.scheduled_sampling,
+            seed: settings.train.seed,
             weights: if settings.train.class_weights {
                 label_weights(info.task, &targets, info.labels.len())
             } else {
@@ -750,6 +760,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             &self.loader,
             &part,
             self.info.task,
+            self.settings.text.clone().unwrap_or_default().decoding(),
             self.device,
         )?;
         if !valid.loss.is_finite() {
@@ -790,7 +801,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             learning_rate,
             train_loss: state.epoch_loss / items,
             train_accuracy: state.accuracy(self.info.task),
-            train_blank: state.blank(self.info.task),
+            train_blank: state.blank(),
             valid_loss: valid.loss,
             valid: metrics,
             best,
@@ -901,7 +912,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             steps: steps_per_epoch(self.settings, self.info.splits.train),
             loss: state.epoch_loss / items,
             accuracy: state.accuracy(self.info.task),
-            blank: state.blank(self.info.task),
+            blank: state.blank(),
             items_per_second,
             left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
         }
