@@ -20,6 +20,7 @@
 //! | channels | features of a convolutional layer |
 //! | hidden | features of a fully-connected or recurrent layer |
 //! | classes | labels to choose from |
+//! | symbols | what a transcript is written in, the blank or the end of a sentence first |
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -45,6 +46,7 @@ pub mod fcn;
 pub mod gru;
 #[cfg(feature = "ndarray")]
 mod kernels;
+pub mod las;
 pub mod layers;
 pub mod loss;
 pub mod lstm;
@@ -63,6 +65,7 @@ pub use config::ConfigError;
 pub use crnn::{Crnn, CrnnConfig};
 pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};
+pub use las::{Las, LasConfig};
 pub use lstm::{Lstm, LstmConfig};
 pub use matchboxnet::{Matchboxnet, MatchboxnetConfig};
 pub use mlp::{Mlp, MlpConfig};

@@ -52,12 +52,12 @@ impl RecurrentConfig {
                 } else {
                     self.d_output()
                 };
-                let direction = || Direction::new(self.cell, d_input, self.d_hidden, device);
-                RecurrentLayer {
-                    forward: direction(),
-                    backward: self.bidirectional.then(direction),
-                    cell: self.cell,
-                }
+                RecurrentLayer::new(
+                    self.cell,
+                    [d_input, self.d_hidden],
+                    self.bidirectional,
+                    device,
+                )
             })
             .collect();
         Ok(Recurrent {
@@ -87,7 +87,7 @@ pub struct Direction<B: Backend> {
 }
 
 impl<B: Backend> Direction<B> {
-    fn new(cell: Cell, d_input: usize, d_hidden: usize, device: &B::Device) -> Self {
+    pub(crate) fn new(cell: Cell, d_input: usize, d_hidden: usize, device: &B::Device) -> Self {
         let bound = 1.0 / (d_hidden as f64).sqrt();
         let uniform = Initializer::Uniform {
             min: -bound,
@@ -102,7 +102,7 @@ impl<B: Backend> Direction<B> {
         }
     }
 
-    fn weights(&self) -> DirectionWeights<B> {
+    pub(crate) fn weights(&self) -> DirectionWeights<B> {
         DirectionWeights {
             input: self.weight_input.val(),
             state: self.weight_state.val(),
@@ -124,6 +124,22 @@ pub struct RecurrentLayer<B: Backend> {
 }
 
 impl<B: Backend> RecurrentLayer<B> {
+    /// A layer between so many features (of the input, of the state of one direction) that starts as
+    /// PyTorch's does: uniform in ±1/√d_hidden.
+    pub fn new(
+        cell: Cell,
+        [d_input, d_hidden]: [usize; 2],
+        bidirectional: bool,
+        device: &B::Device,
+    ) -> Self {
+        let direction = || Direction::new(cell, d_input, d_hidden, device);
+        Self {
+            forward: direction(),
+            backward: bidirectional.then(direction),
+            cell,
+        }
+    }
+
     /// `[batch, frames, d_input]` and the valid frames of each row to a [`Sequence`].
     ///
     /// # Panics

@@ -2,8 +2,10 @@
 
 mod binary_cross_entropy;
 mod cross_entropy;
+mod sequence_cross_entropy;
 mod soft_cross_entropy;
 
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
+pub use sequence_cross_entropy::sequence_cross_entropy;
 pub use soft_cross_entropy::soft_cross_entropy;

@@ -262,7 +262,7 @@ impl Sizes {
             assert!((1..=steps).contains(&length), "length {length} of {steps}");
         }
         assert!(
-            heads > 0 && d_attention % heads == 0 && d_context % heads == 0,
+            heads > 0 && d_attention.is_multiple_of(heads) && d_context.is_multiple_of(heads),
             "{heads} heads cannot share {d_attention} and {d_context} features"
         );
         assert!(!weights.layers.is_empty(), "at least one layer");
@@ -367,15 +367,16 @@ impl<B: Backend> Step<B> {
 
     fn outputs(&self) -> Tensor<B, 2> {
         let top = self.layers.iter().map(|layer| layer.hidden.clone());
-        Tensor::cat(top.last().into_iter().chain([self.context.clone()]).collect(), 1)
+        Tensor::cat(
+            top.last()
+                .into_iter()
+                .chain([self.context.clone()])
+                .collect(),
+            1,
+        )
     }
 
-    fn next(
-        self,
-        weights: &SpellerWeights<B>,
-        attended: &Attended<B>,
-        symbols: &[usize],
-    ) -> Self {
+    fn next(self, weights: &SpellerWeights<B>, attended: &Attended<B>, symbols: &[usize]) -> Self {
         let symbols = indices(symbols.iter().copied(), &self.context.device());
         let embedded = weights.embedding.clone().select(0, symbols); // [batch, d_embedding]
         let mut x = Tensor::cat(vec![embedded, self.context], 1);
@@ -422,7 +423,9 @@ fn attend<B: Backend>(
     let heads = weights.num_heads;
     let [width, d_value] = [d_attention / heads, d_context / heads];
     let by_head = |x: &Tensor<B, 3>, width| -> Tensor<B, 4> {
-        x.clone().reshape([batch, steps, heads, width]).swap_dims(1, 2)
+        x.clone()
+            .reshape([batch, steps, heads, width])
+            .swap_dims(1, 2)
     };
     let keys = by_head(&attended.keys, width); // [batch, heads, steps, width]
     let hidden = |vector: &Tensor<B, 1>, sum: Tensor<B, 4>| {
@@ -455,10 +458,15 @@ fn attend<B: Backend>(
         }
     };
     let lengths = attended.lengths.iter();
-    let lengths: Vec<usize> = lengths.flat_map(|&len| (0..heads).map(move |_| len)).collect();
+    let lengths: Vec<usize> = lengths
+        .flat_map(|&len| (0..heads).map(move |_| len))
+        .collect();
     let weights = masked_softmax(scores.reshape([batch * heads, steps]), &lengths);
     let values = by_head(&attended.values, d_value); // [batch, heads, steps, d_value]
-    let context = weights.clone().reshape([batch, heads, 1, steps]).matmul(values);
+    let context = weights
+        .clone()
+        .reshape([batch, heads, 1, steps])
+        .matmul(values);
     (
         context.reshape([batch, d_context]),
         weights.reshape([batch, heads, steps]),
@@ -565,11 +573,7 @@ mod cpu {
                     vector,
                     filters,
                     projection,
-                } => all.extend([
-                    primitive(vector),
-                    primitive(filters),
-                    primitive(projection),
-                ]),
+                } => all.extend([primitive(vector), primitive(filters), primitive(projection)]),
             }
             all.resize(INPUTS, none);
             Inputs::recognise(all.try_into().ok()?)
@@ -633,9 +637,7 @@ mod cpu {
         let mut trace = Trace::new(sizes, inputs.len(), steps, operator.has_query);
         let prepared = Prepared::new(sizes, &weights, &symbols);
         let attended = operator.attended(values);
-        sizes.forward(
-            &weights, &prepared, attended, &sources, &inputs, &mut trace,
-        );
+        sizes.forward(&weights, &prepared, attended, &sources, &inputs, &mut trace);
         let outputs = sizes.outputs(&trace);
         let d_output = sizes.d_hidden + sizes.attention.d_context;
         let dims = [inputs.len(), steps, d_output];
@@ -733,7 +735,10 @@ mod cpu {
                 &self.prepared,
                 self.operator.attended(values),
                 &state.sources,
-                &symbols.iter().map(|&symbol| vec![symbol]).collect::<Vec<_>>(),
+                &symbols
+                    .iter()
+                    .map(|&symbol| vec![symbol])
+                    .collect::<Vec<_>>(),
                 &mut trace,
             );
             let next = SpellerState {
@@ -764,7 +769,9 @@ mod cpu {
         line: usize,
     ) -> Tensor<B, D> {
         let lines = from.chunks_exact(2 * line);
-        let values: Vec<f32> = lines.flat_map(|lines| lines[line..].iter().copied()).collect();
+        let values: Vec<f32> = lines
+            .flat_map(|lines| lines[line..].iter().copied())
+            .collect();
         Tensor::from_data(TensorData::new(values, before.dims()), &before.device())
     }
 }

@@ -127,12 +127,7 @@ impl Attention {
             let weights = &weights[row..row + valid];
             let flow = &mut found.weights[row..row + valid];
             let context = &context[first_value..first_value + value_width];
-            dots(
-                context,
-                &values[first_value..],
-                self.d_context,
-                &mut scores,
-            );
+            dots(context, &values[first_value..], self.d_context, &mut scores);
             add_outer(
                 weights,
                 context,

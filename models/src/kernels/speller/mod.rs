@@ -298,7 +298,10 @@ impl Speller {
         };
         let rows = positions(active, trace.steps + 1, step, line);
         // The context and the first state lie side by side; above, the state below is of this step.
-        let above = [line + self.state_at(layer - layer.min(1)), self.state_at(layer)];
+        let above = [
+            line + self.state_at(layer - layer.min(1)),
+            self.state_at(layer),
+        ];
         let (runs, run_len): (&[usize], usize) = if layer == 0 {
             (&[0], self.attention.d_context + self.d_hidden)
         } else {
@@ -471,9 +474,9 @@ impl Speller {
                 Packed::transposed(&matrix, width, matrix.len() / width, width)
             })
             .collect();
-        let query = weights.query.map(|[weight, _]| {
-            Packed::transposed(weight, d_attention, self.d_hidden, d_attention)
-        });
+        let query = weights
+            .query
+            .map(|[weight, _]| Packed::transposed(weight, d_attention, self.d_hidden, d_attention));
         let of_layers = || (0..self.num_layers).map(|_| zeros(rows * self.d_hidden));
         let score_len: usize = self.attention.score_lens().iter().sum();
         let mut flow = Flow {
@@ -486,9 +489,7 @@ impl Speller {
             score: zeros(rows * score_len),
         };
         for step in (0..trace.steps).rev() {
-            let active: Vec<usize> = (0..rows)
-                .filter(|&row| step < inputs[row].len())
-                .collect();
+            let active: Vec<usize> = (0..rows).filter(|&row| step < inputs[row].len()).collect();
             self.outputs_back(gradient, &active, trace.steps, step, &mut flow);
             self.attend_back(weights, attended, &active, step, &mut trace, &mut flow);
             if let Some(packed) = &query {
@@ -707,7 +708,10 @@ impl Speller {
             if layer == 0 {
                 flow.context[row * d_below..][..d_below].copy_from_slice(below);
             } else {
-                add(below, &mut flow.states[layer - 1][row * d_below..][..d_below]);
+                add(
+                    below,
+                    &mut flow.states[layer - 1][row * d_below..][..d_below],
+                );
             }
         }
     }
@@ -792,9 +796,7 @@ impl Speller {
 
 /// Where the lines of one of `steps` begin, for some rows.
 fn positions(rows: &[usize], steps: usize, step: usize, line: usize) -> Vec<usize> {
-    rows.iter()
-        .map(|row| (row * steps + step) * line)
-        .collect()
+    rows.iter().map(|row| (row * steps + step) * line).collect()
 }
 
 fn add<T: Real>(x: &[T], y: &mut [T]) {
