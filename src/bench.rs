@@ -2,17 +2,19 @@
 
 use std::time::Instant;
 
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
-use sori_models::{ModelConfig, num_params};
+use sori_models::las::{LasConfig, Sampling};
+use sori_models::{ConfigError, ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{FrameLimits, HostBatch, Row};
-use crate::task::{Objective, Task};
-use crate::train::{Stepper, TrainSettings, random_model};
+use crate::task::{Objective, Task, scalar};
+use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, random_model};
 use crate::{Error, Result};
 
 /// What a preset does.
@@ -22,10 +24,16 @@ pub enum Work {
     Classify,
     /// A training step with binary cross entropy over tags.
     Tag,
+    /// A training step of Listen, Attend and Spell on transcripts of [`SPELLED`] symbols, each read
+    /// after the one before: cross entropy over symbols, no label smoothing.
+    Spell,
     /// Log-mel features (80 bins, 25 ms windows every 10 ms, transforms of exactly the window) of
     /// one recording, on one thread.
     Features,
 }
+
+/// Symbols of a transcript.
+pub const SPELLED: usize = 80;
 
 /// Some work on random data, of fixed shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +48,7 @@ pub struct Preset {
     pub frames: usize,
     /// Bins of each frame.
     pub bins: usize,
-    /// Classes or tags.
+    /// Classes, tags or symbols.
     pub outputs: usize,
 }
 
@@ -55,6 +63,7 @@ pub const PRESETS: &[Preset] = &[
     Preset::new("lstm", Work::Classify, 8, 100, 161),
     Preset::new("gru", Work::Classify, 8, 100, 161),
     Preset::new("attention", Work::Classify, 8, 100, 161),
+    Preset::new("las", Work::Spell, 8, 400, 40),
     Preset::new("log_mel", Work::Features, 1, 960_000, 1),
 ];
 
@@ -77,7 +86,11 @@ impl Preset {
             batch,
             frames,
             bins,
-            outputs: if matches!(work, Work::Tag) { 50 } else { 10 },
+            outputs: match work {
+                Work::Tag => 50,
+                Work::Spell => 30,
+                Work::Classify | Work::Features => 10,
+            },
         }
     }
 
@@ -119,17 +132,27 @@ impl Preset {
     /// # Errors
     /// When the backend cannot be used.
     pub fn time(&self, backend: BackendName, warm_up: usize, steps: usize) -> Result<Timing> {
-        if self.work == Work::Features {
-            return self.time_features(warm_up, steps);
+        let job = TimeSteps {
+            preset: self,
+            warm_up,
+            steps,
+        };
+        match self.work {
+            Work::Features => self.time_features(warm_up, steps),
+            Work::Spell => run_on(backend, TimeSpelling(job))?,
+            Work::Classify | Work::Tag => run_on(backend, job)?,
         }
-        run_on(
-            backend,
-            TimeSteps {
-                preset: self,
-                warm_up,
-                steps,
-            },
-        )?
+    }
+
+    /// The model that spells. Dropout and label smoothing are left out.
+    pub fn las(&self) -> LasConfig {
+        LasConfig {
+            num_bins: self.bins,
+            num_symbols: self.outputs,
+            dropout: 0.0,
+            label_smoothing: 0.0,
+            ..LasConfig::default()
+        }
     }
 
     fn time_features(&self, warm_up: usize, steps: usize) -> Result<Timing> {
@@ -172,7 +195,7 @@ impl Preset {
                     Work::Tag => {
                         Target::Tags((0..self.outputs).filter(|_| rng.random_bool(0.1)).collect())
                     }
-                    Work::Classify | Work::Features => Target::Class(row % self.outputs),
+                    _ => Target::Class(row % self.outputs),
                 };
                 Row::new(features, target)
             })
@@ -199,11 +222,59 @@ impl Job for TimeSteps<'_> {
         let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
         let objective = Objective::plain(match self.preset.work {
             Work::Tag => Task::Tag,
-            Work::Classify | Work::Features => Task::Classify,
+            _ => Task::Classify,
         });
         let median_ms = median_ms(self.warm_up, self.steps, || {
             stepper.step(batch.clone(), &objective, 1e-3);
             // A step that the device has only queued has not been taken.
+            B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
+        })?;
+        Ok(Timing {
+            median_ms,
+            params,
+            peak_mib: peak_mib(),
+        })
+    }
+}
+
+struct TimeSpelling<'a>(TimeSteps<'a>);
+
+impl Job for TimeSpelling<'_> {
+    type Output = Result<Timing>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
+        let TimeSteps {
+            preset,
+            warm_up,
+            steps,
+        } = self.0;
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let dims = [preset.batch, preset.frames, preset.bins];
+        let values: Vec<f32> = (0..dims.iter().product())
+            .map(|_| rng.random_range(-1.0..1.0))
+            .collect();
+        let features = Tensor::<B, 3>::from_data(TensorData::new(values, dims), device);
+        let lengths = vec![preset.frames; preset.batch];
+        let transcripts: Vec<Vec<usize>> = (0..preset.batch)
+            .map(|_| {
+                (0..SPELLED)
+                    .map(|_| rng.random_range(1..preset.outputs))
+                    .collect()
+            })
+            .collect();
+        B::seed(device, 0);
+        let broken = |e: ConfigError| Error::Input(format!("preset {}: {e}", preset.name));
+        let mut model = preset.las().init::<B>(device).map_err(broken)?;
+        let params = num_params(&model);
+        let mut optimizer = Optimizer::new(&TrainSettings::default());
+        let median_ms = median_ms(warm_up, steps, || {
+            let sampling = Sampling::default();
+            let spelled = model.forward(features.clone(), &lengths, &transcripts, sampling);
+            let loss = model.loss(&spelled, &transcripts);
+            scalar(loss.clone().inner());
+            let mut gradients = loss.backward();
+            let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
+            model = optimizer.step::<B, _>(model.clone(), gradients, 1e-3);
             B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
         })?;
         Ok(Timing {

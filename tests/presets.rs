@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use burn_ndarray::NdArray;
 use sori::BackendName;
 use sori::bench::{PRESETS, Preset, Work};
+use sori_models::las::DecodeOptions;
 use sori_models::num_params;
 use sori_models::ops::{PathCounts, path_counts};
 
@@ -21,6 +22,7 @@ use sori_models::ops::{PathCounts, path_counts};
 /// | `sample_cnn` | 11 × (convolution, norm), mean, linear | 46 |
 /// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
 /// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
+/// | `las` | 4 × (layer, its last states), decoder, linear | 43 |
 /// | `attention` | as `lstm`, with 2 linear, an activation, softmax and sum in place of the mean | 22 |
 const EXPECTED: &[(&str, usize, usize)] = &[
     ("mlp", 2_182_410, 5 + 1 + 2 * 6),
@@ -32,6 +34,7 @@ const EXPECTED: &[(&str, usize, usize)] = &[
     ("lstm", 2_440_202, 6 + 1 + 2 * 18),
     ("gru", 1_831_434, 6 + 1 + 2 * 18),
     ("attention", 2_505_995, 10 + 1 + 2 * 22),
+    ("las", 13_252_126, 10 + 1 + 2 * 43),
 ];
 
 fn models() -> impl Iterator<Item = &'static Preset> {
@@ -64,7 +67,7 @@ fn a_training_step_takes_the_kernels_everywhere() {
 
 #[test]
 fn inference_takes_the_kernels_everywhere() {
-    for preset in models() {
+    for preset in models().filter(|p| p.work != Work::Spell) {
         let device = Default::default();
         let config = preset.model().unwrap();
         let model = config.init::<NdArray>(&device).unwrap();
@@ -75,6 +78,27 @@ fn inference_takes_the_kernels_everywhere() {
             assert_eq!(logits.dims(), [1, preset.outputs]);
         });
         assert!(counts.kernels > 4, "{}: {counts:?}", preset.name);
+        assert_eq!(counts.portable, 0, "{}", preset.name);
+    }
+}
+
+#[test]
+fn spelling_takes_the_kernels_everywhere() {
+    for preset in models().filter(|p| p.work == Work::Spell) {
+        let device = Default::default();
+        let model = preset.las().init::<NdArray>(&device).unwrap();
+        let options = DecodeOptions {
+            max_symbols_per_step: 0.1,
+            ..Default::default()
+        };
+        let counts = counted(|| {
+            let features = Tensor::ones([1, preset.frames, preset.bins], &device);
+            assert_eq!(
+                model.transcribe(features, &[preset.frames], options).len(),
+                1
+            );
+        });
+        assert!(counts.kernels > 10, "{}: {counts:?}", preset.name);
         assert_eq!(counts.portable, 0, "{}", preset.name);
     }
 }

@@ -24,11 +24,14 @@ PRESETS = {
     "lstm": (161, 100, 8, 10, 2_440_202),
     "gru": (161, 100, 8, 10, 1_831_434),
     "attention": (161, 100, 8, 10, 2_505_995),
+    "las": (40, 400, 8, 30, 13_252_126),
 }
+SPELLED = 80  # symbols of a transcript of `las`
 SECONDS, RATE = 60, 16_000
 
 
 def model(name):
+    import torch
     from torch import nn
 
     class Recurrent(nn.Module):
@@ -48,6 +51,36 @@ def model(name):
                 return self.classifier(states.mean(1))
             weights = self.score(states).softmax(1)
             return self.classifier((weights.transpose(1, 2) @ states).squeeze(1))
+
+    class Las(nn.Module):
+        """Listen, Attend and Spell; the last layer is applied to all symbols at once."""
+
+        def __init__(self):
+            super().__init__()
+            sizes = [40, 1024, 1024, 1024]
+            self.listener = nn.ModuleList(
+                nn.LSTM(size, 256, batch_first=True, bidirectional=True) for size in sizes
+            )
+            self.embedding = nn.Embedding(30, 256)
+            self.cells = nn.ModuleList([nn.LSTMCell(256 + 512, 512), nn.LSTMCell(512, 512)])
+            self.output = nn.Linear(512 + 512, 30)
+
+        def forward(self, x, symbols):
+            for index, layer in enumerate(self.listener):
+                x = x if index == 0 else x.unflatten(1, (-1, 2)).flatten(2)
+                x = layer(x)[0]
+            embedded = self.embedding(symbols)  # [batch, symbols, 256]
+            context = x.new_zeros(x.shape[0], 512)
+            states, outputs = [None] * len(self.cells), []
+            for symbol in embedded.unbind(1):
+                below = torch.cat([symbol, context], 1)
+                for index, cell in enumerate(self.cells):
+                    states[index] = cell(below, states[index])
+                    below = states[index][0]
+                weights = torch.bmm(x, below[:, :, None]).softmax(1)  # [batch, steps, 1]
+                context = torch.bmm(weights.transpose(1, 2), x)[:, 0]
+                outputs.append(torch.cat([below, context], 1))
+            return self.output(torch.stack(outputs, 1))
 
     def block1d(inputs, outputs, kernel, stride, pool):
         padding = kernel // 2 if stride == 1 else 0
@@ -93,6 +126,8 @@ def model(name):
             return Recurrent(nn.GRU)
         case "attention":
             return Recurrent(nn.LSTM, attention=True)
+        case "las":
+            return Las()
 
 
 def features(name):
@@ -118,7 +153,13 @@ def training_step(name):
     params = sum(p.numel() for p in net.parameters())
     assert params == expected, f"{name} has {params} parameters, not {expected}"
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    if name in ("sample_cnn", "fcn"):
+    inputs = (x,)
+    if name == "las":
+        symbols = torch.randint(1, outputs, (batch, SPELLED))
+        inputs = (x, F.pad(symbols, (1, 0)))
+        targets = F.pad(symbols, (0, 1)).flatten()
+        loss = lambda logits: F.cross_entropy(logits.flatten(0, 1), targets)
+    elif name in ("sample_cnn", "fcn"):
         tags = (torch.rand(batch, outputs) < 0.1).float()
         loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
     else:
@@ -127,7 +168,7 @@ def training_step(name):
 
     def step():
         optimizer.zero_grad()
-        value = loss(net(x))
+        value = loss(net(*inputs))
         value.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()

@@ -29,6 +29,7 @@ pub use data::Data;
 pub(crate) use data::{pipeline, whole};
 pub use fit::{Trained, fit, fresh_folder, resume};
 pub use interrupt::stop_on_interrupt;
+pub(crate) use optimizer::{Gradients, Optimizer};
 pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 pub use settings::{DataSettings, OptimizerKind, ScheduleKind, Settings, TrainSettings};
 pub use stepper::{Step, Stepper};

@@ -19,7 +19,7 @@ const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
 
 /// A tensor of any rank.
-pub(super) type Primitive<B> = <B as burn::tensor::backend::BackendTypes>::FloatTensorPrimitive;
+pub(crate) type Primitive<B> = <B as burn::tensor::backend::BackendTypes>::FloatTensorPrimitive;
 
 /// What an optimizer remembers of one parameter.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub(super) struct Moments<B: Backend> {
 }
 
 /// An optimizer and its state. `B` is the backend without autodiff.
-pub(super) struct Optimizer<B: Backend> {
+pub(crate) struct Optimizer<B: Backend> {
     settings: TrainSettings,
     /// By the parameter's path in the model.
     pub(super) moments: BTreeMap<String, Moments<B>>,
@@ -40,7 +40,7 @@ pub(super) struct Optimizer<B: Backend> {
 }
 
 impl<B: Backend> Optimizer<B> {
-    pub(super) fn new(settings: &TrainSettings) -> Self {
+    pub(crate) fn new(settings: &TrainSettings) -> Self {
         Self {
             settings: settings.clone(),
             moments: BTreeMap::new(),
@@ -49,7 +49,7 @@ impl<B: Backend> Optimizer<B> {
     }
 
     /// Moves each parameter that has a gradient.
-    pub(super) fn step<A, M>(&mut self, model: M, gradients: Gradients<B>, learning_rate: f64) -> M
+    pub(crate) fn step<A, M>(&mut self, model: M, gradients: Gradients<B>, learning_rate: f64) -> M
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
@@ -123,11 +123,11 @@ pub(super) fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Ten
 }
 
 /// The gradient of each parameter, by its path in the model.
-pub(super) struct Gradients<B: Backend>(BTreeMap<String, Primitive<B>>);
+pub(crate) struct Gradients<B: Backend>(BTreeMap<String, Primitive<B>>);
 
 impl<B: Backend> Gradients<B> {
     /// Takes the gradients of the parameters of `model`, but for those below a path of `freeze`.
-    pub(super) fn take<A, M>(model: &M, gradients: &mut A::Gradients, freeze: &[String]) -> Self
+    pub(crate) fn take<A, M>(model: &M, gradients: &mut A::Gradients, freeze: &[String]) -> Self
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
