@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
+use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
+use sori_models::las::Sampling;
 use sori_models::loss::{CtcOptions, ctc};
-use sori_models::{DeepSpeech2Config, ModelConfig, num_params};
+use sori_models::{DeepSpeech2Config, LasConfig, ModelConfig, num_params};
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row};
@@ -26,6 +28,9 @@ pub enum Work {
     Tag,
     /// A training step with CTC over transcripts of [`Preset::labels`] symbols.
     Transcribe,
+    /// A training step with cross entropy over the symbols and ends of such transcripts, each of
+    /// them read after the one before.
+    Spell,
     /// The CTC loss of such transcripts and its gradient, from raw scores through log-softmax.
     Ctc,
     /// Log-mel features (80 bins, 25 ms windows every 10 ms, transforms of exactly the window) of
@@ -46,7 +51,7 @@ pub struct Preset {
     pub frames: usize,
     /// Bins of each frame; none of scores.
     pub bins: usize,
-    /// Classes, tags, or symbols with the blank.
+    /// Classes, tags, or symbols with the blank or the end.
     pub outputs: usize,
 }
 
@@ -63,6 +68,7 @@ pub const PRESETS: &[Preset] = &[
     Preset::new("attention", Work::Classify, 8, 100, 161),
     Preset::new("deep_speech2", Work::Transcribe, 8, 400, 161),
     Preset::new("ctc", Work::Ctc, 8, 200, 0),
+    Preset::new("las", Work::Spell, 8, 400, 40),
     Preset::new("log_mel", Work::Features, 1, 960_000, 1),
 ];
 
@@ -88,6 +94,7 @@ impl Preset {
             outputs: match work {
                 Work::Tag => 50,
                 Work::Transcribe | Work::Ctc => 29,
+                Work::Spell => 30,
                 Work::Classify | Work::Features => 10,
             },
         }
@@ -114,6 +121,7 @@ impl Preset {
     pub fn labels(&self) -> usize {
         match self.work {
             Work::Transcribe => 60,
+            Work::Spell => 80,
             Work::Ctc => 40,
             Work::Classify | Work::Tag | Work::Features => 0,
         }
@@ -125,6 +133,17 @@ impl Preset {
             num_bins: self.bins,
             num_symbols: self.outputs,
             ..DeepSpeech2Config::default()
+        }
+    }
+
+    /// The speller of the preset. Dropout and label smoothing are left out.
+    pub fn speller(&self) -> LasConfig {
+        LasConfig {
+            num_bins: self.bins,
+            num_symbols: self.outputs,
+            dropout: 0.0,
+            label_smoothing: 0.0,
+            ..LasConfig::default()
         }
     }
 
@@ -158,6 +177,7 @@ impl Preset {
             Work::Features => self.time_features(warm_up, steps),
             Work::Classify | Work::Tag => run_on(backend, job)?,
             Work::Transcribe => run_on(backend, TimeTranscription(job))?,
+            Work::Spell => run_on(backend, TimeSpelling(job))?,
             Work::Ctc => run_on(backend, TimeCtc(job))?,
         }
     }
@@ -202,9 +222,7 @@ impl Preset {
                     Work::Tag => {
                         Target::Tags((0..self.outputs).filter(|_| rng.random_bool(0.1)).collect())
                     }
-                    Work::Classify | Work::Features | Work::Transcribe | Work::Ctc => {
-                        Target::Class(row % self.outputs)
-                    }
+                    _ => Target::Class(row % self.outputs),
                 };
                 Row::new(features, target)
             })
@@ -272,25 +290,64 @@ impl Job for TimeTranscription<'_> {
     type Output = Result<Timing>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
-        let TimeSteps {
-            preset,
-            warm_up,
-            steps,
-        } = self.0;
         B::seed(device, 0);
-        let model = preset.recogniser().init::<B>(device)?;
+        let model = self.0.preset.recogniser().init::<B>(device)?;
+        self.0.time_transcripts(model, device, |model, batch| {
+            let emissions = model.forward(batch.features.clone(), &batch.lengths);
+            emissions.ctc(&batch.transcripts, CtcOptions::default())
+        })
+    }
+}
+
+struct TimeSpelling<'a>(TimeSteps<'a>);
+
+impl Job for TimeSpelling<'_> {
+    type Output = Result<Timing>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
+        B::seed(device, 0);
+        let model = self.0.preset.speller().init::<B>(device)?;
+        self.0.time_transcripts(model, device, |model, batch| {
+            let Transcribed {
+                features,
+                lengths,
+                transcripts,
+            } = batch;
+            let spelled =
+                model.forward(features.clone(), lengths, transcripts, Sampling::default());
+            model.loss(&spelled, transcripts)
+        })
+    }
+}
+
+/// Recordings with their transcripts.
+struct Transcribed<B: Backend> {
+    features: Tensor<B, 3>,
+    lengths: Vec<usize>,
+    transcripts: Vec<Vec<usize>>,
+}
+
+impl TimeSteps<'_> {
+    /// Times training steps of a model on random transcripts.
+    fn time_transcripts<B: AutodiffBackend, M: AutodiffModule<B>>(
+        self,
+        model: M,
+        device: &B::Device,
+        loss: impl Fn(&M, &Transcribed<B>) -> Tensor<B, 1>,
+    ) -> Result<Timing> {
+        let preset = self.preset;
         draw_parameters(&model);
         let params = num_params(&model);
-        let features = preset.random_tensor::<B>(preset.bins, device);
-        let lengths = vec![preset.frames; preset.batch];
-        let transcripts = preset.random_transcripts();
+        let batch = Transcribed {
+            features: preset.random_tensor(preset.bins, device),
+            lengths: vec![preset.frames; preset.batch],
+            transcripts: preset.random_transcripts(),
+        };
         let mut optimizer = Optimizer::new(&TrainSettings::default());
         let mut model = Some(model);
-        let median_ms = median_ms(warm_up, steps, || {
+        let median_ms = median_ms(self.warm_up, self.steps, || {
             model = model.take().map(|model| {
-                let emissions = model.forward(features.clone(), &lengths);
-                let loss = emissions.ctc(&transcripts, CtcOptions::default());
-                let mut gradients = loss.backward();
+                let mut gradients = loss(&model, &batch).backward();
                 let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
                 optimizer.step::<B, _>(model, gradients, 1e-3)
             });

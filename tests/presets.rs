@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use burn_ndarray::NdArray;
 use sori::BackendName;
 use sori::bench::{PRESETS, Preset, Work};
+use sori_models::las::DecodeOptions;
 use sori_models::ops::{PathCounts, path_counts};
 
 /// The parameters of the PyTorch twins (`benches/peers/torch_peer.py` asserts the same), and the
@@ -21,6 +22,7 @@ use sori_models::ops::{PathCounts, path_counts};
 /// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
 /// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
 /// | `deep_speech2` | 2 × (convolution, norm), 3 × (layer, its last states, their sum, norm), linear | 39 |
+/// | `las` | 4 × (layer, its last states), decoder, linear | 43 |
 /// | `attention` | as `lstm`, with 2 linear, an activation, softmax and sum in place of the mean | 22 |
 const EXPECTED: &[(&str, usize, usize)] = &[
     ("mlp", 2_182_410, 5 + 1 + 2 * 6),
@@ -34,6 +36,7 @@ const EXPECTED: &[(&str, usize, usize)] = &[
     ("attention", 2_505_995, 10 + 1 + 2 * 22),
     ("deep_speech2", 12_182_304, 17 + 1 + 2 * 39),
     ("ctc", 0, 1),
+    ("las", 13_252_126, 10 + 1 + 2 * 43),
 ];
 
 fn presets() -> impl Iterator<Item = &'static Preset> {
@@ -70,7 +73,8 @@ fn a_training_step_takes_the_kernels_everywhere() {
 
 #[test]
 fn inference_takes_the_kernels_everywhere() {
-    for preset in presets().filter(|p| p.work != Work::Ctc) {
+    let preset_has_classes = |p: &&Preset| !matches!(p.work, Work::Ctc | Work::Spell);
+    for preset in presets().filter(preset_has_classes) {
         let device = Default::default();
         let features = Tensor::<NdArray, 3>::ones([1, preset.frames, preset.bins], &device);
         let counts = counted(|| {
@@ -87,6 +91,27 @@ fn inference_takes_the_kernels_everywhere() {
             assert_eq!(logits.dims(), [1, preset.outputs]);
         });
         assert!(counts.kernels > 4, "{}: {counts:?}", preset.name);
+        assert_eq!(counts.portable, 0, "{}", preset.name);
+    }
+}
+
+#[test]
+fn spelling_takes_the_kernels_everywhere() {
+    for preset in presets().filter(|p| p.work == Work::Spell) {
+        let device = Default::default();
+        let model = preset.speller().init::<NdArray>(&device).unwrap();
+        let options = DecodeOptions {
+            max_symbols_per_step: 0.1,
+            ..Default::default()
+        };
+        let counts = counted(|| {
+            let features = Tensor::ones([1, preset.frames, preset.bins], &device);
+            assert_eq!(
+                model.transcribe(features, &[preset.frames], options).len(),
+                1
+            );
+        });
+        assert!(counts.kernels > 10, "{}: {counts:?}", preset.name);
         assert_eq!(counts.portable, 0, "{}", preset.name);
     }
 }

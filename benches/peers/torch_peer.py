@@ -25,12 +25,14 @@ PRESETS = {
     "gru": (161, 100, 8, 10, 1_831_434),
     "attention": (161, 100, 8, 10, 2_505_995),
     "deep_speech2": (161, 400, 8, 29, 12_182_304),
+    "las": (40, 400, 8, 30, 13_252_126),
 }
-LABELS = {"deep_speech2": 60, "ctc": 40}
+LABELS = {"deep_speech2": 60, "ctc": 40, "las": 80}
 SECONDS, RATE = 60, 16_000
 
 
 def model(name):
+    import torch
     from torch import nn
 
     class Recurrent(nn.Module):
@@ -71,6 +73,36 @@ def model(name):
                 x = x.view(*x.shape[:2], 2, 512).sum(2)
                 x = norm(x.flatten(0, 1)).view(x.shape)
             return self.output(x)
+
+    class Las(nn.Module):
+        """Listen, Attend and Spell; the last layer is applied to all symbols at once."""
+
+        def __init__(self):
+            super().__init__()
+            sizes = [40, 1024, 1024, 1024]
+            self.listener = nn.ModuleList(
+                nn.LSTM(size, 256, batch_first=True, bidirectional=True) for size in sizes
+            )
+            self.embedding = nn.Embedding(30, 256)
+            self.cells = nn.ModuleList([nn.LSTMCell(256 + 512, 512), nn.LSTMCell(512, 512)])
+            self.output = nn.Linear(512 + 512, 30)
+
+        def forward(self, x, symbols):
+            for index, layer in enumerate(self.listener):
+                x = x if index == 0 else x.unflatten(1, (-1, 2)).flatten(2)
+                x = layer(x)[0]
+            embedded = self.embedding(symbols)  # [batch, symbols, 256]
+            context = x.new_zeros(x.shape[0], 512)
+            states, outputs = [None] * len(self.cells), []
+            for symbol in embedded.unbind(1):
+                below = torch.cat([symbol, context], 1)
+                for index, cell in enumerate(self.cells):
+                    states[index] = cell(below, states[index])
+                    below = states[index][0]
+                weights = torch.bmm(x, below[:, :, None]).softmax(1)  # [batch, steps, 1]
+                context = torch.bmm(weights.transpose(1, 2), x)[:, 0]
+                outputs.append(torch.cat([below, context], 1))
+            return self.output(torch.stack(outputs, 1))
 
     def block1d(inputs, outputs, kernel, stride, pool):
         padding = kernel // 2 if stride == 1 else 0
@@ -118,6 +150,8 @@ def model(name):
             return Recurrent(nn.LSTM, attention=True)
         case "deep_speech2":
             return DeepSpeech2()
+        case "las":
+            return Las()
 
 
 def features(name):
@@ -143,7 +177,13 @@ def training_step(name):
     params = sum(p.numel() for p in net.parameters())
     assert params == expected, f"{name} has {params} parameters, not {expected}"
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    if name in ("sample_cnn", "fcn"):
+    inputs = (x,)
+    if name == "las":
+        symbols = torch.randint(1, outputs, (batch, LABELS["las"]))
+        inputs = (x, F.pad(symbols, (1, 0)))
+        targets = F.pad(symbols, (0, 1)).flatten()
+        loss = lambda logits: F.cross_entropy(logits.flatten(0, 1), targets)
+    elif name in ("sample_cnn", "fcn"):
         tags = (torch.rand(batch, outputs) < 0.1).float()
         loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
     elif name in LABELS:
@@ -154,7 +194,7 @@ def training_step(name):
 
     def step():
         optimizer.zero_grad()
-        value = loss(net(x))
+        value = loss(net(*inputs))
         value.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()

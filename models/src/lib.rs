@@ -21,7 +21,7 @@
 //! | channels | features of a convolutional layer |
 //! | hidden | features of a fully-connected or recurrent layer |
 //! | classes | labels to choose from |
-//! | symbols | what a step of a recogniser may say; 0 is the blank |
+//! | symbols | what a transcript is written in; 0 is the blank, or the end of a sentence |
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -49,6 +49,7 @@ pub mod fcn;
 pub mod gru;
 #[cfg(feature = "ndarray")]
 mod kernels;
+pub mod las;
 pub mod layers;
 pub mod loss;
 pub mod lstm;
@@ -69,6 +70,7 @@ pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config};
 pub use emissions::Emissions;
 pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};
+pub use las::{Las, LasConfig};
 pub use lstm::{Lstm, LstmConfig};
 pub use matchboxnet::{Matchboxnet, MatchboxnetConfig};
 pub use mlp::{Mlp, MlpConfig};

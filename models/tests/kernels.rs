@@ -10,7 +10,8 @@ use burn_ndarray::NdArray;
 use proptest::prelude::*;
 use sori_models::loss::{binary_cross_entropy, cross_entropy, soft_cross_entropy};
 use sori_models::ops::{
-    self, Activation, Cell, ConvOptions, DirectionWeights, NormPool, path_counts,
+    self, Activation, Attended, Cell, ConvOptions, DirectionWeights, NormPool, Score,
+    SpellerWeights, path_counts,
 };
 
 /// The backend with kernels, and one that differs from it in a type nothing here uses, so that the
@@ -475,6 +476,108 @@ fn optimizers<B: AutodiffBackend>(
     results
 }
 
+/// How a decoder's attention scores.
+#[derive(Clone, Copy, Debug)]
+enum Scores {
+    /// Of the state itself, or of a query.
+    Dot {
+        projected: bool,
+    },
+    Additive,
+    Location {
+        kernel: usize,
+        filters: usize,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Speller {
+    scores: Scores,
+    /// Valid steps of what each row attends to, and the symbols it reads.
+    rows: Vec<(usize, Vec<usize>)>,
+    steps: usize,
+    heads: usize,
+    /// Features of a head's key and value.
+    width: [usize; 2],
+    d_embedding: usize,
+    d_hidden: usize,
+    layers: usize,
+}
+
+const SYMBOLS: usize = 7;
+
+fn any_speller() -> impl Strategy<Value = Speller> {
+    let scores = prop_oneof![
+        any::<bool>().prop_map(|projected| Scores::Dot { projected }),
+        Just(Scores::Additive),
+        (0usize..4, 1usize..4).prop_map(|(half, filters)| Scores::Location {
+            kernel: 2 * half + 1,
+            filters,
+        }),
+    ];
+    let row = (1usize..9, prop::collection::vec(0..SYMBOLS, 1..6));
+    (
+        scores,
+        prop::collection::vec(row, 1..10),
+        0usize..3,
+        [1usize..4, 1..40, 1..8, 1..6, 1..20, 1..4],
+    )
+        .prop_map(|(scores, rows, padding, sizes)| {
+            let [heads, key, value, d_embedding, d_hidden, layers] = sizes;
+            let longest = rows.iter().map(|(length, _)| *length).max();
+            Speller {
+                scores,
+                steps: longest.unwrap_or(1) + padding,
+                rows,
+                heads,
+                width: [key, value],
+                d_embedding,
+                d_hidden,
+                layers,
+            }
+        })
+}
+
+fn speller<B: AutodiffBackend>(case: &Speller, layout: Layout, seed: u64) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [key, value] = case.width.map(|width| case.heads * width);
+    let projected = !matches!(case.scores, Scores::Dot { projected: false });
+    let hidden = if projected { case.d_hidden } else { key };
+    let mut below = case.d_embedding + value;
+    let weights = SpellerWeights {
+        embedding: inputs.tensor([SYMBOLS, case.d_embedding]),
+        layers: (0..case.layers)
+            .map(|_| DirectionWeights {
+                input: inputs.tensor([std::mem::replace(&mut below, hidden), 4 * hidden]),
+                state: inputs.tensor([hidden, 4 * hidden]),
+                bias_input: inputs.tensor([4 * hidden]),
+                bias_state: inputs.tensor([4 * hidden]),
+            })
+            .collect(),
+        query: projected.then(|| (inputs.tensor([hidden, key]), inputs.tensor([key]))),
+        score: match case.scores {
+            Scores::Dot { .. } => Score::Dot,
+            Scores::Additive => Score::Additive {
+                vector: inputs.tensor([key]),
+            },
+            Scores::Location { kernel, filters } => Score::Location {
+                vector: inputs.tensor([key]),
+                filters: inputs.tensor([kernel, filters]),
+                projection: inputs.tensor([filters, key]),
+            },
+        },
+        num_heads: case.heads,
+    };
+    let batch = case.rows.len();
+    let (lengths, symbols): (Vec<usize>, Vec<Vec<usize>>) = case.rows.iter().cloned().unzip();
+    let attended = Attended {
+        keys: inputs.tensor([batch, case.steps, key]),
+        values: inputs.tensor([batch, case.steps, value]),
+        lengths,
+    };
+    inputs.results(ops::spell(&weights, &attended, &symbols))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -521,6 +624,13 @@ proptest! {
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             same_as_portable!(1e-4, recurrent(cell, &case, layout, u64::from(seed)));
         }
+    }
+
+    #[test]
+    fn decoders_with_attention_are_the_portable_ones(
+        case in any_speller(), layout in any_layout(), seed in any::<u32>(),
+    ) {
+        same_as_portable!(1e-4, speller(&case, layout, u64::from(seed)));
     }
 
     #[test]
@@ -598,6 +708,25 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         results.extend(masked::<Kernels>(&image, plain, 5));
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             results.extend(recurrent::<Kernels>(cell, &sequence, plain, 6));
+        }
+        for scores in [
+            Scores::Dot { projected: false },
+            Scores::Location {
+                kernel: 5,
+                filters: 3,
+            },
+        ] {
+            let decoder = Speller {
+                scores,
+                rows: (1..12).map(|row| (row, vec![row % SYMBOLS; row])).collect(),
+                steps: 13,
+                heads: 2,
+                width: [40, 35],
+                d_embedding: 20,
+                d_hidden: 75,
+                layers: 2,
+            };
+            results.extend(speller::<Kernels>(&decoder, plain, 11));
         }
         for function in ACTIVATIONS {
             results.extend(activation::<Kernels>(function, [3, 300, 70], plain, 9));

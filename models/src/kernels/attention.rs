@@ -11,7 +11,8 @@ pub(crate) fn softmax<T: Real>(scores: &[T], lengths: &[usize]) -> Vec<T> {
     let rows = weights.chunks_exact_mut(frames.max(1));
     for ((weights, scores), &length) in rows.zip(scores.chunks_exact(frames.max(1))).zip(lengths) {
         let valid = length.min(frames);
-        softmax_row(&scores[..valid], &mut weights[..valid]);
+        weights[..valid].copy_from_slice(&scores[..valid]);
+        softmax_row(&mut weights[..valid]);
         weights[valid..].fill(T::ZERO);
     }
     weights
@@ -74,11 +75,12 @@ pub(crate) fn weighted_sum_backward<T: Real>(
 }
 
 vectorised! {
-    fn softmax_row<T: Real>(scores: &[T], weights: &mut [T]) {
-        let Some(&first) = scores.first() else { return };
-        let largest = scores.iter().fold(first, |max, &x| if x > max { x } else { max });
-        for (weight, &score) in weights.iter_mut().zip(scores) {
-            *weight = (score - largest).exp();
+    /// Scores become weights.
+    pub(super) fn softmax_row<T: Real>(weights: &mut [T]) {
+        let Some(&first) = weights.first() else { return };
+        let largest = weights.iter().fold(first, |max, &x| if x > max { x } else { max });
+        for weight in weights.iter_mut() {
+            *weight = (*weight - largest).exp();
         }
         let sum: f64 = weights.iter().map(|w| w.to_f64()).sum();
         let share = T::from_f64(1.0 / sum);

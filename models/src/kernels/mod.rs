@@ -36,6 +36,7 @@ pub(crate) mod padding;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod recurrent;
+pub(crate) mod speller;
 mod tile;
 
 pub(crate) use tile::Real;

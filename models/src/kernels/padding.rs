@@ -18,3 +18,20 @@ pub(crate) fn copy_valid<T: Real>(x: &[T], lengths: &[usize], frames: usize) -> 
     zero_padding(&mut y, lengths, frames);
     y
 }
+
+/// A copy of `[batch, frames, channels]` with frames of zeros at the end of each row, or without its
+/// last frames, so that there are `to` of them.
+pub(crate) fn with_frames<T: Real>(
+    x: &[T],
+    [batch, frames, channels]: [usize; 3],
+    to: usize,
+) -> Vec<T> {
+    let mut y = buffer::take(batch * to * channels);
+    let kept = frames.min(to) * channels;
+    for row in 0..batch {
+        let y = &mut y[row * to * channels..][..to * channels];
+        y[..kept].copy_from_slice(&x[row * frames * channels..][..kept]);
+        y[kept..].fill(T::ZERO);
+    }
+    y
+}

@@ -280,6 +280,39 @@ pub(crate) fn rows_times_packed<T: Real>(
     }
 }
 
+/// [`rows_times_packed`] on all threads, into the rows of `out` that begin at `out_rows`.
+pub(crate) fn spread_rows_times_packed<T: Real>(
+    a: Rows<'_, T>,
+    b: &Packed<T>,
+    start: Start<'_, T>,
+    out: &mut [T],
+    out_rows: &[usize],
+) {
+    assert_eq!(a.terms(), b.terms, "the terms of both operands");
+    assert_eq!(a.rows.len(), out_rows.len(), "a row for each row");
+    let apart = |pair: &[usize]| pair[0] + b.columns <= pair[1];
+    assert!(out_rows.windows(2).all(apart), "rows that overlap");
+    if a.rows.is_empty() {
+        return;
+    }
+    assert!(a.end() <= a.data.len(), "a row beyond the data");
+    let panel_len = b.terms * TILE_COLUMNS;
+    let panels = b.columns.div_ceil(TILE_COLUMNS);
+    let shared = Shared::new(out);
+    (0..panels).into_par_iter().for_each(|index| {
+        let first = index * TILE_COLUMNS;
+        let columns = first..b.columns.min(first + TILE_COLUMNS);
+        let panel = &b.panels[index * panel_len..][..panel_len];
+        for (rows, out_rows) in a.rows.chunks(TILE_ROWS).zip(out_rows.chunks(TILE_ROWS)) {
+            let width = columns.len();
+            tile_row(Rows { rows, ..a }, panel, start, columns.clone(), |i| {
+                // SAFETY: this task alone writes these columns, and no two rows overlap.
+                unsafe { shared.part(out_rows[i] + first, width) }.as_mut_ptr()
+            });
+        }
+    });
+}
+
 /// How the right operand of [`product`] lies in memory.
 #[derive(Clone, Copy)]
 pub(crate) enum Right<'a, T> {

@@ -88,7 +88,7 @@ pub struct Direction<B: Backend> {
 }
 
 impl<B: Backend> Direction<B> {
-    fn new(cell: Cell, d_input: usize, d_hidden: usize, device: &B::Device) -> Self {
+    pub(crate) fn new(cell: Cell, d_input: usize, d_hidden: usize, device: &B::Device) -> Self {
         let bound = 1.0 / (d_hidden as f64).sqrt();
         let uniform = Initializer::Uniform {
             min: -bound,
@@ -103,7 +103,7 @@ impl<B: Backend> Direction<B> {
         }
     }
 
-    fn weights(&self) -> DirectionWeights<B> {
+    pub(crate) fn weights(&self) -> DirectionWeights<B> {
         DirectionWeights {
             input: self.weight_input.val(),
             state: self.weight_state.val(),

@@ -19,10 +19,12 @@ mod mean;
 mod norm_pool;
 mod optimizer;
 mod padding;
+mod pairs;
 mod pool;
 mod recurrent;
 #[cfg(feature = "ndarray")]
 pub(crate) mod seam;
+mod speller;
 
 pub use activation::{Activation, activate};
 pub use attention::{masked_softmax, weighted_sum};
@@ -34,7 +36,9 @@ pub use mean::masked_mean;
 pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
 pub use optimizer::{AdamStep, SgdStep, adam_step, sgd_step, sum_of_squares};
 pub use padding::zero_padding;
+pub use pairs::pair_frames;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
 pub use recurrent::{Cell, DirectionWeights, Sequence, recurrent};
 #[cfg(feature = "ndarray")]
 pub use seam::{PathCounts, path_counts};
+pub use speller::{Attended, Score, SpellerState, SpellerSteps, SpellerWeights, spell};

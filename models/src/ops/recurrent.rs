@@ -149,11 +149,11 @@ fn one_direction<B: Backend>(
 
 /// The state between two steps, `[batch, d_hidden]` each.
 #[derive(Clone)]
-struct State<B: Backend> {
-    cell: Cell,
-    hidden: Tensor<B, 2>,
+pub(super) struct State<B: Backend> {
+    pub(super) cell: Cell,
+    pub(super) hidden: Tensor<B, 2>,
     /// The cell state of an LSTM.
-    memory: Option<Tensor<B, 2>>,
+    pub(super) memory: Option<Tensor<B, 2>>,
 }
 
 impl<B: Backend> State<B> {
@@ -168,7 +168,7 @@ impl<B: Backend> State<B> {
 
     /// One step from the input's share of the gates and the state's, both `[batch,
     /// gates·d_hidden]`.
-    fn step(self, input: Tensor<B, 2>, recurred: Tensor<B, 2>) -> Self {
+    pub(super) fn step(self, input: Tensor<B, 2>, recurred: Tensor<B, 2>) -> Self {
         let d_hidden = self.hidden.dims()[1];
         let gate =
             |of: &Tensor<B, 2>, index: usize| of.clone().narrow(1, index * d_hidden, d_hidden);

@@ -65,7 +65,7 @@ vectorised! {
     }
 
     /// The gates' sums become the gates; memory and state follow.
-    pub(super) fn lstm<T: Real>(gates: &mut [T], before: &[T], memory: &mut [T], state: &mut [T]) {
+    pub(in crate::kernels) fn lstm<T: Real>(gates: &mut [T], before: &[T], memory: &mut [T], state: &mut [T]) {
         let [i, f, g, o] = cut::<4, T>(gates);
         let len = state.len();
         let (i, f, g, o) = (&mut i[..len], &mut f[..len], &mut g[..len], &mut o[..len]);
@@ -81,7 +81,7 @@ vectorised! {
     }
 
     /// The gates become the gradients of their sums, and `memory` that of the memory before.
-    pub(super) fn lstm_back<T: Real>(
+    pub(in crate::kernels) fn lstm_back<T: Real>(
         gates: &mut [T],
         before: &[T],
         now: &[T],

@@ -5,7 +5,7 @@
 //! Rows of a batch know nothing of one another, so a block of them goes through all its steps on one
 //! thread without waiting for another.
 
-mod cell;
+pub(super) mod cell;
 
 use rayon::prelude::*;
 

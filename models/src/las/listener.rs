@@ -1,0 +1,66 @@
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::{Tensor, backend::Backend};
+
+use super::LasConfig;
+use crate::layers::{Cell, RecurrentLayer, assert_lengths};
+use crate::ops;
+
+/// Bidirectional LSTM layers, the upper ones a pyramid that halves the steps at each.
+#[derive(Module, Debug)]
+pub struct Listener<B: Backend> {
+    /// Layers that keep the number of steps, from the input upwards.
+    pub plain: Vec<RecurrentLayer<B>>,
+    /// Layers that read two steps at a time, above them.
+    pub pyramid: Vec<RecurrentLayer<B>>,
+    /// Acts on the outputs of every layer.
+    pub dropout: Dropout,
+}
+
+/// What was heard.
+#[derive(Debug, Clone)]
+pub struct Listened<B: Backend> {
+    /// `[batch, steps, 2·d_listener]`, zero past a row's steps. An odd last step counts as two, so
+    /// each layer of the pyramid leaves half the steps, rounded up.
+    pub states: Tensor<B, 3>,
+    /// Valid steps of each row.
+    pub lengths: Vec<usize>,
+}
+
+impl<B: Backend> Listener<B> {
+    pub(super) fn new(config: &LasConfig, device: &B::Device) -> Self {
+        let d_output = 2 * config.d_listener;
+        let mut below = config.num_bins;
+        let mut layer = |steps: usize| {
+            let d_input = steps * below;
+            below = d_output;
+            RecurrentLayer::new(Cell::Lstm, d_input, config.d_listener, true, device)
+        };
+        Self {
+            plain: (0..config.num_plain_layers).map(|_| layer(1)).collect(),
+            pyramid: (0..config.num_pyramid_layers).map(|_| layer(2)).collect(),
+            dropout: DropoutConfig::new(config.dropout).init(),
+        }
+    }
+
+    /// Features `[batch, frames, bins]` and the valid frames of each row to states.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, or a length is not in `1..=frames`.
+    pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Listened<B> {
+        let [batch, frames, _] = features.dims();
+        assert_lengths(lengths, batch, frames, 1);
+        let mut lengths = lengths.to_vec();
+        let mut x = ops::zero_padding(features, &lengths); // [batch, frames, bins]
+        for layer in &self.plain {
+            x = self.dropout.forward(layer.forward(x, &lengths).outputs); // [batch, frames, 2·d_listener]
+        }
+        for layer in &self.pyramid {
+            // What an odd last step stands beside is zero, in the padding too.
+            x = ops::pair_frames(x); // [batch, ⌈steps / 2⌉, 4·d_listener]
+            lengths = lengths.iter().map(|length| length.div_ceil(2)).collect();
+            x = self.dropout.forward(layer.forward(x, &lengths).outputs); // [batch, ⌈steps / 2⌉, 2·d_listener]
+        }
+        Listened { states: x, lengths }
+    }
+}

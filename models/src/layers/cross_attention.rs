@@ -1,0 +1,163 @@
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Tensor, backend::Backend};
+use serde::{Deserialize, Serialize};
+
+use super::{Init, Linear};
+use crate::config::{ConfigError, check_odd, check_size};
+use crate::ops::{self, Attended, Score};
+
+/// How a query `q` and a key `k` make a score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionKind {
+    /// `q · k`, without a scale ([Luong et al. 2015](https://arxiv.org/abs/1508.04025)).
+    Dot,
+    /// `v · tanh(q + k)` ([Bahdanau et al. 2014](https://arxiv.org/abs/1409.0473)).
+    Additive,
+    /// `v · tanh(q + k + U f)` with `f = F ∗ α` a convolution of the weights of the step before, so
+    /// that attention knows where it was ([Chorowski et al.
+    /// 2015](https://arxiv.org/abs/1506.07503)). Before the first step these are zero.
+    Location,
+}
+
+/// Attention of a decoder's states, one at a time, to a sequence of other states.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrossAttentionConfig {
+    /// Features of a decoder's state.
+    pub d_query: usize,
+    /// Features of a state that is attended to.
+    pub d_states: usize,
+    /// How a query and a key make a score.
+    pub kind: AttentionKind,
+    /// Heads, each with weights of its own.
+    pub num_heads: usize,
+    /// Features of query and key, of all heads together; without them the states themselves are
+    /// compared, which takes a single head, the dot product and states of the same size.
+    pub d_attention: Option<usize>,
+    /// Steps that the convolution of [`AttentionKind::Location`] spans.
+    pub location_kernel: usize,
+    /// Features of that convolution.
+    pub location_filters: usize,
+}
+
+impl CrossAttentionConfig {
+    /// Checks every field but the sizes of the states.
+    ///
+    /// # Errors
+    /// Names the first field that is wrong.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_size("num_heads", self.num_heads)?;
+        check_odd("location_kernel", self.location_kernel)?;
+        check_size("location_filters", self.location_filters)?;
+        let heads = self.num_heads;
+        let Some(d_attention) = self.d_attention else {
+            let alike = self.d_query == self.d_states;
+            if alike && heads == 1 && self.kind == AttentionKind::Dot {
+                return Ok(());
+            }
+            let expected = format!(
+                "given: only the dot product with one head compares the states themselves, and only \
+                 states of the same size (here {} and {})",
+                self.d_query, self.d_states
+            );
+            return Err(ConfigError::field(
+                "d_attention",
+                self.d_attention,
+                expected,
+            ));
+        };
+        check_size("d_attention", d_attention)?;
+        if !(d_attention.is_multiple_of(heads) && self.d_states.is_multiple_of(heads)) {
+            let expected = format!(
+                "a divisor of {d_attention} and {}, the features that the heads share",
+                self.d_states
+            );
+            return Err(ConfigError::field("num_heads", heads, expected));
+        }
+        Ok(())
+    }
+
+    /// A layer with random weights; all start as those of PyTorch's linear layers do.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn init<B: Backend>(&self, device: &B::Device) -> Result<CrossAttention<B>, ConfigError> {
+        self.check()?;
+        let matrix = |dims: [usize; 2]| Init::Default.weight(dims[0], dims[1]).init(dims, device);
+        let d_attention = self.d_attention;
+        let located = d_attention.filter(|_| self.kind == AttentionKind::Location);
+        let [kernel, filters] = [self.location_kernel, self.location_filters];
+        let vector = |size: usize| -> Initializer { Init::Default.weight(size, 1) };
+        Ok(CrossAttention {
+            query: d_attention.map(|size| Linear::new(self.d_query, size, device)),
+            key: d_attention.map(|size| matrix([self.d_states, size])),
+            value: (self.num_heads > 1).then(|| matrix([self.d_states; 2])),
+            vector: d_attention
+                .filter(|_| self.kind != AttentionKind::Dot)
+                .map(|size| vector(size / self.num_heads).init([size], device)),
+            filters: located.map(|_| matrix([kernel, filters])),
+            projection: located.map(|size| matrix([filters, size])),
+            num_heads: self.num_heads,
+        })
+    }
+}
+
+/// Attention to a sequence of states. See [`AttentionKind`] for its scores; the softmax of a query's
+/// scores over the valid steps weighs the values, whose sum is the context.
+///
+/// The query is `W s + b`, a key `V h`, and a value the state `h` itself. With several heads
+/// ([Vaswani et al. 2017](https://arxiv.org/abs/1706.03762)) each has a part of the features of
+/// query, key and value, and a value is `Z h`.
+#[derive(Module, Debug)]
+pub struct CrossAttention<B: Backend> {
+    /// `W` and `b`, `[d_query, d_attention]`; none where the states themselves are compared.
+    pub query: Option<Linear<B>>,
+    /// `V`, `[d_states, d_attention]`; none where the states themselves are compared.
+    pub key: Option<Param<Tensor<B, 2>>>,
+    /// `Z`, `[d_states, d_states]`, with several heads.
+    pub value: Option<Param<Tensor<B, 2>>>,
+    /// `v`, `[d_attention]`, except with the dot product.
+    pub vector: Option<Param<Tensor<B, 1>>>,
+    /// `F`, `[kernel, filters]`, with location.
+    pub filters: Option<Param<Tensor<B, 2>>>,
+    /// `U`, `[filters, d_attention]`, with location.
+    pub projection: Option<Param<Tensor<B, 2>>>,
+    /// Heads, each with weights of its own.
+    pub num_heads: usize,
+}
+
+impl<B: Backend> CrossAttention<B> {
+    /// Keys and values of states `[batch, steps, d_states]`, finite past `lengths`.
+    pub fn attended(&self, states: Tensor<B, 3>, lengths: &[usize]) -> Attended<B> {
+        let project = |matrix: &Option<Param<Tensor<B, 2>>>| match matrix {
+            Some(matrix) => ops::linear(states.clone(), matrix.val(), None),
+            None => states.clone(),
+        };
+        Attended {
+            keys: project(&self.key),
+            values: project(&self.value),
+            lengths: lengths.to_vec(),
+        }
+    }
+
+    /// From a decoder's state to the query, for [`ops::SpellerWeights`].
+    pub(crate) fn query_weights(&self) -> Option<(Tensor<B, 2>, Tensor<B, 1>)> {
+        let query = self.query.as_ref();
+        query.map(|query| (query.weight.val(), query.bias.val()))
+    }
+
+    /// What makes a score, for [`ops::SpellerWeights`].
+    pub(crate) fn score(&self) -> Score<B> {
+        match (&self.vector, &self.filters, &self.projection) {
+            (Some(vector), Some(filters), Some(projection)) => Score::Location {
+                vector: vector.val(),
+                filters: filters.val(),
+                projection: projection.val(),
+            },
+            (Some(vector), _, _) => Score::Additive {
+                vector: vector.val(),
+            },
+            (None, _, _) => Score::Dot,
+        }
+    }
+}
