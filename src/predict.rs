@@ -159,7 +159,13 @@ impl<B: Backend> Predictor<B> {
         };
         let waveform = audio::load(audio, config.sample_rate_hz)?;
         let features = FeatureExtractor::new(&config)?.extract(&waveform)?;
-        draw_alignment(&features, &config, alignment, &prediction.answer.to_string(), png)
+        draw_alignment(
+            &features,
+            &config,
+            alignment,
+            &prediction.answer.to_string(),
+            png,
+        )
     }
 
     /// The windows that suit the run: as long as its longest training recording, half overlapping.
@@ -277,9 +283,8 @@ impl<B: Backend> Predictor<B> {
             let decoding = self.settings.text.clone().unwrap_or_default().decoding();
             let found = model.transcribe(batch.features, &batch.lengths, decoding);
             let found = found.into_iter().next();
-            let (indices, weights) = found.map_or_else(Default::default, |found| {
-                (found.symbols, found.alignment)
-            });
+            let (indices, weights) =
+                found.map_or_else(Default::default, |found| (found.symbols, found.alignment));
             check_finite(weights.iter().flatten())?;
             let symbol = |&index: &usize| alphabet.symbol(index);
             return Ok(Prediction {

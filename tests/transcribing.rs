@@ -243,7 +243,10 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
 
     for (set, part) in [
         ("train.label_smoothing=0.1", "where transcripts are learned"),
-        ("augment.mix.probability=0.5", "where transcripts are learned"),
+        (
+            "augment.mix.probability=0.5",
+            "where transcripts are learned",
+        ),
         ("train.balance=true", "false"),
     ] {
         let message = error(&[&train[..], &["--set", set]].concat());

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
-    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm,
-    LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn,
-    RnnConfig, SampleCnn, SampleCnnConfig,
+    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Las,
+    LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn,
+    MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.

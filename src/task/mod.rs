@@ -16,9 +16,9 @@ use sori_models::loss::{
 };
 use sori_models::{Emissions, Model};
 
+use transcribe::heard;
 pub(crate) use transcribe::single_spaced;
 pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
-use transcribe::heard;
 
 use crate::batch::{Batch, Coding, Targets};
 use crate::metric::{ConfusionMatrix, TagScores};

@@ -427,6 +427,7 @@ fn alphabet(settings: &Settings, items: &[Item]) -> Result<Option<Arc<Alphabet>>
         kind,
         unk,
         normalization,
+        ..
     } = settings.text.clone().unwrap_or_default();
     let texts = |training: bool| {
         items

@@ -118,6 +118,11 @@ impl LasConfig {
         }
     }
 
+    /// Steps of the listener that so many valid frames become.
+    pub fn num_steps(&self, frames: usize) -> usize {
+        (0..self.num_pyramid_layers).fold(frames, |steps, _| steps.div_ceil(2))
+    }
+
     /// Checks every field.
     ///
     /// # Errors
