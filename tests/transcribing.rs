@@ -179,6 +179,42 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
 }
 
 #[test]
+fn a_speller_learns_and_shows_what_it_attends_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = manifest(folder.path(), "tones", &texts());
+    let run_folder = folder.path().join("run");
+    let out = run_folder.to_str().unwrap();
+    let small = [
+        "model.d_listener=24",
+        "model.d_speller=48",
+        "model.d_embedding=8",
+        "model.dropout=0",
+        "train.batch_size=4",
+        "train.learning_rate=0.004",
+        "augment.pitch.probability=0",
+        "augment.spec_augment.probability=0",
+        "augment.noise.probability=0",
+    ];
+    let mut train = vec!["train", "las", "--data", &data, "--epochs", "16", "--out", out];
+    train.extend(small.iter().flat_map(|set| ["--set", set]));
+    let lines = sori(&train);
+    let (epoch, result) = (&lines[lines.len() - 2], &lines[lines.len() - 1]);
+    assert!(result["value"].as_f64().unwrap() < 0.3, "{result}");
+    assert!(epoch.get("train_blank").is_none() && result["metrics"].get("blank").is_none());
+
+    let audio = folder.path().join("tones-79.wav");
+    let audio = audio.to_str().unwrap();
+    let png = folder.path().join("alignment.png");
+    let png = png.to_str().unwrap();
+    let found = &sori(&["predict", out, audio, "--alignment", png])[0];
+    assert!(!found["text"].as_str().unwrap().is_empty());
+    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(png).unwrap()));
+    assert!(decoder.read_info().unwrap().info().height > 500);
+    let two = error(&["predict", out, audio, audio, "--alignment", png]);
+    assert!(two.contains("one recording"), "{two}");
+}
+
+#[test]
 fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let many = "abcabcabcabcabcabcabcabcabc";

@@ -2,9 +2,9 @@
 //! backend.
 //!
 //! Each architecture is a module with a configuration, a model and the paper it follows.
-//! [`catalogue`] lists the classifiers and taggers, [`ModelConfig`] configures any of them by name,
-//! and [`Model`] is any of them. [`DeepSpeech2`] stands apart: it returns [`Emissions`], what it hears
-//! at each step.
+//! [`catalogue`] lists them, [`ModelConfig`] configures any of them by name, and [`Model`] is any of
+//! them. Classifiers and taggers give logits; of the recognisers, [`DeepSpeech2`] gives [`Emissions`],
+//! what it hears at each step, and [`Las`] spells.
 //!
 //! # Axes
 //! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number
