@@ -11,6 +11,7 @@ use burn_ndarray::NdArray;
 use sori_models::las::{
     DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
 };
+use sori_models::loss::{CtcOptions, Reduction};
 use sori_models::ops::path_counts;
 
 type Plain = NdArray<f32>;
@@ -98,9 +99,8 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         let spelled = forward(&model, features);
         assert_eq!(spelled.logits.dims(), [LENGTHS.len(), 7, NUM_SYMBOLS]);
         assert_eq!(spelled.lengths, [5, 1, 3, 7, 2]);
-        assert_eq!(spelled.listened_lengths, lengths);
-        let ctc = spelled.ctc_logits.map(|logits| logits.dims());
-        let expected = [LENGTHS.len(), steps, NUM_SYMBOLS];
+        let ctc = spelled.emissions.map(|e| (e.logits.dims(), e.lengths));
+        let expected = ([LENGTHS.len(), steps, NUM_SYMBOLS], lengths);
         assert_eq!(ctc, (config.ctc_weight > 0.0).then_some(expected));
     }
 }
@@ -150,8 +150,9 @@ fn a_batch_gives_what_its_items_give_alone() {
                     ours.assert_approx_eq::<f32>(&alone.into_data(), Tolerance::absolute(1e-5));
                 };
                 same(together.logits.clone(), alone.logits);
-                if let Some(alone) = alone.ctc_logits {
-                    same(together.ctc_logits.clone().expect("a head"), alone);
+                if let Some(alone) = alone.emissions {
+                    let together = together.emissions.as_ref().expect("a head");
+                    same(together.logits.clone(), alone.logits);
                 }
                 let alone = model.transcribe(item, &[length], options).remove(0);
                 assert_same(&found[row], &alone);
@@ -168,6 +169,36 @@ fn assert_same(a: &Hypothesis, b: &Hypothesis) {
         assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5));
         assert!((a.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{a:?}");
     }
+}
+
+#[test]
+fn the_loss_shares_itself_between_speller_and_ctc_head() {
+    let config = small().remove(4);
+    let model = init::<Plain>(&config);
+    let features = noise::<Plain>(LENGTHS.len(), FRAMES);
+    let spelled = forward(&model, features);
+    let number = |loss: Tensor<Plain, 1>| loss.into_scalar();
+    let emissions = spelled.emissions.as_ref().expect("a head");
+    let each = CtcOptions {
+        reduction: Reduction::None,
+        zero_infinity: false,
+    };
+    let losses = emissions.ctc(&transcripts(), each).into_data();
+    let losses = losses.iter::<f32>().zip(transcripts());
+    let listening: f32 = losses
+        .map(|(loss, transcript)| loss / transcript.len().max(1) as f32)
+        .sum::<f32>()
+        / LENGTHS.len() as f32;
+    let spelling = number(spelled.cross_entropy(&transcripts(), config.label_smoothing));
+    let loss = number(model.loss(&spelled, &transcripts()));
+    assert!((loss - (spelling + listening) / 2.0).abs() < 1e-5);
+
+    // No path through one step reads as two symbols, and the rest of the loss stays.
+    let mut longer = transcripts();
+    longer[4] = vec![2, 3];
+    let features = noise::<Plain>(LENGTHS.len(), FRAMES);
+    let spelled = model.forward(features, &LENGTHS, &longer, Sampling::default());
+    assert!(number(model.loss(&spelled, &longer)).is_finite());
 }
 
 #[test]
