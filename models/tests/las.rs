@@ -11,7 +11,7 @@ use burn_ndarray::NdArray;
 use sori_models::las::{
     DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
 };
-use sori_models::loss::{CtcOptions, Reduction};
+use sori_models::loss::{CtcOptions, Reduction, ctc};
 use sori_models::ops::path_counts;
 
 type Plain = NdArray<f32>;
@@ -99,8 +99,9 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         let spelled = forward(&model, features);
         assert_eq!(spelled.logits.dims(), [LENGTHS.len(), 7, NUM_SYMBOLS]);
         assert_eq!(spelled.lengths, [5, 1, 3, 7, 2]);
-        let ctc = spelled.emissions.map(|e| (e.logits.dims(), e.lengths));
-        let expected = ([LENGTHS.len(), steps, NUM_SYMBOLS], lengths);
+        assert_eq!(spelled.listened_lengths, lengths);
+        let ctc = spelled.ctc_logits.map(|logits| logits.dims());
+        let expected = [LENGTHS.len(), steps, NUM_SYMBOLS];
         assert_eq!(ctc, (config.ctc_weight > 0.0).then_some(expected));
     }
 }
@@ -150,9 +151,8 @@ fn a_batch_gives_what_its_items_give_alone() {
                     ours.assert_approx_eq::<f32>(&alone.into_data(), Tolerance::absolute(1e-5));
                 };
                 same(together.logits.clone(), alone.logits);
-                if let Some(alone) = alone.emissions {
-                    let together = together.emissions.as_ref().expect("a head");
-                    same(together.logits.clone(), alone.logits);
+                if let Some(alone) = alone.ctc_logits {
+                    same(together.ctc_logits.clone().expect("a head"), alone);
                 }
                 let alone = model.transcribe(item, &[length], options).remove(0);
                 assert_same(&found[row], &alone);
@@ -178,12 +178,12 @@ fn the_loss_shares_itself_between_speller_and_ctc_head() {
     let features = noise::<Plain>(LENGTHS.len(), FRAMES);
     let spelled = forward(&model, features);
     let number = |loss: Tensor<Plain, 1>| loss.into_scalar();
-    let emissions = spelled.emissions.as_ref().expect("a head");
+    let heard = spelled.ctc_logits.clone().expect("a head");
     let each = CtcOptions {
         reduction: Reduction::None,
         zero_infinity: false,
     };
-    let losses = emissions.ctc(&transcripts(), each).into_data();
+    let losses = ctc(heard, &spelled.listened_lengths, &transcripts(), each).into_data();
     let losses = losses.iter::<f32>().zip(transcripts());
     let listening: f32 = losses
         .map(|(loss, transcript)| loss / transcript.len().max(1) as f32)

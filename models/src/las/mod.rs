@@ -31,10 +31,9 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::Emissions;
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::{AttentionKind, CrossAttentionConfig, Linear};
-use crate::loss::{CtcOptions, Reduction, sequence_cross_entropy};
+use crate::loss::{CtcOptions, Reduction, ctc, sequence_cross_entropy};
 
 pub use decode::{DecodeOptions, Hypothesis};
 pub use listener::{Listened, Listener};
@@ -193,8 +192,10 @@ pub struct Spelled<B: Backend> {
     pub logits: Tensor<B, 3>,
     /// Valid rows of logits: a transcript's symbols and its end.
     pub lengths: Vec<usize>,
-    /// What the CTC head gives to each of the listener's steps, where there is one.
-    pub emissions: Option<Emissions<B>>,
+    /// The CTC head's, `[batch, steps, symbols]`, blank first.
+    pub ctc_logits: Option<Tensor<B, 3>>,
+    /// Valid steps of the listener's states.
+    pub listened_lengths: Vec<usize>,
 }
 
 impl<B: Backend> Spelled<B> {
@@ -242,13 +243,12 @@ impl<B: Backend> Las<B> {
         sampling: Sampling,
     ) -> Spelled<B> {
         let listened = self.encode(features, lengths);
+        let ctc_logits = self.ctc.as_ref();
         Spelled {
             logits: self.speller.forward(&listened, transcripts, sampling),
             lengths: transcripts.iter().map(|row| row.len() + 1).collect(),
-            emissions: self.ctc.as_ref().map(|ctc| Emissions {
-                logits: ctc.forward(listened.states),
-                lengths: listened.lengths,
-            }),
+            ctc_logits: ctc_logits.map(|ctc| ctc.forward(listened.states)),
+            listened_lengths: listened.lengths,
         }
     }
 
@@ -263,14 +263,14 @@ impl<B: Backend> Las<B> {
     /// If these are not the transcripts that were spelled.
     pub fn loss(&self, spelled: &Spelled<B>, transcripts: &[Vec<usize>]) -> Tensor<B, 1> {
         let spelling = spelled.cross_entropy(transcripts, self.label_smoothing);
-        let Some(emissions) = &spelled.emissions else {
+        let Some(logits) = spelled.ctc_logits.clone() else {
             return spelling;
         };
         let options = CtcOptions {
             reduction: Reduction::Mean,
             zero_infinity: true,
         };
-        let listening = emissions.ctc(transcripts, options);
+        let listening = ctc(logits, &spelled.listened_lengths, transcripts, options);
         spelling * (1.0 - self.ctc_weight) + listening * self.ctc_weight
     }
 
