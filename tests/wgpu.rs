@@ -19,7 +19,11 @@ use sori::backend::{BackendName, Job, run_on};
 use sori::batch::{Coding, FrameLimits, HostBatch, Row};
 use sori::datasets::{Features, Target};
 #[cfg(not(feature = "wgpu"))]
-use sori::models::{DeepSpeech2Config, loss::CtcOptions};
+use sori::models::{
+    DeepSpeech2Config, LasConfig,
+    las::{DecodeOptions, Sampling},
+    loss::CtcOptions,
+};
 use sori::models::{Model, ModelConfig, catalogue};
 use sori::task::{Objective, Task};
 use sori::train::{Stepper, TrainSettings, random_model};
@@ -242,9 +246,15 @@ fn ctc_has_the_losses_and_gradients_of_ndarray() {
     model.visit(&mut read);
     let run = |backend| run_on(backend, Transcription(read.0.clone())).unwrap();
     let (found, expected) = (run(BackendName::Wgpu), run(BackendName::Ndarray));
-    assert_eq!(found.len(), expected.len());
     assert!(expected[0].to_vec::<f32>().unwrap()[2].is_infinite());
-    for (found, expected) in found.iter().zip(&expected) {
+    assert_near(&found, &expected);
+}
+
+/// Within 1e-3 of each tensor's largest value.
+#[cfg(not(feature = "wgpu"))]
+fn assert_near(found: &[TensorData], expected: &[TensorData]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
         let expected: Vec<f32> = expected.to_vec().unwrap();
         let finite = expected.iter().filter(|v| v.is_finite());
         let scale = finite.fold(1e-2_f32, |scale, v| scale.max(v.abs()));
@@ -252,6 +262,80 @@ fn ctc_has_the_losses_and_gradients_of_ndarray() {
             let near = value == expected || (value - expected).abs() < 1e-3 * scale;
             assert!(near, "{value} instead of {expected}");
         }
+    }
+}
+
+/// The joint loss of a small Listen, Attend and Spell, its logits, all gradients, and the symbols it
+/// finds by itself.
+#[cfg(not(feature = "wgpu"))]
+struct Spelling {
+    config: LasConfig,
+    parameters: Vec<TensorData>,
+}
+
+#[cfg(not(feature = "wgpu"))]
+impl Job for Spelling {
+    type Output = (Vec<TensorData>, Vec<Vec<usize>>);
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        let model = self.config.init::<B>(device).unwrap();
+        let model = model.map(&mut Write(self.parameters.into_iter()));
+        let values = (0..3 * 9 * BINS).map(|i| (i * 37 % 29) as f32 / 14.5 - 1.0);
+        let features = TensorData::new(values.collect::<Vec<_>>(), [3, 9, BINS]);
+        let features = Tensor::<B, 3>::from_data(features, device);
+        let lengths = [9, 6, 3];
+        let transcripts = [vec![1, 2, 2], vec![], vec![3]];
+        let spelled = model.forward(
+            features.clone(),
+            &lengths,
+            &transcripts,
+            Sampling::default(),
+        );
+        let loss = model.loss(&spelled, &transcripts);
+        let numbers = vec![loss.to_data(), spelled.logits.into_data()];
+        let gradients = loss.backward();
+        let mut found = Collect::<B>(&gradients, numbers);
+        model.visit(&mut found);
+        let hypotheses = model.transcribe(features, &lengths, DecodeOptions::default());
+        let symbols = hypotheses.into_iter().map(|found| found.symbols);
+        (found.1, symbols.collect())
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn las_has_the_loss_gradients_and_transcripts_of_ndarray() {
+    for attention in [
+        "attention = \"dot\"\nd_speller = 6",
+        "attention = \"location\"\nd_speller = 4\nd_attention = 4\nnum_heads = 2\nctc_weight = 0.3",
+    ] {
+        let config = LasConfig {
+            num_bins: BINS,
+            num_symbols: 4,
+            d_listener: 3,
+            d_embedding: 3,
+            num_pyramid_layers: 1,
+            num_speller_layers: 1,
+            location_kernel: 3,
+            location_filters: 2,
+            dropout: 0.0,
+            ..toml::from_str(attention).unwrap()
+        };
+        let mut read = Read(Vec::new());
+        let device = Default::default();
+        <NdArray as Backend>::seed(&device, 1);
+        let model = config.init::<NdArray>(&device).unwrap();
+        model.visit(&mut read);
+        let run = |backend| {
+            let spelling = Spelling {
+                config: config.clone(),
+                parameters: read.0.clone(),
+            };
+            run_on(backend, spelling).unwrap()
+        };
+        let (found, expected) = (run(BackendName::Wgpu), run(BackendName::Ndarray));
+        assert_near(&found.0, &expected.0);
+        assert_eq!(found.1, expected.1, "{attention}");
     }
 }
 

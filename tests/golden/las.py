@@ -2,7 +2,7 @@
 
     python tests/golden/las.py
 
-writes tests/golden/las/*.safetensors, which tests/golden/las.rs reads. Each file holds one small configuration
+writes tests/golden/models/las_*.safetensors, which tests/golden/las.rs reads. Each file holds one small configuration
 (as JSON in its metadata) and, rounded to single precision:
 
     features, lengths             a ragged batch with odd lengths; the padding holds garbage
@@ -10,7 +10,7 @@ writes tests/golden/las/*.safetensors, which tests/golden/las.rs reads. Each fil
     param.PATH                    parameters
     train.logits                  teacher forcing, zero past the transcripts and their ends
     train.ctc                     the CTC head's logits, where there is one
-    train.loss                    label-smoothed cross entropy, and the mean square of the CTC head's logits
+    train.loss                    label-smoothed cross entropy, joined with the CTC head's loss where there is one
     grad.PATH, grad.features      gradients of that loss
     decode.symbols                greedy decoding: so many symbols as decode.lengths says, zero past them
     decode.ended, decode.scores   whether the end was reached; log-probabilities
@@ -37,7 +37,8 @@ class Las(Twin):
                  d_speller, num_speller_layers, attention, num_heads, d_attention, location_kernel,
                  location_filters, label_smoothing, ctc_weight):
         super().__init__()
-        self.heads, self.kind, self.smoothing = num_heads, attention, label_smoothing
+        self.heads, self.kind = num_heads, attention
+        self.smoothing, self.ctc_weight = label_smoothing, ctc_weight
         self.plain, self.pyramid = nn.ModuleList(), nn.ModuleList()
         below, d_states = num_bins, 2 * d_listener
         for name, layers, count, steps in [("plain", self.plain, num_plain_layers, 1),
@@ -149,13 +150,17 @@ class Las(Twin):
         state = self.start(states, steps)
         inputs = F.pad(transcripts, (1, 0))
         logits = torch.stack([self.step(state, symbols) for symbols in inputs.unbind(1)], 1)
-        return logits, self.ctc(states) if self.ctc else None
+        return logits, self.ctc(states) if self.ctc else None, steps
 
-    def loss(self, logits, ctc, transcripts, target_lengths):
+    def loss(self, logits, ctc, steps, transcripts, target_lengths):
         targets = F.pad(transcripts, (0, 1)).masked_fill(~valid(target_lengths + 1, logits.shape[1]), -1)
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1,
                                label_smoothing=self.smoothing)
-        return loss if ctc is None else loss + ctc.square().mean()
+        if ctc is None:
+            return loss
+        log_probs = ctc.log_softmax(2).transpose(0, 1)
+        ctc = F.ctc_loss(log_probs, transcripts, steps, target_lengths, zero_infinity=True)
+        return (1 - self.ctc_weight) * loss + self.ctc_weight * ctc
 
     def decode(self, features, lengths, max_symbols_per_step):
         """Row by row: symbols, whether the end was reached, score, alignment [symbols, steps]."""
@@ -197,8 +202,8 @@ def case(name, config, seed):
     tensors |= {"transcripts": transcripts, "target_lengths": target_lengths}
     for path, (tensor, axes) in twin.tensors().items():
         tensors[f"param.{path}"] = as_ours(tensor, axes)
-    logits, ctc = twin(features, lengths, transcripts)
-    loss = twin.loss(logits, ctc, transcripts, target_lengths)
+    logits, ctc, steps = twin(features, lengths, transcripts)
+    loss = twin.loss(logits, ctc, steps, transcripts, target_lengths)
     loss.backward()
     tensors["train.logits"] = (logits * valid(target_lengths + 1, 8)[..., None]).detach().float()
     if ctc is not None:

@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::{AttentionKind, CrossAttentionConfig, Linear};
-use crate::loss::sequence_cross_entropy;
+use crate::loss::{CtcOptions, Reduction, ctc, sequence_cross_entropy};
 
 pub use decode::{DecodeOptions, Hypothesis};
 pub use listener::{Listened, Listener};
@@ -203,6 +203,27 @@ pub struct Spelled<B: Backend> {
     pub listened_lengths: Vec<usize>,
 }
 
+impl<B: Backend> Spelled<B> {
+    /// Cross entropy against the transcripts and their ends, averaged over all symbols and ends of
+    /// the batch, in nats: `[1]`. The share `smoothing` of each target's probability is spread
+    /// evenly over all symbols.
+    ///
+    /// # Panics
+    /// If these are not the transcripts that were spelled.
+    pub fn cross_entropy(&self, transcripts: &[Vec<usize>], smoothing: f64) -> Tensor<B, 1> {
+        let targets: Vec<Vec<usize>> = transcripts
+            .iter()
+            .map(|row| row.iter().copied().chain([SENTENCE_END]).collect())
+            .collect();
+        let lengths = targets.iter().map(Vec::len);
+        assert!(
+            lengths.eq(self.lengths.iter().copied()),
+            "other transcripts than those spelled"
+        );
+        sequence_cross_entropy(self.logits.clone(), &targets, smoothing)
+    }
+}
+
 impl<B: Backend> Las<B> {
     /// Features `[batch, frames, bins]` and the valid frames of each row to the listener's states.
     ///
@@ -236,23 +257,26 @@ impl<B: Backend> Las<B> {
         }
     }
 
-    /// Cross entropy of what was spelled against the transcripts and their ends, with label
-    /// smoothing, averaged over all symbols and ends of the batch, in nats: `[1]`. The CTC loss of
-    /// [`Spelled::ctc_logits`] is not in it.
+    /// What training makes small, `[1]`: [`Spelled::cross_entropy`] with the configuration's label
+    /// smoothing, and where there is a CTC head `(1 − λ) · cross entropy + λ · CTC`.
+    ///
+    /// CTC is averaged as in [`Reduction::Mean`]. A transcript that needs more steps than the
+    /// listener leaves (see [`steps_needed`](crate::loss::steps_needed)) counts zero in it, so that
+    /// the speller still learns from it.
     ///
     /// # Panics
     /// If these are not the transcripts that were spelled.
     pub fn loss(&self, spelled: &Spelled<B>, transcripts: &[Vec<usize>]) -> Tensor<B, 1> {
-        let targets: Vec<Vec<usize>> = transcripts
-            .iter()
-            .map(|row| row.iter().copied().chain([SENTENCE_END]).collect())
-            .collect();
-        let lengths = targets.iter().map(Vec::len);
-        assert!(
-            lengths.eq(spelled.lengths.iter().copied()),
-            "other transcripts than those spelled"
-        );
-        sequence_cross_entropy(spelled.logits.clone(), &targets, self.label_smoothing)
+        let spelling = spelled.cross_entropy(transcripts, self.label_smoothing);
+        let Some(logits) = spelled.ctc_logits.clone() else {
+            return spelling;
+        };
+        let options = CtcOptions {
+            reduction: Reduction::Mean,
+            zero_infinity: true,
+        };
+        let listening = ctc(logits, &spelled.listened_lengths, transcripts, options);
+        spelling * (1.0 - self.ctc_weight) + listening * self.ctc_weight
     }
 
     /// The speller over what was listened to, to be moved one symbol at a time.
