@@ -195,7 +195,9 @@ fn a_speller_learns_and_shows_what_it_attends_to() {
         "augment.spec_augment.probability=0",
         "augment.noise.probability=0",
     ];
-    let mut train = vec!["train", "las", "--data", &data, "--epochs", "16", "--out", out];
+    let mut train = vec![
+        "train", "las", "--data", &data, "--epochs", "16", "--out", out,
+    ];
     train.extend(small.iter().flat_map(|set| ["--set", set]));
     let lines = sori(&train);
     let (epoch, result) = (&lines[lines.len() - 2], &lines[lines.len() - 1]);

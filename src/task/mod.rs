@@ -9,10 +9,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{Item, Target, TaskKind};
-use sori_models::las::{DecodeOptions, SENTENCE_END, Sampling, Spelled};
+use sori_models::las::{DecodeOptions, Sampling, Spelled};
 use sori_models::loss::{
-    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, ctc, sequence_cross_entropy,
-    soft_cross_entropy,
+    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
 };
 use sori_models::{Emissions, Model};
 
@@ -143,12 +142,6 @@ impl<B: AutodiffBackend> Output<B> {
     }
 }
 
-/// A row that augmentation made too short for its transcript teaches nothing.
-const CTC: CtcOptions = CtcOptions {
-    reduction: Reduction::Mean,
-    zero_infinity: true,
-};
-
 /// What training makes small.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objective {
@@ -190,21 +183,15 @@ impl Objective {
     pub fn loss<B: Backend>(&self, output: &Output<B>, targets: &Targets) -> Tensor<B, 1> {
         match (output, targets) {
             (Output::Symbols(emissions), Targets::Transcripts(transcripts)) => {
-                emissions.ctc(transcripts, CTC)
+                // A row that augmentation made too short for its transcript teaches nothing.
+                let options = CtcOptions {
+                    reduction: Reduction::Mean,
+                    zero_infinity: true,
+                };
+                emissions.ctc(transcripts, options)
             }
             (Output::Spelled(spelled), Targets::Transcripts(transcripts)) => {
-                let sentence = |row: &Vec<usize>| [row, &[SENTENCE_END][..]].concat();
-                let sentences: Vec<Vec<usize>> = transcripts.iter().map(sentence).collect();
-                let logits = spelled.logits.clone();
-                let loss = sequence_cross_entropy(logits, &sentences, self.label_smoothing);
-                match &spelled.ctc_logits {
-                    Some(logits) if self.ctc_weight > 0.0 => {
-                        let lengths = &spelled.listened_lengths;
-                        let heard = ctc(logits.clone(), lengths, transcripts, CTC);
-                        loss * (1.0 - self.ctc_weight) + heard * self.ctc_weight
-                    }
-                    _ => loss,
-                }
+                spelled.loss(transcripts, self.label_smoothing, self.ctc_weight)
             }
             (Output::Labels(logits), Targets::Classes(_) | Targets::Weights(_)) => {
                 self.loss_of_labels(logits.clone(), targets)

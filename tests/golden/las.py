@@ -240,7 +240,7 @@ def drop_one(tensor):
 def main():
     OUT.mkdir(exist_ok=True)
     sizes = dict(num_bins=4, num_symbols=6, d_listener=3, num_plain_layers=1, num_pyramid_layers=2, d_embedding=5)
-    sizes |= dict(d_speller=6, num_speller_layers=2, attention="dot", num_heads=1, d_attention=None)
+    sizes |= dict(d_speller=6, num_speller_layers=2, attention="dot", num_heads=1, d_attention=0)
     sizes |= dict(location_kernel=5, location_filters=3, label_smoothing=0.1, ctc_weight=0.0)
     case("dot", sizes, seed=1)
     heads = dict(sizes, d_listener=4, d_speller=5, d_attention=6, num_heads=2)

@@ -16,7 +16,7 @@
 //! transcript has symbols from 1 on.
 //!
 //! Deviations: φ and ψ are linear maps, or none where the states of both sides have the same size
-//! and `d_attention` is not given, instead of multilayer perceptrons; the distribution comes from a
+//! and `d_attention` is 0, instead of multilayer perceptrons; the distribution comes from a
 //! single layer; additive and location-aware attention and several heads can be chosen; dropout and
 //! label smoothing ([Chorowski and Jaitly 2016](https://arxiv.org/abs/1612.02695)) regularise
 //! instead of noise on the weights; and a second head may learn with CTC from the listener's states
@@ -66,9 +66,9 @@ pub struct LasConfig {
     pub attention: AttentionKind,
     /// Heads of the attention, each with weights of its own.
     pub num_heads: usize,
-    /// Features in which states are compared. Without it the states themselves are compared, which
-    /// takes dot-product attention with one head and a speller of twice the listener's features.
-    pub d_attention: Option<usize>,
+    /// Features in which states are compared. With 0 the states themselves are, which takes
+    /// dot-product attention with one head and a speller of twice the listener's features.
+    pub d_attention: usize,
     /// Steps of the weights before that location-aware attention sees at once, an odd number.
     pub location_kernel: usize,
     /// What it makes of them.
@@ -95,7 +95,7 @@ impl Default for LasConfig {
             num_speller_layers: 2,
             attention: AttentionKind::Dot,
             num_heads: 1,
-            d_attention: None,
+            d_attention: 0,
             location_kernel: 31,
             location_filters: 10,
             dropout: 0.2,
@@ -222,6 +222,33 @@ impl<B: Backend> Spelled<B> {
         );
         sequence_cross_entropy(self.logits.clone(), &targets, smoothing)
     }
+
+    /// [`Self::cross_entropy`], and where there is a CTC head `(1 − λ) · cross entropy + λ · CTC` with
+    /// λ = `ctc_weight`: `[1]`.
+    ///
+    /// CTC is averaged as in [`Reduction::Mean`]. A transcript that needs more steps than the
+    /// listener leaves (see [`steps_needed`](crate::loss::steps_needed)) counts zero in it, so that
+    /// the speller still learns from it.
+    ///
+    /// # Panics
+    /// If these are not the transcripts that were spelled.
+    pub fn loss(
+        &self,
+        transcripts: &[Vec<usize>],
+        smoothing: f64,
+        ctc_weight: f64,
+    ) -> Tensor<B, 1> {
+        let spelling = self.cross_entropy(transcripts, smoothing);
+        let Some(logits) = self.ctc_logits.clone().filter(|_| ctc_weight > 0.0) else {
+            return spelling;
+        };
+        let options = CtcOptions {
+            reduction: Reduction::Mean,
+            zero_infinity: true,
+        };
+        let listening = ctc(logits, &self.listened_lengths, transcripts, options);
+        spelling * (1.0 - ctc_weight) + listening * ctc_weight
+    }
 }
 
 impl<B: Backend> Las<B> {
@@ -257,26 +284,13 @@ impl<B: Backend> Las<B> {
         }
     }
 
-    /// What training makes small, `[1]`: [`Spelled::cross_entropy`] with the configuration's label
-    /// smoothing, and where there is a CTC head `(1 − λ) · cross entropy + λ · CTC`.
-    ///
-    /// CTC is averaged as in [`Reduction::Mean`]. A transcript that needs more steps than the
-    /// listener leaves (see [`steps_needed`](crate::loss::steps_needed)) counts zero in it, so that
-    /// the speller still learns from it.
+    /// What training makes small, `[1]`: [`Spelled::loss`] with the configuration's label smoothing
+    /// and weight of CTC.
     ///
     /// # Panics
     /// If these are not the transcripts that were spelled.
     pub fn loss(&self, spelled: &Spelled<B>, transcripts: &[Vec<usize>]) -> Tensor<B, 1> {
-        let spelling = spelled.cross_entropy(transcripts, self.label_smoothing);
-        let Some(logits) = spelled.ctc_logits.clone() else {
-            return spelling;
-        };
-        let options = CtcOptions {
-            reduction: Reduction::Mean,
-            zero_infinity: true,
-        };
-        let listening = ctc(logits, &spelled.listened_lengths, transcripts, options);
-        spelling * (1.0 - self.ctc_weight) + listening * self.ctc_weight
+        spelled.loss(transcripts, self.label_smoothing, self.ctc_weight)
     }
 
     /// The speller over what was listened to, to be moved one symbol at a time.
@@ -313,7 +327,7 @@ mod tests {
         };
         let plain = count(small.clone());
         let dot = LasConfig {
-            d_attention: Some(6),
+            d_attention: 6,
             ..small
         };
         let projected = plain + (8 * 6 + 6) + 8 * 6;
@@ -355,12 +369,12 @@ mod tests {
             ),
             (
                 r#"{"attention": "additive"}"#,
-                "`d_attention` is None, but must be given: only the dot product with one head compares \
+                "`d_attention` is 0, but must be above 0: only the dot product with one head compares \
                  the states themselves, and only states of the same size (here 512 and 512)",
             ),
             (
                 r#"{"d_speller": 500}"#,
-                "`d_attention` is None, but must be given: only the dot product with one head compares \
+                "`d_attention` is 0, but must be above 0: only the dot product with one head compares \
                  the states themselves, and only states of the same size (here 500 and 512)",
             ),
             (

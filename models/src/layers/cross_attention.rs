@@ -31,9 +31,9 @@ pub struct CrossAttentionConfig {
     pub kind: AttentionKind,
     /// Heads, each with weights of its own.
     pub num_heads: usize,
-    /// Features of query and key, of all heads together; without them the states themselves are
-    /// compared, which takes a single head, the dot product and states of the same size.
-    pub d_attention: Option<usize>,
+    /// Features of query and key, of all heads together; with 0 the states themselves are compared,
+    /// which takes a single head, the dot product and states of the same size.
+    pub d_attention: usize,
     /// Steps that the convolution of [`AttentionKind::Location`] spans.
     pub location_kernel: usize,
     /// Features of that convolution.
@@ -50,22 +50,19 @@ impl CrossAttentionConfig {
         check_odd("location_kernel", self.location_kernel)?;
         check_size("location_filters", self.location_filters)?;
         let heads = self.num_heads;
-        let Some(d_attention) = self.d_attention else {
+        let d_attention = self.d_attention;
+        if d_attention == 0 {
             let alike = self.d_query == self.d_states;
             if alike && heads == 1 && self.kind == AttentionKind::Dot {
                 return Ok(());
             }
             let expected = format!(
-                "given: only the dot product with one head compares the states themselves, and only \
+                "above 0: only the dot product with one head compares the states themselves, and only \
                  states of the same size (here {} and {})",
                 self.d_query, self.d_states
             );
-            return Err(ConfigError::field(
-                "d_attention",
-                self.d_attention,
-                expected,
-            ));
-        };
+            return Err(ConfigError::field("d_attention", d_attention, expected));
+        }
         check_size("d_attention", d_attention)?;
         if !(d_attention.is_multiple_of(heads) && self.d_states.is_multiple_of(heads)) {
             let expected = format!(
@@ -84,7 +81,7 @@ impl CrossAttentionConfig {
     pub fn init<B: Backend>(&self, device: &B::Device) -> Result<CrossAttention<B>, ConfigError> {
         self.check()?;
         let matrix = |dims: [usize; 2]| Init::Default.weight(dims[0], dims[1]).init(dims, device);
-        let d_attention = self.d_attention;
+        let d_attention = (self.d_attention > 0).then_some(self.d_attention);
         let located = d_attention.filter(|_| self.kind == AttentionKind::Location);
         let [kernel, filters] = [self.location_kernel, self.location_filters];
         let vector = |size: usize| -> Initializer { Init::Default.weight(size, 1) };
