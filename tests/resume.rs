@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-const MODELS: [&str; 4] = ["mlp", "cnn1d", "gru", "deep_speech2"];
+const MODELS: [&str; 5] = ["mlp", "cnn1d", "gru", "deep_speech2", "las"];
 
 /// Everything else that a later step could depend on.
 const VARIED: [&str; 7] = [
@@ -30,11 +30,12 @@ fn sori() -> Command {
 /// middle of epochs.
 fn train(model: &str, out: &Path) -> Child {
     let data = match model {
-        "deep_speech2" => "synth:morse?size=40",
+        "deep_speech2" | "las" => "synth:morse?size=40",
         _ => "synth:dtmf?size=480",
     };
     let size = match model {
         "deep_speech2" => "model.channels=[2, 2]",
+        "las" => "model.d_listener=8",
         "mlp" => "model.d_hidden=[48]",
         "gru" => "model.d_hidden=12",
         _ => "model.channels=[16, 16]",
@@ -42,6 +43,12 @@ fn train(model: &str, out: &Path) -> Child {
     let varied = match model {
         "cnn1d" => &VARIED[..],
         "deep_speech2" => &["model.d_hidden=8", "train.batch_size=8", "text.unk=true"],
+        "las" => &[
+            "model.d_speller=16",
+            "model.d_embedding=4",
+            "train.batch_size=8",
+            "text.unk=true",
+        ],
         _ => &[],
     };
     sori()

@@ -8,6 +8,7 @@ use sori_datasets::features::{FeatureKind, Normalize};
 use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization, Spec};
 use sori_models::ModelConfig;
 use sori_models::las::DecodeOptions;
+use sori_models::layers::AttentionKind;
 use toml::{Table, Value};
 
 use crate::{Error, Result};
@@ -395,14 +396,17 @@ impl Settings {
                 config.d_speller = 256;
                 config.num_speller_layers = 1;
                 config.dropout = 0.1;
-                // Attention finds its way along the recording sooner with it.
+                // With both, attention finds its way along the recording sooner, and knows a word from
+                // the same word again.
                 config.ctc_weight = 0.2;
+                config.attention = AttentionKind::Location;
+                config.d_attention = 128;
                 train.learning_rate = 1e-3;
                 train.scheduled_sampling = 0.1;
             }
             ModelConfig::DeepSpeech2(config) => {
-                config.channels = vec![8, 16];
-                config.d_hidden = 160;
+                config.channels = vec![8, 8];
+                config.d_hidden = 128;
                 config.dropout = 0.1;
                 features.kind = FeatureKind::Log1pSpectrogram;
                 features.window_ms = 20.0;
@@ -421,6 +425,9 @@ impl Settings {
         augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
         augment.spec_augment.probability = 0.7;
+        // Short enough that no whole word is hidden.
+        augment.spec_augment.max_frames = 10;
+        augment.spec_augment.max_bins = 6;
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.
