@@ -384,8 +384,10 @@ impl Settings {
         let (features, train) = (&mut self.features, &mut self.train);
         // Each recording is seen at the same level.
         features.normalize = Normalize::Utterance;
+        train.epochs = 22;
         train.batch_size = 16;
         train.learning_rate = 2e-3;
+        train.ema_decay = 0.998;
         train.sort_first_epoch = true;
         train.workers = 2;
         match &mut self.model {
@@ -395,7 +397,7 @@ impl Settings {
                 config.d_embedding = 64;
                 config.d_speller = 256;
                 config.num_speller_layers = 1;
-                config.dropout = 0.1;
+                config.dropout = 0.2;
                 // With both, attention finds its way along the recording sooner, and knows a word from
                 // the same word again.
                 config.ctc_weight = 0.2;
@@ -407,7 +409,7 @@ impl Settings {
             ModelConfig::DeepSpeech2(config) => {
                 config.channels = vec![8, 8];
                 config.d_hidden = 128;
-                config.dropout = 0.1;
+                config.dropout = 0.2;
                 features.kind = FeatureKind::Log1pSpectrogram;
                 features.window_ms = 20.0;
             }
@@ -425,9 +427,6 @@ impl Settings {
         augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
         augment.spec_augment.probability = 0.7;
-        // Short enough that no whole word is hidden.
-        augment.spec_augment.max_frames = 10;
-        augment.spec_augment.max_bins = 6;
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.
