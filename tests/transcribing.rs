@@ -196,7 +196,7 @@ fn a_speller_learns_and_shows_what_it_attends_to() {
         "augment.noise.probability=0",
     ];
     let mut train = vec![
-        "train", "las", "--data", &data, "--epochs", "16", "--out", out,
+        "train", "las", "--data", &data, "--epochs", "40", "--out", out,
     ];
     train.extend(small.iter().flat_map(|set| ["--set", set]));
     let lines = sori(&train);
