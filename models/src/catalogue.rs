@@ -253,7 +253,8 @@ impl ModelConfig {
     }
 
     /// The same configuration for data with so many bins and, as outputs, classes, tags, or symbols
-    /// with the blank (or the end of a sentence). `num_frames` is for architectures of fixed length; the others take any.
+    /// with the blank (or the end of a sentence). `num_frames` is for architectures of fixed length; the
+    /// others take any.
     #[must_use]
     pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
         if let Self::Mlp(config) = &mut self {
