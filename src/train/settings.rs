@@ -373,6 +373,9 @@ impl Settings {
         };
         if settings.model.transcribes() {
             settings.for_transcripts();
+            if train.starts_with("synth:morse") {
+                settings.for_morse();
+            }
         }
         Ok(settings)
     }
@@ -409,6 +412,8 @@ impl Settings {
             ModelConfig::DeepSpeech2(config) => {
                 config.channels = vec![8, 8];
                 config.d_hidden = 128;
+                // A small batch of uneven lengths has no statistics worth normalising by.
+                config.recurrent_norm = false;
                 config.dropout = 0.2;
                 features.kind = FeatureKind::Log1pSpectrogram;
                 features.window_ms = 20.0;
@@ -427,6 +432,39 @@ impl Settings {
         augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
         augment.spec_augment.probability = 0.7;
+    }
+
+    /// What hears a tone that is on or off: a few wide bands where it can lie, and steps of about a
+    /// dot. The messages are varied already.
+    fn for_morse(&mut self) {
+        let (features, train) = (&mut self.features, &mut self.train);
+        features.kind = FeatureKind::LogMel;
+        features.normalize = Normalize::Corpus;
+        features.num_mels = 6;
+        features.min_hz = 300.0;
+        features.max_hz = 1100.0;
+        features.window_ms = 32.0;
+        features.hop_ms = 20.0;
+        features.fft_size = 512;
+        train.epochs = 12;
+        train.batch_size = 8;
+        train.learning_rate = 3e-3;
+        match &mut self.model {
+            ModelConfig::Las(config) => {
+                config.num_pyramid_layers = 1;
+                config.dropout = 0.0;
+                config.ctc_weight = 0.5;
+            }
+            ModelConfig::DeepSpeech2(config) => {
+                config.channels = vec![16];
+                config.kernels = vec![[5, 5]];
+                config.strides = vec![[2, 2]];
+                config.num_layers = 2;
+                config.dropout = 0.0;
+            }
+            _ => {}
+        }
+        self.augment = AugmentConfig::default();
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.

@@ -5,8 +5,8 @@
 //! a character one dot, between characters three, between words seven. The speed counts the word
 //! PARIS with the space behind it, 50 dots.
 //!
-//! Each clip draws its message (one to four words: plain sentences, numbers, and call signs that
-//! no vocabulary helps with), speed, pitch and level, the unsteadiness of the hand (each mark and
+//! Each clip draws its message (single characters, groups of up to five and call signs, which no
+//! vocabulary helps with, and plain sentences and numbers of two to four words), speed, pitch and level, the unsteadiness of the hand (each mark and
 //! space is a little longer or shorter), slow fading, and noise between white and pink. Longer
 //! messages are keyed faster, so that no clip lasts more than nine seconds.
 
@@ -291,7 +291,10 @@ fn sentence(draw: &mut Draw) -> Vec<String> {
     let when = WHENS[draw.below(WHENS.len())];
     let number = (2 + draw.below(98)).to_string();
     let call = call_sign(draw);
-    let words: Vec<&str> = match draw.below(8) {
+    // What beginners practise on, and the place where recognisers begin as well.
+    let character = sign(draw).to_string();
+    let group: String = (0..2 + draw.below(4)).map(|_| sign(draw)).collect();
+    let words: Vec<&str> = match draw.below(12) {
         0 => vec![thing, doing],
         1 => vec![quality, thing],
         2 => vec![quality, thing, doing],
@@ -299,7 +302,9 @@ fn sentence(draw: &mut Draw) -> Vec<String> {
         4 => vec![thing, doing, when[0], when[1]],
         5 => vec![number.as_str(), quality, thing],
         6 => vec![thing, number.as_str()],
-        _ => vec!["de", call.as_str()],
+        7 => vec!["de", call.as_str()],
+        8 | 9 => vec![group.as_str()],
+        _ => vec![character.as_str()],
     };
     words.into_iter().map(str::to_owned).collect()
 }
@@ -315,6 +320,11 @@ fn call_sign(draw: &mut Draw) -> String {
         call.push(letter(draw));
     }
     call
+}
+
+/// Any letter or figure.
+fn sign(draw: &mut Draw) -> char {
+    CODE[draw.below(CODE.len())].0
 }
 
 fn letter(draw: &mut Draw) -> char {
