@@ -34,7 +34,7 @@ impl<B: Backend> Listener<B> {
         let mut layer = |steps: usize| {
             let d_input = steps * below;
             below = d_output;
-            RecurrentLayer::new(Cell::Lstm, d_input, config.d_listener, true, device).remembering()
+            RecurrentLayer::new(Cell::Lstm, d_input, config.d_listener, true, device)
         };
         Self {
             plain: (0..config.num_plain_layers).map(|_| layer(1)).collect(),

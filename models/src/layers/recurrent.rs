@@ -103,15 +103,6 @@ impl<B: Backend> Direction<B> {
         }
     }
 
-    fn remembering(mut self) -> Self {
-        let [d_hidden, _] = self.weight_state.dims();
-        self.bias_input = self.bias_input.map(|bias| {
-            let forget = bias.clone().slice([d_hidden..2 * d_hidden]) + 1.0;
-            bias.slice_assign([d_hidden..2 * d_hidden], forget)
-        });
-        self
-    }
-
     pub(crate) fn weights(&self) -> DirectionWeights<B> {
         DirectionWeights {
             input: self.weight_input.val(),
@@ -149,18 +140,6 @@ impl<B: Backend> RecurrentLayer<B> {
             backward: bidirectional.then(direction),
             cell,
         }
-    }
-
-    /// The same with the forget gates of an LSTM open at the start, so that it keeps what it heard some
-    /// steps ago (Gers et al. 2000; Jozefowicz et al. 2015): their biases start 1 higher. Other cells
-    /// stay as they are.
-    #[must_use]
-    pub fn remembering(mut self) -> Self {
-        if self.cell == Cell::Lstm {
-            self.forward = self.forward.remembering();
-            self.backward = self.backward.map(Direction::remembering);
-        }
-        self
     }
 
     /// `[batch, frames, d_input]` and the valid frames of each row to a [`Sequence`].
