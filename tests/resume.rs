@@ -34,7 +34,7 @@ fn train(model: &str, out: &Path) -> Child {
         _ => "synth:dtmf?size=480",
     };
     let size = match model {
-        "deep_speech2" => "model.channels=[2, 2]",
+        "deep_speech2" => "model.channels=[2]",
         "las" => "model.d_listener=8",
         "mlp" => "model.d_hidden=[48]",
         "gru" => "model.d_hidden=12",
