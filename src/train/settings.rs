@@ -412,8 +412,6 @@ impl Settings {
             ModelConfig::DeepSpeech2(config) => {
                 config.channels = vec![8, 8];
                 config.d_hidden = 128;
-                // A small batch of uneven lengths has no statistics worth normalising by.
-                config.recurrent_norm = false;
                 config.dropout = 0.2;
                 features.kind = FeatureKind::Log1pSpectrogram;
                 features.window_ms = 20.0;
@@ -460,6 +458,8 @@ impl Settings {
                 config.kernels = vec![[5, 5]];
                 config.strides = vec![[2, 2]];
                 config.num_layers = 2;
+                // Small batches of uneven lengths keep it from finding the first letters.
+                config.recurrent_norm = false;
                 config.dropout = 0.0;
             }
             _ => {}
