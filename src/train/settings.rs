@@ -346,7 +346,8 @@ impl TrainSettings {
 }
 
 impl Settings {
-    /// The defaults for the architecture `model` on features of `sample_rate_hz`.
+    /// The defaults for the architecture `model` on features of `sample_rate_hz`. Recognisers have their
+    /// own, and others again where the corpus `train` is `synth:morse`.
     ///
     /// # Errors
     /// When there is no such model.

@@ -6,9 +6,10 @@
 //! PARIS with the space behind it, 50 dots.
 //!
 //! Each clip draws its message (single characters, groups of up to five and call signs, which no
-//! vocabulary helps with, and plain sentences and numbers of two to four words), speed, pitch and level, the unsteadiness of the hand (each mark and
-//! space is a little longer or shorter), slow fading, and noise between white and pink. Longer
-//! messages are keyed faster, so that no clip lasts more than nine seconds.
+//! vocabulary helps with, and plain sentences and numbers of two to four words), speed, pitch and
+//! level, the unsteadiness of the hand (each mark and space is a little longer or shorter), slow
+//! fading, and noise between white and pink. Longer messages are keyed faster, so that no clip lasts
+//! more than nine seconds.
 
 use std::f64::consts::{PI, TAU};
 
