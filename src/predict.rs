@@ -142,6 +142,11 @@ impl<B: Backend> Predictor<B> {
         self.info.task == Task::Transcribe
     }
 
+    /// Whether it knows when each word is said: a speller does not.
+    pub fn times_words(&self) -> bool {
+        matches!(self.model, Model::DeepSpeech2(_))
+    }
+
     /// Draws the alignment of a prediction over the spectrogram of its recording, as a PNG file.
     ///
     /// # Errors

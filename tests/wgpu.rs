@@ -308,6 +308,7 @@ fn las_has_the_loss_gradients_and_transcripts_of_ndarray() {
     for attention in [
         "attention = \"dot\"\nd_speller = 6",
         "attention = \"location\"\nd_speller = 4\nd_attention = 4\nnum_heads = 2\nctc_weight = 0.3",
+        "d_speller = 6\ncell = \"gru\"\nchannels = [2]\nkernels = [[3, 3]]\nstrides = [[2, 2]]",
     ] {
         let config = LasConfig {
             num_bins: BINS,

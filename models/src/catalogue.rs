@@ -308,8 +308,10 @@ impl ModelConfig {
     /// Frames from the start of one step of a recogniser to the next.
     pub fn frames_per_step(&self) -> usize {
         match self {
-            Self::DeepSpeech2(config) => config.strides.iter().map(|[frames, _]| frames).product(),
-            Self::Las(config) => 1 << config.num_pyramid_layers,
+            Self::DeepSpeech2(config) => config.convolutions().frames_per_step(),
+            Self::Las(config) => {
+                config.convolutions().frames_per_step() << config.num_pyramid_layers
+            }
             _ => 1,
         }
     }

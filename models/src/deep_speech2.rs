@@ -24,13 +24,11 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{
-    ConfigError, check_channels, check_odd, check_probability, check_size, check_sizes,
-};
+use crate::config::{ConfigError, check_channels, check_probability, check_size, check_sizes};
 use crate::emissions::Emissions;
 use crate::layers::{
-    Cell, Conv2d, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d, RecurrentLayer,
-    assert_lengths,
+    Cell, ConvLayer, ConvStack, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d,
+    RecurrentLayer, assert_lengths, convolve,
 };
 use crate::ops;
 
@@ -91,6 +89,14 @@ impl Default for DeepSpeech2Config {
 }
 
 impl DeepSpeech2Config {
+    pub(crate) fn convolutions(&self) -> ConvStack<'_> {
+        ConvStack {
+            channels: &self.channels,
+            kernels: &self.kernels,
+            strides: &self.strides,
+        }
+    }
+
     /// The fewest frames that leave a step: one, as the convolutions pad.
     pub fn min_frames(&self) -> usize {
         1
@@ -98,8 +104,7 @@ impl DeepSpeech2Config {
 
     /// Steps that so many valid frames become.
     pub fn num_steps(&self, frames: usize) -> usize {
-        let strides = self.strides.iter();
-        strides.fold(frames, |steps, [stride, _]| steps.div_ceil(*stride))
+        self.convolutions().num_steps(frames)
     }
 
     /// Checks every field.
@@ -118,18 +123,7 @@ impl DeepSpeech2Config {
             ));
         }
         check_channels("channels", &self.channels)?;
-        for (field, pairs) in [("kernels", &self.kernels), ("strides", &self.strides)] {
-            if pairs.len() != self.channels.len() {
-                let expected = format!("one for each of the {} convolutions", self.channels.len());
-                return Err(ConfigError::field(field, pairs.len(), expected));
-            }
-        }
-        for &side in self.kernels.iter().flatten() {
-            check_odd("kernels", side)?;
-        }
-        for &side in self.strides.iter().flatten() {
-            check_size("strides", side)?;
-        }
+        self.convolutions().check()?;
         if !(self.clip > 0.0 && self.clip.is_finite()) {
             return Err(ConfigError::field("clip", self.clip, "above 0 and finite"));
         }
@@ -152,20 +146,7 @@ impl DeepSpeech2Config {
     /// As [`Self::check`].
     pub fn init<B: Backend>(&self, device: &B::Device) -> Result<DeepSpeech2<B>, ConfigError> {
         self.check()?;
-        let mut bands = self.num_bins;
-        let mut channels = 1;
-        let mut convs = Vec::with_capacity(self.channels.len());
-        let sizes = self.channels.iter().zip(&self.kernels).zip(&self.strides);
-        for ((&channels_out, &kernel), &stride) in sizes {
-            let ends = [channels, channels_out];
-            convs.push(ConvLayer {
-                conv: Conv2d::with_stride(ends, kernel, stride, Init::Default, device),
-                norm: MaskedBatchNorm::new(channels_out, device),
-            });
-            bands = bands.div_ceil(stride[1]);
-            channels = channels_out;
-        }
-        let mut features = bands * channels;
+        let (convs, mut features) = self.convolutions().init(self.num_bins, device);
         let mut recurrent = Vec::with_capacity(self.num_layers);
         for _ in 0..self.num_layers {
             let (cell, d_hidden) = (self.cell, self.d_hidden);
@@ -196,15 +177,6 @@ impl DeepSpeech2Config {
             clip: self.clip,
         })
     }
-}
-
-/// Convolution, batch norm and clipped ReLU.
-#[derive(Module, Debug)]
-pub struct ConvLayer<B: Backend> {
-    /// The convolution.
-    pub conv: Conv2d<B>,
-    /// The normalisation, one scale and shift per channel.
-    pub norm: MaskedBatchNorm<B>,
 }
 
 /// A recurrent layer whose directions are added, and batch norm.
@@ -257,16 +229,7 @@ impl<B: Backend> DeepSpeech2<B> {
         assert_lengths(lengths, batch, frames, 1);
         let clip = [0.0, self.clip];
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
-        let mut x = x.unsqueeze_dim::<4>(3); // [batch, frames, bins, 1]
-        let mut lengths = lengths.to_vec();
-        for ConvLayer { conv, norm } in &self.convs {
-            x = conv.forward(x); // [batch, steps, bands, channels]
-            for length in &mut lengths {
-                *length = length.div_ceil(conv.stride[0]);
-            }
-            x = norm.forward_clamp(x, &lengths, clip);
-        }
-        let mut x = x.flatten(2, 3); // [batch, steps, bands·channels]
+        let (mut x, lengths) = convolve(&self.convs, x, lengths, self.clip); // [batch, steps, bands·channels]
         for RecurrentBlock { layer, norm } in &self.recurrent {
             x = layer.forward(x, &lengths).outputs; // [batch, steps, directions·d_hidden]
             if layer.backward.is_some() {

@@ -32,6 +32,8 @@ fn small() -> Vec<LasConfig> {
         r#"{"d_speller": 14, "attention": "location", "d_attention": 8, "num_heads": 2, "location_kernel": 3,
             "num_speller_layers": 1}"#,
         r#"{"d_speller": 12, "attention": "location", "d_attention": 8, "num_pyramid_layers": 0, "ctc_weight": 0.5}"#,
+        r#"{"d_speller": 16, "channels": [3, 4], "kernels": [[3, 5], [5, 3]], "strides": [[1, 2], [3, 1]],
+            "cell": "gru", "num_pyramid_layers": 1}"#,
     ]
     .map(|text| serde_json::from_str::<LasConfig>(text).expect("a valid configuration"))
     .map(|config| LasConfig {
@@ -89,7 +91,9 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         let features = noise(LENGTHS.len(), FRAMES);
         let listened = model.encode(features.clone(), &LENGTHS);
         let halved = |length: &usize| {
-            (0..config.num_pyramid_layers).fold(*length, |steps, _| steps.div_ceil(2))
+            let frames = if config.strides.is_empty() { 1 } else { 3 };
+            let steps = length.div_ceil(frames);
+            (0..config.num_pyramid_layers).fold(steps, |steps, _| steps.div_ceil(2))
         };
         let steps = halved(&FRAMES);
         assert_eq!(listened.states.dims(), [LENGTHS.len(), steps, 16]);
@@ -99,7 +103,7 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         let spelled = forward(&model, features);
         assert_eq!(spelled.logits.dims(), [LENGTHS.len(), 7, NUM_SYMBOLS]);
         assert_eq!(spelled.lengths, [5, 1, 3, 7, 2]);
-        assert_eq!(spelled.listened_lengths, lengths);
+        assert_eq!(spelled.listened.lengths, lengths);
         let ctc = spelled.ctc_logits.map(|logits| logits.dims());
         let expected = [LENGTHS.len(), steps, NUM_SYMBOLS];
         assert_eq!(ctc, (config.ctc_weight > 0.0).then_some(expected));
@@ -183,7 +187,7 @@ fn the_loss_shares_itself_between_speller_and_ctc_head() {
         reduction: Reduction::None,
         zero_infinity: false,
     };
-    let losses = ctc(heard, &spelled.listened_lengths, &transcripts(), each).into_data();
+    let losses = ctc(heard, &spelled.listened.lengths, &transcripts(), each).into_data();
     let losses = losses.iter::<f32>().zip(transcripts());
     let listening: f32 = losses
         .map(|(loss, transcript)| loss / transcript.len().max(1) as f32)

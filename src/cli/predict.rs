@@ -60,6 +60,13 @@ impl Job for Predict<'_> {
                 "--times is for transcripts; this run's model names labels".to_string(),
             ));
         }
+        if args.times && !predictor.times_words() {
+            return Err(Error::Input(
+                "--times is for models whose steps lie in time, such as deep_speech2; --alignment OUT.png \
+                 shows what this run's model attends to"
+                    .to_string(),
+            ));
+        }
         let mut windows = predictor.default_windows();
         if let Some(window_s) = args.window {
             windows.window_s = window_s;

@@ -9,7 +9,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{Item, Target, TaskKind};
-use sori_models::las::{DecodeOptions, Sampling, Spelled};
+use sori_models::las::{DecodeOptions, Listened, Sampling, Spelled};
 use sori_models::loss::{
     CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
 };
@@ -136,7 +136,10 @@ impl<B: AutodiffBackend> Output<B> {
                 logits: spelled.logits.inner(),
                 lengths: spelled.lengths,
                 ctc_logits: spelled.ctc_logits.map(Tensor::inner),
-                listened_lengths: spelled.listened_lengths,
+                listened: Listened {
+                    states: spelled.listened.states.inner(),
+                    lengths: spelled.listened.lengths,
+                },
             }),
         }
     }
@@ -409,7 +412,7 @@ pub fn evaluate<B: Backend>(
                 }
             }
             (Answers::Transcripts(found), _, output) => {
-                let heard = heard(model, batch.features, &batch.lengths, output, decoding);
+                let heard = heard(model, output, decoding);
                 for (item, heard) in here.iter().zip(heard) {
                     if let (Target::Text(text), Coding::Symbols(alphabet)) =
                         (&item.target, loader.coding())

@@ -64,14 +64,12 @@ pub struct Heard {
 /// What a recogniser heard in each row of a batch, of which it has said `output`.
 pub(super) fn heard<B: Backend>(
     model: &Model<B>,
-    features: Tensor<B, 3>,
-    lengths: &[usize],
     output: Output<B>,
     decoding: DecodeOptions,
 ) -> Vec<Heard> {
     match (model, output) {
-        (Model::Las(model), _) => {
-            let found = model.transcribe(features, lengths, decoding).into_iter();
+        (Model::Las(model), Output::Spelled(spelled)) => {
+            let found = model.spell(&spelled.listened, decoding).into_iter();
             found
                 .map(|hypothesis| Heard {
                     symbols: hypothesis.symbols,

@@ -8,7 +8,7 @@ use sori_datasets::features::{FeatureKind, Normalize};
 use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization, Spec};
 use sori_models::ModelConfig;
 use sori_models::las::DecodeOptions;
-use sori_models::layers::AttentionKind;
+use sori_models::layers::{AttentionKind, Cell};
 use toml::{Table, Value};
 
 use crate::{Error, Result};
@@ -53,6 +53,21 @@ pub struct TextSettings {
 }
 
 impl TextSettings {
+    fn check(&self) -> Result<()> {
+        require(
+            self.end_threshold > 0.0 && self.end_threshold <= 1.0,
+            "text.end_threshold",
+            self.end_threshold,
+            "it must be above 0 and at most 1, such as 0.5",
+        )?;
+        require(
+            self.max_symbols_per_step.is_finite() && self.max_symbols_per_step > 0.0,
+            "text.max_symbols_per_step",
+            self.max_symbols_per_step,
+            "it must be above 0, such as 3",
+        )
+    }
+
     /// How a speller's answer is found.
     pub fn decoding(&self) -> DecodeOptions {
         DecodeOptions {
@@ -450,9 +465,18 @@ impl Settings {
         train.learning_rate = 3e-3;
         match &mut self.model {
             ModelConfig::Las(config) => {
-                config.num_pyramid_layers = 1;
+                // What is keyed lies in how long marks and spaces are. A recurrence finds that sooner
+                // above a convolution, with fewer gates, and without CTC.
+                config.channels = vec![16];
+                config.kernels = vec![[5, 5]];
+                config.strides = vec![[2, 2]];
+                config.cell = Cell::Gru;
+                config.num_plain_layers = 2;
+                config.num_pyramid_layers = 0;
                 config.dropout = 0.0;
-                config.ctc_weight = 0.5;
+                config.ctc_weight = 0.0;
+                train.epochs = 16;
+                train.learning_rate = 2e-3;
             }
             ModelConfig::DeepSpeech2(config) => {
                 config.channels = vec![16];
@@ -536,6 +560,9 @@ impl Settings {
             };
             let expected = format!("it must be {off} where transcripts are learned");
             require(ok, key, value, &expected)?;
+        }
+        if let Some(text) = &self.text {
+            text.check()?;
         }
         Ok(())
     }
@@ -774,6 +801,37 @@ mod tests {
             error.contains("x.toml") && error.contains("train.epoch"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn recognisers_of_morse_start_from_features_of_tones() {
+        for model in ["deep_speech2", "las"] {
+            let morse = Settings::new(model, "synth:morse?size=8", 8000).unwrap();
+            assert_eq!(morse.features.num_mels, 6);
+            assert_eq!(morse.augment, AugmentConfig::default());
+            morse.check().unwrap();
+            let speech = Settings::new(model, "digits:DIR", 8000).unwrap();
+            assert_ne!(speech.features.num_mels, 6);
+            assert_ne!(speech.augment, AugmentConfig::default());
+            speech.check().unwrap();
+        }
+        let labels = Settings::new("cnn1d", "synth:morse", 8000).unwrap();
+        assert_ne!(labels.features.num_mels, 6);
+    }
+
+    #[test]
+    fn a_speller_that_could_not_end_or_write_is_refused() {
+        for (assignment, key) in [
+            ("end_threshold=0.0", "text.end_threshold"),
+            ("end_threshold=1.5", "text.end_threshold"),
+            ("max_symbols_per_step=0.0", "text.max_symbols_per_step"),
+            ("max_symbols_per_step=inf", "text.max_symbols_per_step"),
+        ] {
+            let set = Settings::new("las", "synth:morse", 8000).unwrap();
+            let set = set.with_override(assignment).unwrap();
+            let error = set.check().unwrap_err().to_string();
+            assert!(error.contains(key), "{assignment}: {error}");
+        }
     }
 
     #[test]

@@ -25,29 +25,38 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from models import Twin, valid, write
+from models import Twin, norm_valid, valid, write
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 OUT = Path(__file__).parent / "models"
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Las(Twin):
-    def __init__(self, num_bins, num_symbols, d_listener, num_plain_layers, num_pyramid_layers, d_embedding,
+    def __init__(self, num_bins, num_symbols, channels, kernels, strides, cell, d_listener, num_plain_layers, num_pyramid_layers, d_embedding,
                  d_speller, num_speller_layers, attention, num_heads, d_attention, location_kernel,
                  location_filters, label_smoothing, ctc_weight):
         super().__init__()
         self.heads, self.kind = num_heads, attention
         self.smoothing, self.ctc_weight = label_smoothing, ctc_weight
         self.plain, self.pyramid = nn.ModuleList(), nn.ModuleList()
-        below, d_states = num_bins, 2 * d_listener
+        self.convs = nn.ModuleList()
+        for index, (a, b, kernel, stride) in enumerate(zip([1, *channels], channels, kernels, strides)):
+            conv = nn.Conv2d(a, b, kernel, stride, padding=[side // 2 for side in kernel])
+            norm = nn.BatchNorm1d(b)
+            self.pair_conv(f"listener.convs.{index}.conv", conv)
+            self.pair_norm(f"listener.convs.{index}.norm", norm)
+            self.convs.append(nn.ModuleList([conv, norm]))
+            num_bins = (num_bins + stride[1] - 1) // stride[1]
+        below, d_states = num_bins * [1, *channels][-1], 2 * d_listener
         for name, layers, count, steps in [("plain", self.plain, num_plain_layers, 1),
                                            ("pyramid", self.pyramid, num_pyramid_layers, 2)]:
             for index in range(count):
-                layer = nn.LSTM(steps * below, d_listener, batch_first=True, bidirectional=True)
+                layer = CELLS[cell](steps * below, d_listener, batch_first=True, bidirectional=True)
                 layers.append(layer)
                 for ours, suffix in [("forward", ""), ("backward", "_reverse")]:
-                    self.pair_lstm(f"listener.{name}.{index}.{ours}", layer, f"_l0{suffix}")
+                    self.pair_cell(f"listener.{name}.{index}.{ours}", layer, f"_l0{suffix}")
                 below = d_states
 
         self.embedding = nn.Embedding(num_symbols, d_embedding)
@@ -55,7 +64,7 @@ class Las(Twin):
         self.cells = nn.ModuleList()
         for index in range(num_speller_layers):
             cell = nn.LSTMCell(d_speller if index else d_embedding + d_states, d_speller)
-            self.pair_lstm(f"speller.layers.{index}", cell, "")
+            self.pair_cell(f"speller.layers.{index}", cell, "")
             self.cells.append(cell)
         self.output = nn.Linear(d_speller + d_states, num_symbols)
         self.pair_linear("speller.output", self.output)
@@ -84,25 +93,31 @@ class Las(Twin):
         if self.ctc:
             self.pair_linear("ctc", self.ctc)
 
-    def pair_lstm(self, path, module, end):
+    def pair_cell(self, path, module, end):
         self.pair(f"{path}.weight_input", module, f"weight_ih{end}", 1, 0)
         self.pair(f"{path}.weight_state", module, f"weight_hh{end}", 1, 0)
         self.pair(f"{path}.bias_input", module, f"bias_ih{end}")
         self.pair(f"{path}.bias_state", module, f"bias_hh{end}")
 
     def listen(self, x, lengths):
-        def layer(lstm, x):
+        def layer(cell, x):
             packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-            return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=x.shape[1])[0]
+            return pad_packed_sequence(cell(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
         x = x * valid(lengths, x.shape[1])[:, :, None]
-        for lstm in self.plain:
-            x = layer(lstm, x)
-        for lstm in self.pyramid:
+        if self.convs:
+            x = x[:, None]  # [batch, 1, frames, bins]
+            for conv, norm in self.convs:
+                lengths = (lengths + conv.stride[0] - 1) // conv.stride[0]
+                x = norm_valid(norm, conv(x), lengths)
+            x = x.permute(0, 2, 3, 1).flatten(2)  # [batch, steps, bands * channels]
+        for cell in self.plain:
+            x = layer(cell, x)
+        for cell in self.pyramid:
             x = F.pad(x, (0, 0, 0, x.shape[1] % 2))
             x = torch.cat([x[:, 0::2], x[:, 1::2]], 2)
             lengths = (lengths + 1) // 2
-            x = layer(lstm, x)
+            x = layer(cell, x)
         return x, lengths
 
     def by_head(self, x):
@@ -193,15 +208,19 @@ def case(name, config, seed):
     transcripts = torch.randint(1, config["num_symbols"], (len(lengths), 7))
     transcripts[~valid(target_lengths, 7)] = 0
     with torch.no_grad():
-        for tensor, _ in twin.tensors().values():
+        for path, (tensor, _) in twin.tensors().items():
             # Single precision is what Sori will read, so the twin must start from it too.
-            tensor.copy_((torch.randn(tensor.shape) * 0.5).float())
+            noise = torch.randn(tensor.shape) * 0.5
+            noise = noise + 1.0 if path.endswith("gamma") else noise
+            noise = noise.exp() if path.endswith("running_var") else noise
+            tensor.copy_(noise.float())
 
     as_ours = lambda tensor, axes: drop_one(tensor.detach().permute(*axes)).float().clone()
     tensors = {"features": features.detach().float(), "lengths": lengths}
     tensors |= {"transcripts": transcripts, "target_lengths": target_lengths}
     for path, (tensor, axes) in twin.tensors().items():
-        tensors[f"param.{path}"] = as_ours(tensor, axes)
+        kind = "param" if tensor.requires_grad else "state"
+        tensors[f"{kind}.{path}"] = as_ours(tensor, axes)
     logits, ctc, steps = twin(features, lengths, transcripts)
     loss = twin.loss(logits, ctc, steps, transcripts, target_lengths)
     loss.backward()
@@ -211,8 +230,12 @@ def case(name, config, seed):
     tensors["train.loss"] = loss.detach().float().reshape(1)
     tensors["grad.features"] = features.grad.float()
     for path, (tensor, axes) in twin.tensors().items():
-        tensors[f"grad.{path}"] = as_ours(tensor.grad, axes)
+        if tensor.requires_grad:
+            tensors[f"grad.{path}"] = as_ours(tensor.grad, axes)
+        else:
+            tensors[f"after.{path}"] = as_ours(tensor, axes)
 
+    twin.eval()
     with torch.no_grad():
         found = list(twin.decode(features, lengths, 2.0))
     longest = max(len(symbols) for symbols, *_ in found)
@@ -240,6 +263,7 @@ def drop_one(tensor):
 def main():
     OUT.mkdir(exist_ok=True)
     sizes = dict(num_bins=4, num_symbols=6, d_listener=3, num_plain_layers=1, num_pyramid_layers=2, d_embedding=5)
+    sizes |= dict(channels=[], kernels=[], strides=[], cell="lstm")
     sizes |= dict(d_speller=6, num_speller_layers=2, attention="dot", num_heads=1, d_attention=0)
     sizes |= dict(location_kernel=5, location_filters=3, label_smoothing=0.1, ctc_weight=0.0)
     case("dot", sizes, seed=1)
@@ -250,6 +274,8 @@ def main():
     location = dict(sizes, attention="location", d_attention=4, d_speller=5, num_plain_layers=2)
     case("location", dict(location, num_pyramid_layers=1, ctc_weight=0.3), seed=4)
     case("location_heads", dict(heads, attention="location", num_speller_layers=3), seed=5)
+    convolutions = dict(channels=[3, 2], kernels=[[3, 5], [5, 3]], strides=[[2, 1], [1, 2]], cell="gru")
+    case("convolutions", dict(sizes, **convolutions, num_pyramid_layers=1, ctc_weight=0.3), seed=6)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ fn location_aware_heads_equal_their_torch_twin() {
     equals_twin::<Portable>("location_heads");
 }
 
+#[test]
+fn convolutions_below_gated_recurrent_units_equal_their_torch_twin() {
+    equals_twin::<Kernels>("convolutions");
+    equals_twin::<Portable>("convolutions");
+}
+
 fn equals_twin<B: AutodiffBackend>(name: &str) {
     let golden = Golden::read(&format!("las_{name}"));
     let device = Default::default();

@@ -1,6 +1,6 @@
 use burn::tensor::{Tensor, backend::Backend};
 
-use super::{Las, SENTENCE_END};
+use super::{Las, Listened, SENTENCE_END};
 
 /// When a transcript ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,8 +46,12 @@ impl<B: Backend> Las<B> {
         lengths: &[usize],
         options: DecodeOptions,
     ) -> Vec<Hypothesis> {
-        let listened = self.encode(features, lengths);
-        let spelling = self.spelling(&listened);
+        self.spell(&self.encode(features, lengths), options)
+    }
+
+    /// The same of what was listened to.
+    pub fn spell(&self, listened: &Listened<B>, options: DecodeOptions) -> Vec<Hypothesis> {
+        let spelling = self.spelling(listened);
         let longest = |steps: usize| (options.max_symbols_per_step * steps as f64).ceil() as usize;
         let nothing = Hypothesis {
             symbols: Vec::new(),
@@ -55,8 +59,8 @@ impl<B: Backend> Las<B> {
             score: 0.0,
             ended: false,
         };
-        let mut found = vec![nothing; lengths.len()];
-        let mut rows: Vec<usize> = (0..lengths.len()).collect();
+        let mut found = vec![nothing; listened.lengths.len()];
+        let mut rows: Vec<usize> = (0..found.len()).collect();
         let mut state = spelling.start(&rows);
         let mut symbols = vec![SENTENCE_END; rows.len()];
         while !rows.is_empty() {

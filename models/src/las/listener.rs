@@ -3,12 +3,14 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::LasConfig;
-use crate::layers::{Cell, RecurrentLayer, assert_lengths};
+use crate::layers::{ConvLayer, RecurrentLayer, assert_lengths, convolve};
 use crate::ops;
 
-/// Bidirectional LSTM layers, the upper ones a pyramid that halves the steps at each.
+/// Bidirectional recurrent layers, the upper ones a pyramid that halves the steps at each.
 #[derive(Module, Debug)]
 pub struct Listener<B: Backend> {
+    /// Convolutions over time and frequency below all layers, from the input upwards, if any.
+    pub convs: Vec<ConvLayer<B>>,
     /// Layers that keep the number of steps, from the input upwards.
     pub plain: Vec<RecurrentLayer<B>>,
     /// Layers that read two steps at a time, above them.
@@ -20,8 +22,8 @@ pub struct Listener<B: Backend> {
 /// What was heard.
 #[derive(Debug, Clone)]
 pub struct Listened<B: Backend> {
-    /// `[batch, steps, 2·d_listener]`, zero past a row's steps. An odd last step counts as two, so
-    /// each layer of the pyramid leaves half the steps, rounded up.
+    /// `[batch, steps, 2·d_listener]`, zero past a row's steps. Each convolution leaves a `stride`-th
+    /// of the steps and each layer of the pyramid half of them, rounded up.
     pub states: Tensor<B, 3>,
     /// Valid steps of each row.
     pub lengths: Vec<usize>,
@@ -30,13 +32,14 @@ pub struct Listened<B: Backend> {
 impl<B: Backend> Listener<B> {
     pub(super) fn new(config: &LasConfig, device: &B::Device) -> Self {
         let d_output = 2 * config.d_listener;
-        let mut below = config.num_bins;
+        let (convs, mut below) = config.convolutions().init(config.num_bins, device);
         let mut layer = |steps: usize| {
             let d_input = steps * below;
             below = d_output;
-            RecurrentLayer::new(Cell::Lstm, d_input, config.d_listener, true, device)
+            RecurrentLayer::new(config.cell, d_input, config.d_listener, true, device)
         };
         Self {
+            convs,
             plain: (0..config.num_plain_layers).map(|_| layer(1)).collect(),
             pyramid: (0..config.num_pyramid_layers).map(|_| layer(2)).collect(),
             dropout: DropoutConfig::new(config.dropout).init(),
@@ -50,10 +53,10 @@ impl<B: Backend> Listener<B> {
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Listened<B> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
-        let mut lengths = lengths.to_vec();
-        let mut x = ops::zero_padding(features, &lengths); // [batch, frames, bins]
+        let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
+        let (mut x, mut lengths) = convolve(&self.convs, x, lengths, f64::INFINITY); // [batch, steps, bands·channels]
         for layer in &self.plain {
-            x = self.dropout.forward(layer.forward(x, &lengths).outputs); // [batch, frames, 2·d_listener]
+            x = self.dropout.forward(layer.forward(x, &lengths).outputs); // [batch, steps, 2·d_listener]
         }
         for layer in &self.pyramid {
             // What an odd last step stands beside is zero, in the padding too.

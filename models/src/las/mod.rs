@@ -12,6 +12,10 @@
 //! c⟨i⟩ = Σ_u α⟨i,u⟩ h⟨u⟩                   P(y⟨i⟩ | x, y⟨<i⟩) = softmax(W [s⟨i⟩; c⟨i⟩] + b)
 //! ```
 //!
+//! Convolutions over time and frequency may come first ([Hori et al.
+//! 2017](https://arxiv.org/abs/1706.02737)), each with batch norm and ReLU, and the listener's cells may
+//! be gated recurrent units: both find short events sooner.
+//!
 //! Symbol 0 is both the start and the end of a sentence, and the blank of the CTC head; a
 //! transcript has symbols from 1 on.
 //!
@@ -32,7 +36,7 @@ use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size};
-use crate::layers::{AttentionKind, CrossAttentionConfig, Linear};
+use crate::layers::{AttentionKind, Cell, ConvStack, CrossAttentionConfig, Linear};
 use crate::loss::{CtcOptions, Reduction, ctc, sequence_cross_entropy};
 
 pub use decode::{DecodeOptions, Hypothesis};
@@ -50,6 +54,15 @@ pub struct LasConfig {
     pub num_bins: usize,
     /// Symbols that may be written, with the end of a sentence as the first; at least 2.
     pub num_symbols: usize,
+    /// Channels of each convolution over time and frequency below the listener's layers, from the
+    /// input upwards; by default there is none.
+    pub channels: Vec<usize>,
+    /// Frames and bins that the kernel of each convolution spans; odd.
+    pub kernels: Vec<[usize; 2]>,
+    /// Frames and bins from one window of each convolution to the next.
+    pub strides: Vec<[usize; 2]>,
+    /// What the listener's layers do at each step.
+    pub cell: Cell,
     /// Features of the listener's state in one direction.
     pub d_listener: usize,
     /// Bidirectional layers below the pyramid, which may be none.
@@ -87,6 +100,10 @@ impl Default for LasConfig {
         Self {
             num_bins: 40,
             num_symbols: 30,
+            channels: Vec::new(),
+            kernels: Vec::new(),
+            strides: Vec::new(),
+            cell: Cell::Lstm,
             d_listener: 256,
             num_plain_layers: 1,
             num_pyramid_layers: 3,
@@ -118,9 +135,18 @@ impl LasConfig {
         }
     }
 
+    pub(crate) fn convolutions(&self) -> ConvStack<'_> {
+        ConvStack {
+            channels: &self.channels,
+            kernels: &self.kernels,
+            strides: &self.strides,
+        }
+    }
+
     /// Steps of the listener that so many valid frames become.
     pub fn num_steps(&self, frames: usize) -> usize {
-        (0..self.num_pyramid_layers).fold(frames, |steps, _| steps.div_ceil(2))
+        let steps = self.convolutions().num_steps(frames);
+        (0..self.num_pyramid_layers).fold(steps, |steps, _| steps.div_ceil(2))
     }
 
     /// Checks every field.
@@ -138,6 +164,7 @@ impl LasConfig {
                 expected,
             ));
         }
+        self.convolutions().check()?;
         check_size("d_listener", self.d_listener)?;
         if self.num_plain_layers + self.num_pyramid_layers == 0 {
             let expected = "at least 1 where the pyramid has none";
@@ -199,8 +226,8 @@ pub struct Spelled<B: Backend> {
     pub lengths: Vec<usize>,
     /// The CTC head's, `[batch, steps, symbols]`, blank first.
     pub ctc_logits: Option<Tensor<B, 3>>,
-    /// Valid steps of the listener's states.
-    pub listened_lengths: Vec<usize>,
+    /// What the listener heard.
+    pub listened: Listened<B>,
 }
 
 impl<B: Backend> Spelled<B> {
@@ -246,7 +273,7 @@ impl<B: Backend> Spelled<B> {
             reduction: Reduction::Mean,
             zero_infinity: true,
         };
-        let listening = ctc(logits, &self.listened_lengths, transcripts, options);
+        let listening = ctc(logits, &self.listened.lengths, transcripts, options);
         spelling * (1.0 - ctc_weight) + listening * ctc_weight
     }
 }
@@ -279,8 +306,8 @@ impl<B: Backend> Las<B> {
         Spelled {
             logits: self.speller.forward(&listened, transcripts, sampling),
             lengths: transcripts.iter().map(|row| row.len() + 1).collect(),
-            ctc_logits: ctc_logits.map(|ctc| ctc.forward(listened.states)),
-            listened_lengths: listened.lengths,
+            ctc_logits: ctc_logits.map(|ctc| ctc.forward(listened.states.clone())),
+            listened,
         }
     }
 
@@ -328,7 +355,7 @@ mod tests {
         let plain = count(small.clone());
         let dot = LasConfig {
             d_attention: 6,
-            ..small
+            ..small.clone()
         };
         let projected = plain + (8 * 6 + 6) + 8 * 6;
         assert_eq!(count(dot.clone()), projected);
@@ -349,6 +376,25 @@ mod tests {
         assert_eq!(
             count(location),
             projected + 6 + 5 * 3 + 3 * 6 + 8 * 8 + head
+        );
+        let convolved = LasConfig {
+            channels: vec![2],
+            kernels: vec![[3, 5]],
+            strides: vec![[2, 2]],
+            cell: Cell::Gru,
+            num_pyramid_layers: 0,
+            ..small.clone()
+        };
+        let without = LasConfig {
+            num_pyramid_layers: 0,
+            ..small
+        };
+        // Three bins become two bands of two channels; a unit has three gates instead of four.
+        let convolution = 3 * 5 * 2 + 2 + 2 * 2;
+        let layer = |gates: usize, bins: usize| 2 * gates * 4 * (bins + 4 + 2);
+        assert_eq!(
+            count(convolved),
+            count(without) + convolution + layer(3, 4) - layer(4, 3)
         );
     }
 
