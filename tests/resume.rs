@@ -46,6 +46,8 @@ fn train(model: &str, out: &Path) -> Child {
         "las" => &[
             "model.d_speller=16",
             "model.d_embedding=4",
+            "model.num_pyramid_layers=1",
+            "model.ctc_weight=0.3",
             "train.batch_size=8",
             "text.unk=true",
         ],

@@ -214,6 +214,8 @@ fn a_speller_learns_and_shows_what_it_attends_to() {
     assert!(decoder.read_info().unwrap().info().height > 500);
     let two = error(&["predict", out, audio, audio, "--alignment", png]);
     assert!(two.contains("one recording"), "{two}");
+    let times = error(&["predict", out, audio, "--times"]);
+    assert!(times.contains("--alignment"), "{times}");
 }
 
 #[test]

@@ -140,7 +140,7 @@ pub fn catalogue() -> &'static [Entry] {
             task: "transcribe",
             paper: "Chan et al. (2015): Listen, attend and spell",
             paper_url: "https://arxiv.org/abs/1508.01211",
-            summary: "A pyramid of bidirectional LSTM layers listens, and an LSTM with attention spells what it heard.",
+            summary: "A pyramid of bidirectional recurrent layers listens, and an LSTM with attention spells what it heard.",
         },
     ]
 }

@@ -256,7 +256,7 @@ impl<B: Backend> DeepSpeech2<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::num_params;
+    use crate::{ModelConfig, num_params};
     use burn_ndarray::NdArray;
 
     #[test]
@@ -288,6 +288,12 @@ mod tests {
         let emissions = model.forward(features, &[13, 12, 7, 1]);
         assert_eq!(emissions.logits.dims(), [4, 3, 29]);
         assert_eq!(emissions.lengths, [3, 2, 2, 1]);
+        let any = ModelConfig::DeepSpeech2(config);
+        assert_eq!(
+            [13, 12, 7, 1].map(|frames| any.num_steps(frames)),
+            [3, 2, 2, 1]
+        );
+        assert_eq!(any.frames_per_step(), 6);
         let alone = model.forward(Tensor::zeros([1, 1, 5], &device), &[1]);
         assert_eq!(alone.log_probs().dims(), [1, 1, 29]);
     }

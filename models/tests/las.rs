@@ -8,6 +8,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
+use sori_models::ModelConfig;
 use sori_models::las::{
     DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
 };
@@ -99,6 +100,14 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         assert_eq!(listened.states.dims(), [LENGTHS.len(), steps, 16]);
         let lengths: Vec<usize> = LENGTHS.iter().map(halved).collect();
         assert_eq!(listened.lengths, lengths);
+        let any = ModelConfig::Las(config.clone());
+        assert_eq!(
+            LENGTHS.map(|length| any.num_steps(length)).to_vec(),
+            lengths
+        );
+        let halves = 1 << config.num_pyramid_layers;
+        let frames = if config.strides.is_empty() { 1 } else { 3 };
+        assert_eq!(any.frames_per_step(), frames * halves);
 
         let spelled = forward(&model, features);
         assert_eq!(spelled.logits.dims(), [LENGTHS.len(), 7, NUM_SYMBOLS]);

@@ -23,7 +23,7 @@ pub(super) struct PredictArgs {
     /// Seconds from one window to the next [default: half a window]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     hop: Option<f64>,
-    /// Say below each transcript when its words are said
+    /// Say below each transcript when its words are said (deep_speech2)
     #[arg(long)]
     times: bool,
     /// Draw where a speller attended while it wrote each symbol, over the spectrogram, of the one AUDIO
@@ -62,8 +62,8 @@ impl Job for Predict<'_> {
         }
         if args.times && !predictor.times_words() {
             return Err(Error::Input(
-                "--times is for models whose steps lie in time, such as deep_speech2; --alignment OUT.png \
-                 shows what this run's model attends to"
+                "--times is for deep_speech2: las does not know when a word is said; --alignment OUT.png \
+                 shows what it attended to"
                     .to_string(),
             ));
         }

@@ -2,7 +2,6 @@
 
 use std::ops::AddAssign;
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use sori_datasets::Alphabet;
 use sori_models::las::DecodeOptions;

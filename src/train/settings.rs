@@ -409,31 +409,6 @@ impl Settings {
         train.ema_decay = 0.998;
         train.sort_first_epoch = true;
         train.workers = 2;
-        match &mut self.model {
-            ModelConfig::Las(config) => {
-                config.d_listener = 128;
-                config.num_pyramid_layers = 2;
-                config.d_embedding = 64;
-                config.d_speller = 256;
-                config.num_speller_layers = 1;
-                config.dropout = 0.2;
-                // With both, attention finds its way along the recording sooner, and knows a word from
-                // the same word again.
-                config.ctc_weight = 0.2;
-                config.attention = AttentionKind::Location;
-                config.d_attention = 128;
-                train.learning_rate = 1e-3;
-                train.scheduled_sampling = 0.1;
-            }
-            ModelConfig::DeepSpeech2(config) => {
-                config.channels = vec![8, 8];
-                config.d_hidden = 128;
-                config.dropout = 0.2;
-                features.kind = FeatureKind::Log1pSpectrogram;
-                features.window_ms = 20.0;
-            }
-            _ => {}
-        }
         let augment = &mut self.augment;
         augment.speed.probability = 1.0;
         augment.speed.min_factor = 0.85;
@@ -446,6 +421,37 @@ impl Settings {
         augment.gain.max_db = 10.0;
         augment.noise.probability = 0.5;
         augment.spec_augment.probability = 0.7;
+        match &mut self.model {
+            ModelConfig::Las(config) => {
+                // Attention finds its way on words sooner above convolutions.
+                config.channels = vec![32, 32];
+                config.kernels = vec![[3, 3], [3, 3]];
+                config.strides = vec![[2, 2], [1, 2]];
+                config.d_listener = 128;
+                config.num_pyramid_layers = 1;
+                config.d_embedding = 64;
+                config.d_speller = 256;
+                config.num_speller_layers = 1;
+                config.dropout = 0.2;
+                // With both, attention finds its way along the recording sooner, and knows a word from
+                // the same word again.
+                config.ctc_weight = 0.2;
+                config.attention = AttentionKind::Location;
+                config.d_attention = 128;
+                train.learning_rate = 1e-3;
+                train.scheduled_sampling = 0.1;
+                augment.noise.probability = 0.3;
+                augment.spec_augment.probability = 0.5;
+            }
+            ModelConfig::DeepSpeech2(config) => {
+                config.channels = vec![8, 8];
+                config.d_hidden = 128;
+                config.dropout = 0.2;
+                features.kind = FeatureKind::Log1pSpectrogram;
+                features.window_ms = 20.0;
+            }
+            _ => {}
+        }
     }
 
     /// What hears a tone that is on or off: a few wide bands where it can lie, and steps of about a
@@ -817,6 +823,24 @@ mod tests {
         }
         let labels = Settings::new("cnn1d", "synth:morse", 8000).unwrap();
         assert_ne!(labels.features.num_mels, 6);
+    }
+
+    #[test]
+    fn a_run_from_before_there_were_convolutions_has_none() {
+        let whole = Settings::new("las", "synth:morse", 8000).unwrap();
+        let mut table = whole.table("test").unwrap();
+        let model = table["model"].as_table_mut().unwrap();
+        for key in ["channels", "kernels", "strides", "cell"] {
+            model.remove(key).unwrap();
+        }
+        let text = toml::to_string(&table).unwrap();
+        let read = Settings::from_toml(&text, "test").unwrap();
+        let ModelConfig::Las(config) = &read.model else {
+            panic!("another model")
+        };
+        assert!(config.channels.is_empty() && config.strides.is_empty());
+        assert_eq!(config.cell, Cell::Lstm);
+        read.check().unwrap();
     }
 
     #[test]

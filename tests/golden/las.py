@@ -34,8 +34,8 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class Las(Twin):
-    def __init__(self, num_bins, num_symbols, channels, kernels, strides, cell, d_listener, num_plain_layers, num_pyramid_layers, d_embedding,
-                 d_speller, num_speller_layers, attention, num_heads, d_attention, location_kernel,
+    def __init__(self, num_bins, num_symbols, channels, kernels, strides, cell, d_listener, num_plain_layers,
+                 num_pyramid_layers, d_embedding, d_speller, num_speller_layers, attention, num_heads, d_attention, location_kernel,
                  location_filters, label_smoothing, ctc_weight):
         super().__init__()
         self.heads, self.kind = num_heads, attention
@@ -63,9 +63,9 @@ class Las(Twin):
         self.pair("speller.embedding", self.embedding, "weight")
         self.cells = nn.ModuleList()
         for index in range(num_speller_layers):
-            cell = nn.LSTMCell(d_speller if index else d_embedding + d_states, d_speller)
-            self.pair_cell(f"speller.layers.{index}", cell, "")
-            self.cells.append(cell)
+            layer = nn.LSTMCell(d_speller if index else d_embedding + d_states, d_speller)
+            self.pair_cell(f"speller.layers.{index}", layer, "")
+            self.cells.append(layer)
         self.output = nn.Linear(d_speller + d_states, num_symbols)
         self.pair_linear("speller.output", self.output)
 

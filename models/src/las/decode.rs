@@ -49,7 +49,7 @@ impl<B: Backend> Las<B> {
         self.spell(&self.encode(features, lengths), options)
     }
 
-    /// The same of what was listened to.
+    /// The transcript of each row of what was listened to, greedily: always the likeliest symbol.
     pub fn spell(&self, listened: &Listened<B>, options: DecodeOptions) -> Vec<Hypothesis> {
         let spelling = self.spelling(listened);
         let longest = |steps: usize| (options.max_symbols_per_step * steps as f64).ceil() as usize;

@@ -12,14 +12,12 @@
 //! c⟨i⟩ = Σ_u α⟨i,u⟩ h⟨u⟩                   P(y⟨i⟩ | x, y⟨<i⟩) = softmax(W [s⟨i⟩; c⟨i⟩] + b)
 //! ```
 //!
-//! Convolutions over time and frequency may come first ([Hori et al.
-//! 2017](https://arxiv.org/abs/1706.02737)), each with batch norm and ReLU, and the listener's cells may
-//! be gated recurrent units: both find short events sooner.
-//!
 //! Symbol 0 is both the start and the end of a sentence, and the blank of the CTC head; a
 //! transcript has symbols from 1 on.
 //!
-//! Deviations: φ and ψ are linear maps, or none where the states of both sides have the same size
+//! Deviations: convolutions over time and frequency, each with batch norm and ReLU, may come below the
+//! listener ([Hori et al. 2017](https://arxiv.org/abs/1706.02737)), and its cells may be other than
+//! LSTM; φ and ψ are linear maps, or none where the states of both sides have the same size
 //! and `d_attention` is 0, instead of multilayer perceptrons; the distribution comes from a
 //! single layer; additive and location-aware attention and several heads can be chosen; dropout and
 //! label smoothing ([Chorowski and Jaitly 2016](https://arxiv.org/abs/1612.02695)) regularise
@@ -401,6 +399,26 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         let wrong = [
+            (
+                r#"{"channels": [0], "kernels": [[3, 3]], "strides": [[1, 1]]}"#,
+                "`channels` is [0], but must be a list of sizes from 1 to 1048576",
+            ),
+            (
+                r#"{"channels": [4]}"#,
+                "`kernels` is 0, but must be one for each of the 1 convolutions",
+            ),
+            (
+                r#"{"kernels": [[3, 3]]}"#,
+                "`kernels` is 1, but must be one for each of the 0 convolutions",
+            ),
+            (
+                r#"{"channels": [4], "kernels": [[3, 4]], "strides": [[1, 1]]}"#,
+                "`kernels` is 4, but must be odd, so that a frame lies at its middle",
+            ),
+            (
+                r#"{"channels": [4], "kernels": [[3, 3]], "strides": [[1, 0]]}"#,
+                "`strides` is 0, but must be from 1 to 1048576",
+            ),
             (
                 r#"{"num_symbols": 1}"#,
                 "`num_symbols` is 1, but must be at least 2, the end of a sentence and something to write",

@@ -2,7 +2,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Conv2d, Init, MaskedBatchNorm};
-use crate::config::{ConfigError, check_channels, check_odd, check_size};
+use crate::config::{ConfigError, check_odd, check_size, check_sizes};
 
 /// Convolution over time and frequency, batch norm and clipped ReLU.
 #[derive(Module, Debug)]
@@ -26,9 +26,7 @@ pub(crate) struct ConvStack<'a> {
 impl ConvStack<'_> {
     /// Checks the fields `channels`, which may be empty, `kernels` and `strides`.
     pub fn check(&self) -> Result<(), ConfigError> {
-        if !self.channels.is_empty() {
-            check_channels("channels", self.channels)?;
-        }
+        check_sizes("channels", self.channels)?;
         for (field, pairs) in [("kernels", self.kernels), ("strides", self.strides)] {
             if pairs.len() != self.channels.len() {
                 let expected = format!("one for each of the {} convolutions", self.channels.len());
