@@ -11,7 +11,7 @@ import json
 
 import torch
 import torch.nn.functional as F
-from models import OUT, Twin, norm_valid, record, valid, write
+from models import OUT, Twin, convolve, norm_valid, record, valid, write
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -23,15 +23,8 @@ class DeepSpeech2(Twin):
                  bidirectional, recurrent_norm, lookahead, d_fully_connected):
         super().__init__()
         self.clip = lambda x: F.hardtanh(x, 0.0, clip)
-        self.convs, self.layers, self.dense = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for index, (a, b, kernel, stride) in enumerate(zip([1, *channels], channels, kernels, strides)):
-            conv = nn.Conv2d(a, b, kernel, stride, padding=[side // 2 for side in kernel])
-            norm = nn.BatchNorm1d(b)
-            self.pair_conv(f"convs.{index}.conv", conv)
-            self.pair_norm(f"convs.{index}.norm", norm)
-            self.convs.append(nn.ModuleList([conv, norm]))
-            num_bins = (num_bins + stride[1] - 1) // stride[1]
-        below = num_bins * channels[-1]
+        self.layers, self.dense = nn.ModuleList(), nn.ModuleList()
+        self.convs, below = self.conv_stack("convs", num_bins, channels, kernels, strides)
         for index in range(num_layers):
             layer = CELLS[cell](below, d_hidden, batch_first=True, bidirectional=bidirectional)
             norm = nn.BatchNorm1d(d_hidden) if recurrent_norm else None
@@ -65,11 +58,8 @@ class DeepSpeech2(Twin):
         return lengths
 
     def forward(self, x, lengths):
-        x = (x * valid(lengths, x.shape[1])[:, :, None])[:, None]
-        for conv, norm in self.convs:
-            lengths = (lengths + conv.stride[0] - 1) // conv.stride[0]
-            x = norm_valid(norm, conv(x), lengths, self.clip)
-        x = x.permute(0, 2, 3, 1).flatten(2)  # [batch, steps, bands * channels]
+        x = x * valid(lengths, x.shape[1])[:, :, None]
+        x, lengths = convolve(self.convs, x, lengths, self.clip)
         for layer, norm in self.layers:
             packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
             x, _ = pad_packed_sequence(layer(packed)[0], batch_first=True)

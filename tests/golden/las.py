@@ -25,7 +25,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from models import Twin, norm_valid, valid, write
+from models import Twin, convolve, valid, write
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -35,21 +35,14 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 class Las(Twin):
     def __init__(self, num_bins, num_symbols, channels, kernels, strides, cell, d_listener, num_plain_layers,
-                 num_pyramid_layers, d_embedding, d_speller, num_speller_layers, attention, num_heads, d_attention, location_kernel,
-                 location_filters, label_smoothing, ctc_weight):
+                 num_pyramid_layers, d_embedding, d_speller, num_speller_layers, attention, num_heads,
+                 d_attention, location_kernel, location_filters, label_smoothing, ctc_weight):
         super().__init__()
         self.heads, self.kind = num_heads, attention
         self.smoothing, self.ctc_weight = label_smoothing, ctc_weight
         self.plain, self.pyramid = nn.ModuleList(), nn.ModuleList()
-        self.convs = nn.ModuleList()
-        for index, (a, b, kernel, stride) in enumerate(zip([1, *channels], channels, kernels, strides)):
-            conv = nn.Conv2d(a, b, kernel, stride, padding=[side // 2 for side in kernel])
-            norm = nn.BatchNorm1d(b)
-            self.pair_conv(f"listener.convs.{index}.conv", conv)
-            self.pair_norm(f"listener.convs.{index}.norm", norm)
-            self.convs.append(nn.ModuleList([conv, norm]))
-            num_bins = (num_bins + stride[1] - 1) // stride[1]
-        below, d_states = num_bins * [1, *channels][-1], 2 * d_listener
+        self.convs, below = self.conv_stack("listener.convs", num_bins, channels, kernels, strides)
+        d_states = 2 * d_listener
         for name, layers, count, steps in [("plain", self.plain, num_plain_layers, 1),
                                            ("pyramid", self.pyramid, num_pyramid_layers, 2)]:
             for index in range(count):
@@ -105,12 +98,7 @@ class Las(Twin):
             return pad_packed_sequence(cell(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
         x = x * valid(lengths, x.shape[1])[:, :, None]
-        if self.convs:
-            x = x[:, None]  # [batch, 1, frames, bins]
-            for conv, norm in self.convs:
-                lengths = (lengths + conv.stride[0] - 1) // conv.stride[0]
-                x = norm_valid(norm, conv(x), lengths)
-            x = x.permute(0, 2, 3, 1).flatten(2)  # [batch, steps, bands * channels]
+        x, lengths = convolve(self.convs, x, lengths)
         for cell in self.plain:
             x = layer(cell, x)
         for cell in self.pyramid:

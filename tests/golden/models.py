@@ -60,6 +60,18 @@ class Twin(nn.Module):
         self.pair(f"{path}.running_mean", layer, "running_mean")
         self.pair(f"{path}.running_var", layer, "running_var")
 
+    def conv_stack(self, path, num_bins, channels, kernels, strides):
+        """Convolutions with batch norm below a recogniser's recurrent layers, and what they leave of the bins."""
+        convs = nn.ModuleList()
+        for index, (a, b, kernel, stride) in enumerate(zip([1, *channels], channels, kernels, strides)):
+            conv = nn.Conv2d(a, b, kernel, stride, padding=[side // 2 for side in kernel])
+            norm = nn.BatchNorm1d(b)
+            self.pair_conv(f"{path}.{index}.conv", conv)
+            self.pair_norm(f"{path}.{index}.norm", norm)
+            convs.append(nn.ModuleList([conv, norm]))
+            num_bins = (num_bins + stride[1] - 1) // stride[1]
+        return convs, num_bins * [1, *channels][-1]
+
     def pair_recurrent(self, path, stack):
         for layer in range(stack.num_layers):
             for ours, suffix in [("forward", ""), ("backward", "_reverse")][: 1 + stack.bidirectional]:
@@ -91,6 +103,15 @@ def norm_valid(norm, x, lengths, activation=F.relu):
     rows = x[mask]  # [valid frames, ..., channels]
     y[mask] = activation(norm(rows.flatten(0, -2))).reshape(rows.shape)
     return y.movedim(-1, 1)
+
+
+def convolve(convs, x, lengths, activation=F.relu):
+    """[batch, frames, bins] through a `conv_stack` to [batch, steps, bands * channels], and the valid steps."""
+    x = x[:, None]
+    for conv, norm in convs:
+        lengths = (lengths + conv.stride[0] - 1) // conv.stride[0]
+        x = norm_valid(norm, conv(x), lengths, activation)
+    return x.permute(0, 2, 3, 1).flatten(2), lengths
 
 
 def pool_valid(x, lengths, size):
