@@ -6,17 +6,23 @@ use burn::tensor::backend::Backend;
 use serde::Serialize;
 use sori_datasets::{Alphabet, FeatureConfig, FeatureExtractor, Item, Target, Waveform, audio};
 use sori_models::Model;
+use sori_models::las::Las;
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
-use crate::decode::{self, Word};
+use crate::decode::{self, Beam, Decoding, Word};
 use crate::picture::draw_alignment;
-use crate::task::{Task, argmax, best_paths, host, single_spaced};
+use crate::task::{
+    Task, argmax, best_paths, host, indices, log_probs, searched, single_spaced, spelled_best,
+};
 use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
 
 /// Windows of a long recording that go through the model together.
 const WINDOWS_AT_ONCE: usize = 32;
+
+/// Transcripts of a search that are kept.
+const MOST_TRANSCRIPTS: usize = 100;
 
 /// The best checkpoint of a run, ready to label or to write down recordings.
 pub struct Predictor<B: Backend> {
@@ -27,6 +33,7 @@ pub struct Predictor<B: Backend> {
     loader: sori_datasets::Loader,
     /// From which score on each tag is said to be there.
     thresholds: Vec<f32>,
+    decoding: Decoding,
     device: B::Device,
 }
 
@@ -59,6 +66,19 @@ pub struct Prediction {
     /// Where a speller attended while it wrote each symbol.
     #[serde(skip)]
     pub alignment: Option<Alignment>,
+    /// The best transcripts of a search, this one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub nbest: Vec<Transcript>,
+}
+
+/// A transcript among several.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Transcript {
+    /// What is said.
+    pub text: String,
+    /// Its log-probability in nats by the recogniser, and by the language model where a search over
+    /// steps has one.
+    pub score: f64,
 }
 
 /// Where a speller attended while it wrote each symbol.
@@ -125,11 +145,19 @@ impl<B: Backend> Predictor<B> {
             model,
             coding: run.coding(&info)?,
             info,
+            decoding: settings.text.clone().unwrap_or_default().decoding(),
             settings,
             loader,
             thresholds: thresholds(&checkpoint)?,
             device: device.clone(),
         })
+    }
+
+    /// The same, which searches for the best transcripts.
+    #[must_use]
+    pub fn with_beam(mut self, beam: Beam) -> Self {
+        self.decoding.beam = Some(beam);
+        self
     }
 
     /// Names of the labels, in the order of the scores.
@@ -260,6 +288,7 @@ impl<B: Backend> Predictor<B> {
             windows,
             words: Vec::new(),
             alignment: None,
+            nbest: Vec::new(),
         })
     }
 
@@ -285,36 +314,70 @@ impl<B: Backend> Predictor<B> {
         let frames_per_step = self.settings.model.frames_per_step();
         let step_s = frames_per_step as f64 * self.settings.features.frame_period_s();
         if let Model::Las(model) = &self.model {
-            let decoding = self.settings.text.clone().unwrap_or_default().decoding();
-            let found = model.transcribe(batch.features, &batch.lengths, decoding);
-            let found = found.into_iter().next();
-            let (indices, weights) =
-                found.map_or_else(Default::default, |found| (found.symbols, found.alignment));
-            check_finite(weights.iter().flatten())?;
-            let symbol = |&index: &usize| alphabet.symbol(index);
-            return Ok(Prediction {
-                answer: Answer::Text(single_spaced(&alphabet.decode(&indices))),
-                scores: Vec::new(),
-                windows: Vec::new(),
-                words: Vec::new(),
-                alignment: Some(Alignment {
-                    symbols: indices.iter().filter_map(symbol).collect(),
-                    weights,
-                    step_s,
-                }),
-            });
+            return self.spell(model, batch, alphabet, step_s);
         }
         let emissions = self.model.emissions(batch.features, &batch.lengths);
         check_finite(host(emissions.logits.clone()).iter())?;
-        let path = best_paths(emissions).pop().unwrap_or_default();
-        let symbols = decode::greedy(&path);
-        let indices: Vec<usize> = symbols.iter().map(|symbol| symbol.index).collect();
+        let mut nbest = Vec::new();
+        let symbols = match &self.decoding.beam {
+            None => decode::greedy(&best_paths(&emissions).pop().unwrap_or_default()),
+            Some(beam) => {
+                let steps = log_probs(&emissions).pop().unwrap_or_default();
+                let found = searched(&steps, beam, alphabet, MOST_TRANSCRIPTS)?;
+                nbest = found
+                    .iter()
+                    .map(|found| Transcript {
+                        text: written(alphabet, &indices(&found.symbols)),
+                        score: found.score,
+                    })
+                    .collect();
+                found.into_iter().next().map_or_else(Vec::new, |found| found.symbols)
+            }
+        };
         Ok(Prediction {
-            answer: Answer::Text(single_spaced(&alphabet.decode(&indices))),
+            answer: Answer::Text(written(alphabet, &indices(&symbols))),
             scores: Vec::new(),
             windows: Vec::new(),
             words: decode::words(&symbols, alphabet, step_s),
             alignment: None,
+            nbest,
+        })
+    }
+
+    fn spell(
+        &self,
+        model: &Las<B>,
+        batch: Batch<B>,
+        alphabet: &Alphabet,
+        step_s: f64,
+    ) -> Result<Prediction> {
+        let listened = model.encode(batch.features, &batch.lengths);
+        let ctc_logits = model.ctc.as_ref();
+        let ctc_logits = ctc_logits.map(|ctc| ctc.forward(listened.states.clone()));
+        let found = spelled_best(model, &listened, ctc_logits, &self.decoding)?;
+        let found = found.into_iter().next().unwrap_or_default();
+        let nbest = found.iter().map(|found| Transcript {
+            text: written(alphabet, &found.symbols),
+            score: found.score,
+        });
+        let nbest = match self.decoding.beam {
+            Some(_) => nbest.collect(),
+            None => Vec::new(),
+        };
+        let best = found.into_iter().next().unwrap_or_default();
+        check_finite(best.alignment.iter().flatten())?;
+        let symbol = |&index: &usize| alphabet.symbol(index);
+        Ok(Prediction {
+            answer: Answer::Text(written(alphabet, &best.symbols)),
+            scores: Vec::new(),
+            windows: Vec::new(),
+            words: Vec::new(),
+            alignment: Some(Alignment {
+                symbols: best.symbols.iter().filter_map(symbol).collect(),
+                weights: best.alignment,
+                step_s,
+            }),
+            nbest,
         })
     }
 
@@ -333,6 +396,11 @@ impl<B: Backend> Predictor<B> {
             Task::Transcribe => Answer::Text(String::new()),
         }
     }
+}
+
+/// What symbols read as.
+fn written(alphabet: &Alphabet, symbols: &[usize]) -> String {
+    single_spaced(&alphabet.decode(symbols))
 }
 
 /// Refuses what a model says where it is no number.

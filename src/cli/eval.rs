@@ -6,8 +6,10 @@ use clap::Args;
 use serde_json::json;
 use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
 
+use super::decode::DecodeArgs;
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
+use crate::decode::Beam;
 use crate::task::{Answers, Evaluation, Task};
 use crate::train::{Data, RunInfo, evaluate_run, pipeline, whole};
 use crate::{Error, Result, RunFolder};
@@ -19,18 +21,21 @@ pub(super) struct EvalArgs {
     /// What to measure on, used whole [default: the run's own test part]
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
+    #[command(flatten)]
+    decode: DecodeArgs,
 }
 
 struct Eval<'a> {
     run: &'a RunFolder,
     items: Vec<&'a Item>,
+    beam: Option<Beam>,
 }
 
 impl Job for Eval<'_> {
     type Output = Result<(Evaluation, Vec<f32>)>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
-        evaluate_run::<B::InnerBackend>(self.run, &self.items, device)
+        evaluate_run::<B::InnerBackend>(self.run, &self.items, self.beam, device)
     }
 }
 
@@ -38,6 +43,7 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
     let info = run.info()?;
     run.best_checkpoint()?;
+    let beam = args.decode.beam(&run)?;
     let (mut items, split) = match &args.data {
         Some(spec) => (given(common, &info, spec)?, "all"),
         None => {
@@ -55,6 +61,7 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         Eval {
             run: &run,
             items: items.iter().collect(),
+            beam,
         },
     )??;
     let metrics = evaluation.metrics(&thresholds);

@@ -2,6 +2,7 @@
 
 mod bench;
 mod data;
+mod decode;
 mod eval;
 mod features;
 mod fetch;

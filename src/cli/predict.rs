@@ -4,8 +4,10 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use serde_json::json;
 
+use super::decode::DecodeArgs;
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
+use crate::decode::Beam;
 use crate::predict::{Prediction, Predictor};
 use crate::{Error, Result, RunFolder};
 
@@ -29,20 +31,39 @@ pub(super) struct PredictArgs {
     /// Draw where a speller attended while it wrote each symbol, over the spectrogram, of the one AUDIO
     #[arg(long, value_name = "OUT.png")]
     alignment: Option<PathBuf>,
+    /// Say below each transcript the N best ones and their scores; needs --beam
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    nbest: usize,
+    #[command(flatten)]
+    decode: DecodeArgs,
 }
 
 struct Predict<'a> {
     common: &'a Common,
     args: &'a PredictArgs,
     run: &'a RunFolder,
+    beam: Option<Beam>,
 }
 
 impl Job for Predict<'_> {
     type Output = Result<()>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<()> {
-        let Self { common, args, run } = self;
+        let Self {
+            common,
+            args,
+            run,
+            beam,
+        } = self;
         let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
+        if args.nbest > 0 && beam.is_none() {
+            return Err(Error::Input(
+                "--nbest is of a search: give --beam N too, such as --beam 8".to_string(),
+            ));
+        }
+        if let Some(beam) = beam {
+            predictor = predictor.with_beam(beam);
+        }
         if let (true, Some(_)) = (predictor.transcribes(), args.window.or(args.hop)) {
             return Err(Error::Input(
                 "--window and --hop are for labels; transcripts are of whole recordings"
@@ -89,7 +110,10 @@ impl Job for Predict<'_> {
         let labels = predictor.labels().to_vec();
         let mut skipped = 0;
         for audio in &args.audio {
-            let found = predictor.predict_file(audio, windows);
+            let mut found = predictor.predict_file(audio, windows);
+            if let Ok(prediction) = &mut found {
+                prediction.nbest.truncate(args.nbest);
+            }
             if let (Ok(prediction), Some(png)) = (&found, &args.alignment) {
                 predictor.draw_alignment(audio, prediction, png)?;
             }
@@ -138,6 +162,9 @@ fn text(
                 word.start_s, word.end_s, word.word
             ));
         }
+        for transcript in &prediction.nbest {
+            text.push_str(&format!("\n  {:>9.3}  {}", transcript.score, transcript.text));
+        }
         return text;
     }
     let mut order: Vec<usize> = (0..labels.len()).collect();
@@ -164,6 +191,7 @@ fn text(
 
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
+    let beam = args.decode.beam(&run)?;
     let backend = common.backend_for(Some(&run.info()?.backend));
     run_on(
         backend,
@@ -171,6 +199,7 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
             common,
             args,
             run: &run,
+            beam,
         },
     )?
 }

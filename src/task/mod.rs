@@ -9,17 +9,18 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{Item, Target, TaskKind};
-use sori_models::las::{DecodeOptions, Listened, Sampling, Spelled};
+use sori_models::las::{Listened, Sampling, Spelled};
 use sori_models::loss::{
     CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
 };
 use sori_models::{Emissions, Model};
 
 use transcribe::heard;
-pub(crate) use transcribe::single_spaced;
+pub(crate) use transcribe::{indices, log_probs, searched, single_spaced, spelled_best};
 pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
 
 use crate::batch::{Batch, Coding, Targets};
+use crate::decode::Decoding;
 use crate::metric::{ConfusionMatrix, TagScores};
 use crate::train::Loader;
 use crate::{Error, Result};
@@ -368,7 +369,7 @@ impl Evaluation {
     }
 }
 
-/// Runs `model` over the recordings `items`, as `loader` loads them; a speller finds its answers by
+/// Runs `model` over the recordings `items`, as `loader` loads them; transcripts are found by
 /// `decoding`.
 ///
 /// # Errors
@@ -378,7 +379,7 @@ pub fn evaluate<B: Backend>(
     loader: &Loader,
     items: &[&Item],
     task: Task,
-    decoding: DecodeOptions,
+    decoding: &Decoding,
     device: &B::Device,
 ) -> Result<Evaluation> {
     let objective = Objective::plain(task);
@@ -412,11 +413,12 @@ pub fn evaluate<B: Backend>(
                 }
             }
             (Answers::Transcripts(found), _, output) => {
-                let heard = heard(model, output, decoding);
+                let Coding::Symbols(alphabet) = loader.coding() else {
+                    continue;
+                };
+                let heard = heard(model, output, decoding, alphabet)?;
                 for (item, heard) in here.iter().zip(heard) {
-                    if let (Target::Text(text), Coding::Symbols(alphabet)) =
-                        (&item.target, loader.coding())
-                    {
+                    if let Target::Text(text) = &item.target {
                         found.add(&item.id, text, &heard, alphabet);
                     }
                 }

@@ -2,14 +2,17 @@
 
 use std::ops::AddAssign;
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sori_datasets::Alphabet;
-use sori_models::las::DecodeOptions;
+use sori_models::las::{Hypothesis as Spelling, Las, Listened};
 use sori_models::loss::BLANK;
 use sori_models::{Emissions, Model};
 
 use super::{Metrics, Output, argmax, host};
-use crate::decode::greedy;
+use crate::Result;
+use crate::decode::{Beam, BeamSearch, Decoding, Hypothesis, Symbol, greedy, spell};
 use crate::metric::TranscriptErrors;
 
 /// What was heard in a whole part.
@@ -60,33 +63,101 @@ pub struct Heard {
     pub blanks: Blanks,
 }
 
-/// What a recogniser heard in each row of a batch, of which it has said `output`.
+/// What a recogniser that writes in `alphabet` heard in each row of a batch, of which it has said
+/// `output`.
 pub(super) fn heard<B: Backend>(
     model: &Model<B>,
     output: Output<B>,
-    decoding: DecodeOptions,
-) -> Vec<Heard> {
+    decoding: &Decoding,
+    alphabet: &Alphabet,
+) -> Result<Vec<Heard>> {
     match (model, output) {
         (Model::Las(model), Output::Spelled(spelled)) => {
-            let found = model.spell(&spelled.listened, decoding).into_iter();
-            found
-                .map(|hypothesis| Heard {
-                    symbols: hypothesis.symbols,
+            let found = spelled_best(model, &spelled.listened, spelled.ctc_logits, decoding)?;
+            Ok(found
+                .into_iter()
+                .map(|hypotheses| Heard {
+                    symbols: hypotheses.into_iter().next().unwrap_or_default().symbols,
                     blanks: Blanks::default(),
                 })
-                .collect()
+                .collect())
         }
         (_, Output::Symbols(emissions)) => {
-            let paths = best_paths(emissions).into_iter();
-            paths
-                .map(|path| Heard {
-                    symbols: greedy(&path).iter().map(|symbol| symbol.index).collect(),
-                    blanks: Blanks::of(&path),
+            let paths = best_paths(&emissions);
+            let found: Vec<Vec<usize>> = match &decoding.beam {
+                None => paths.iter().map(|path| indices(&greedy(path))).collect(),
+                Some(beam) => {
+                    let rows = log_probs(&emissions);
+                    let best = |row: &Vec<Vec<f32>>| Ok(indices(&searched(row, beam, alphabet, 1)?[0].symbols));
+                    rows.par_iter().map(best).collect::<Result<_>>()?
+                }
+            };
+            let heard = found.into_iter().zip(&paths);
+            Ok(heard
+                .map(|(symbols, path)| Heard {
+                    symbols,
+                    blanks: Blanks::of(path),
                 })
-                .collect()
+                .collect())
         }
-        _ => Vec::new(),
+        _ => Ok(Vec::new()),
     }
+}
+
+/// What a speller writes of each row that was listened to, the best first.
+pub(crate) fn spelled_best<B: Backend>(
+    model: &Las<B>,
+    listened: &Listened<B>,
+    ctc_logits: Option<Tensor<B, 3>>,
+    decoding: &Decoding,
+) -> Result<Vec<Vec<Spelling>>> {
+    match &decoding.beam {
+        None => {
+            let found = model.spell(listened, decoding.end).into_iter();
+            Ok(found.map(|hypothesis| vec![hypothesis]).collect())
+        }
+        Some(beam) => spell(
+            model,
+            listened,
+            ctc_logits,
+            decoding.end,
+            &beam.options,
+            beam.fusion.as_ref(),
+        ),
+    }
+}
+
+/// The `most` best transcripts of the log-probabilities of each symbol at each step; there is always
+/// one.
+pub(crate) fn searched(
+    log_probs: &[Vec<f32>],
+    beam: &Beam,
+    alphabet: &Alphabet,
+    most: usize,
+) -> Result<Vec<Hypothesis>> {
+    let space = alphabet.index(' ');
+    let mut search = BeamSearch::new(beam.options.beam, space, beam.fusion.as_ref())?;
+    for step in log_probs {
+        search.push(step);
+    }
+    Ok(search.finish(most))
+}
+
+pub(crate) fn indices(symbols: &[Symbol]) -> Vec<usize> {
+    symbols.iter().map(|symbol| symbol.index).collect()
+}
+
+/// The log-probability of each symbol at each valid step, row by row.
+pub(crate) fn log_probs<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<Vec<f32>>> {
+    let [_, steps, symbols] = emissions.logits.dims();
+    let values = host(emissions.log_probs());
+    let rows = values.chunks_exact((steps * symbols).max(1));
+    rows.zip(&emissions.lengths)
+        .map(|(row, &length)| {
+            let valid = row.chunks_exact(symbols).take(length);
+            valid.map(<[f32]>::to_vec).collect()
+        })
+        .collect()
 }
 
 /// Text without spaces at its ends and with single ones between its words.
@@ -126,12 +197,12 @@ impl AddAssign for Blanks {
 }
 
 /// The symbol of the largest score at each step, row by row.
-pub fn best_paths<B: Backend>(emissions: Emissions<B>) -> Vec<Vec<usize>> {
+pub fn best_paths<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<usize>> {
     let [_, steps, symbols] = emissions.logits.dims();
-    let scores = host(emissions.logits);
+    let scores = host(emissions.logits.clone());
     let rows = scores.chunks_exact((steps * symbols).max(1));
-    rows.zip(emissions.lengths)
-        .map(|(row, length)| {
+    rows.zip(&emissions.lengths)
+        .map(|(row, &length)| {
             let valid = row.chunks_exact(symbols).take(length);
             valid.map(argmax).collect()
         })

@@ -11,6 +11,7 @@ use sori_models::las::DecodeOptions;
 use sori_models::layers::{AttentionKind, Cell};
 use toml::{Table, Value};
 
+use crate::decode::Decoding;
 use crate::{Error, Result};
 
 /// Everything a run depends on, as it stands in the run's `config.toml`.
@@ -68,11 +69,14 @@ impl TextSettings {
         )
     }
 
-    /// How a speller's answer is found.
-    pub fn decoding(&self) -> DecodeOptions {
-        DecodeOptions {
-            end_threshold: self.end_threshold,
-            max_symbols_per_step: self.max_symbols_per_step,
+    /// How transcripts are found without a search.
+    pub fn decoding(&self) -> Decoding {
+        Decoding {
+            end: DecodeOptions {
+                end_threshold: self.end_threshold,
+                max_symbols_per_step: self.max_symbols_per_step,
+            },
+            beam: None,
         }
     }
 }

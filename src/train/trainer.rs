@@ -23,6 +23,7 @@ use super::seed::{Purpose, derive};
 use super::settings::Settings;
 use super::stepper::{Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
+use crate::decode::{Beam, Decoding};
 use crate::task::{self, Blanks, Evaluation, Metrics, Objective, Output, Task};
 use crate::{Error, Result};
 
@@ -129,7 +130,7 @@ impl State {
             Output::Labels(_) | Output::Spelled(_) => {}
             Output::Symbols(emissions) => {
                 let mut found = Blanks::default();
-                for path in task::best_paths(emissions) {
+                for path in task::best_paths(&emissions) {
                     found += Blanks::of(&path);
                 }
                 self.epoch_blanks += found.blanks;
@@ -542,14 +543,15 @@ fn steps_per_epoch(settings: &Settings, recordings: usize) -> usize {
     recordings.div_ceil(settings.train.batch_size * settings.train.accumulate)
 }
 
-/// Runs the best checkpoint of `run` over recordings. Also returns from which score on each tag is
-/// said to be there; none of classes.
+/// Runs the best checkpoint of `run` over recordings; transcripts are found by `beam`, or without a
+/// search. Also returns from which score on each tag is said to be there; none of classes.
 ///
 /// # Errors
 /// When the run has no best checkpoint yet, or its data cannot be read.
 pub fn evaluate_run<B: Backend>(
     run: &RunFolder,
     items: &[&Item],
+    beam: Option<Beam>,
     device: &B::Device,
 ) -> Result<(Evaluation, Vec<f32>)> {
     let settings = run.settings()?;
@@ -557,8 +559,11 @@ pub fn evaluate_run<B: Backend>(
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
     let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
     let loader = Loader::new(&settings, &info, run.coding(&info)?)?;
-    let decoding = settings.text.clone().unwrap_or_default().decoding();
-    let evaluation = task::evaluate(&model, &loader, items, info.task, decoding, device)?;
+    let decoding = Decoding {
+        beam,
+        ..settings.text.clone().unwrap_or_default().decoding()
+    };
+    let evaluation = task::evaluate(&model, &loader, items, info.task, &decoding, device)?;
     Ok((evaluation, thresholds(&checkpoint)?))
 }
 
@@ -760,7 +765,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             &self.loader,
             &part,
             self.info.task,
-            self.settings.text.clone().unwrap_or_default().decoding(),
+            &self.settings.text.clone().unwrap_or_default().decoding(),
             self.device,
         )?;
         if !valid.loss.is_finite() {
@@ -833,7 +838,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
     fn finish(&self) -> Result<Outcome> {
         let (part, split) = self.data.held_out();
         let (evaluation, thresholds) =
-            evaluate_run::<B::InnerBackend>(self.run, &part, self.device)?;
+            evaluate_run::<B::InnerBackend>(self.run, &part, None, self.device)?;
         let metrics = evaluation.metrics(&thresholds);
         let best = self
             .state

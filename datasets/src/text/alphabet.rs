@@ -194,10 +194,16 @@ impl Alphabet {
         self.symbols.get(index.checked_sub(1)?).copied()
     }
 
+    /// The index of a symbol, where it is one.
+    #[must_use]
+    pub fn index(&self, symbol: char) -> Option<usize> {
+        self.indices.get(&symbol).copied()
+    }
+
     /// The index of [`UNKNOWN`], where it is a symbol.
     #[must_use]
     pub fn unknown(&self) -> Option<usize> {
-        self.indices.get(&UNKNOWN).copied()
+        self.index(UNKNOWN)
     }
 
     /// The indices of a text's symbols, after it is normalised.

@@ -22,7 +22,7 @@ impl Default for DecodeOptions {
 }
 
 /// A transcript that was found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hypothesis {
     /// Without the end.
     pub symbols: Vec<usize>,
@@ -53,13 +53,7 @@ impl<B: Backend> Las<B> {
     pub fn spell(&self, listened: &Listened<B>, options: DecodeOptions) -> Vec<Hypothesis> {
         let spelling = self.spelling(listened);
         let longest = |steps: usize| (options.max_symbols_per_step * steps as f64).ceil() as usize;
-        let nothing = Hypothesis {
-            symbols: Vec::new(),
-            alignment: Vec::new(),
-            score: 0.0,
-            ended: false,
-        };
-        let mut found = vec![nothing; listened.lengths.len()];
+        let mut found = vec![Hypothesis::default(); listened.lengths.len()];
         let mut rows: Vec<usize> = (0..found.len()).collect();
         let mut state = spelling.start(&rows);
         let mut symbols = vec![SENTENCE_END; rows.len()];
@@ -67,8 +61,7 @@ impl<B: Backend> Las<B> {
             let step = spelling.step(&state, &symbols);
             let [_, count] = step.log_probs.dims();
             let log_probs: Vec<f32> = step.log_probs.into_data().iter().collect();
-            let [_, heads, steps] = step.state.alignment().dims();
-            let alignment: Vec<f32> = step.state.alignment().into_data().iter().collect();
+            let mut weights = step.state.weights(&listened.lengths);
             let mut going = Vec::with_capacity(rows.len());
             symbols.clear();
             for (index, log_probs) in log_probs.chunks(count).enumerate() {
@@ -84,10 +77,8 @@ impl<B: Backend> Las<B> {
                 if hypothesis.symbols.len() == longest(listened.lengths[row]) {
                     continue;
                 }
-                let heads = &alignment[index * heads * steps..][..heads * steps];
-                let weights = mean_rows(heads, steps, listened.lengths[row]);
                 hypothesis.symbols.push(best);
-                hypothesis.alignment.push(weights);
+                hypothesis.alignment.push(std::mem::take(&mut weights[index]));
                 hypothesis.score += f64::from(log_probs[best]);
                 going.push(index);
                 symbols.push(best);
@@ -112,12 +103,4 @@ fn likeliest(log_probs: &[f32]) -> usize {
         }
     }
     best
-}
-
-/// The first `valid` columns of the mean of rows that are `width` values wide.
-fn mean_rows(rows: &[f32], width: usize, valid: usize) -> Vec<f32> {
-    let share = width as f32 / rows.len() as f32;
-    (0..valid)
-        .map(|column| rows[column..].iter().step_by(width).sum::<f32>() * share)
-        .collect()
 }

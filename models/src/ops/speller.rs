@@ -88,6 +88,23 @@ impl<B: Backend> SpellerState<B> {
         self.alignment.clone()
     }
 
+    /// How much the last symbol of each row rests on each of the `lengths` valid steps of what the row
+    /// attends to, the mean over the heads: each adds up to one.
+    ///
+    /// # Panics
+    /// If a row attends to what has no length.
+    pub fn weights(&self, lengths: &[usize]) -> Vec<Vec<f32>> {
+        let [_, heads, steps] = self.alignment.dims();
+        let weights: Vec<f32> = self.alignment.to_data().iter().collect();
+        let rows = weights.chunks_exact((heads * steps).max(1));
+        let mean = |row: &[f32], step: usize| {
+            row[step..].iter().step_by(steps).sum::<f32>() / heads as f32
+        };
+        rows.zip(&self.sources)
+            .map(|(row, &source)| (0..lengths[source]).map(|step| mean(row, step)).collect())
+            .collect()
+    }
+
     /// These rows, in this order and as often as they stand here.
     ///
     /// # Panics
