@@ -28,6 +28,16 @@ pub enum Error {
         /// What is wrong with it and what would be right.
         reason: String,
     },
+    /// A line of a text file is not what it should be.
+    #[error("{}:{line}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it and what would be right.
+        reason: String,
+    },
     /// A file of a run or a result could not be read or written.
     #[error("{action} {}: {source}", path.display())]
     Io {
@@ -93,6 +103,14 @@ impl Error {
             action,
             path,
             source,
+        }
+    }
+
+    pub(crate) fn line(path: &Path, line: usize, reason: impl Into<String>) -> Self {
+        Self::Line {
+            path: path.to_path_buf(),
+            line,
+            reason: reason.into(),
         }
     }
 

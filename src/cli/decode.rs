@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::remark;
 use crate::batch::Coding;
-use crate::decode::ngram::NgramModel;
-use crate::decode::{Beam, BeamOptions, Fusion, FusionOptions, Level, SpellOptions};
+use crate::decode::{
+    Beam, BeamOptions, Fusion, FusionOptions, NgramModel, SpellOptions, TokenKind,
+};
 use crate::{Error, Result, RunFolder};
 
 /// How transcripts are found.
@@ -20,8 +21,8 @@ pub(super) struct DecodeArgs {
     #[arg(long, value_name = "FILE.arpa")]
     lm: Option<PathBuf>,
     /// What a token of the language model is [default: as its vocabulary shows]
-    #[arg(long, value_name = "LEVEL", requires = "lm")]
-    lm_level: Option<LevelName>,
+    #[arg(long, value_name = "KIND", requires = "lm")]
+    lm_kind: Option<TokenKind>,
     /// Weight of the language model [default: 0.5]
     #[arg(long, value_name = "A", requires = "lm", allow_negative_numbers = true)]
     alpha: Option<f64>,
@@ -46,12 +47,6 @@ pub(super) struct DecodeArgs {
     /// las: share of the CTC head in the scores [default: 0]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     ctc_weight: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LevelName {
-    Words,
-    Characters,
 }
 
 impl DecodeArgs {
@@ -100,10 +95,6 @@ impl DecodeArgs {
         let fusion = match &self.lm {
             None => None,
             Some(path) => {
-                let level = self.lm_level.map(|level| match level {
-                    LevelName::Words => Level::Words,
-                    LevelName::Characters => Level::Characters,
-                });
                 let default = FusionOptions::default();
                 let options = FusionOptions {
                     alpha: self.alpha.unwrap_or(default.alpha),
@@ -113,7 +104,7 @@ impl DecodeArgs {
                 options.check()?;
                 let model = NgramModel::read(path)?;
                 let all = model.tokens().count();
-                let fusion = Fusion::new(model, &alphabet, level, options)?;
+                let fusion = Fusion::new(model, &alphabet, self.lm_kind, options)?;
                 let written = fusion.num_tokens();
                 if written < all {
                     remark(&format!(

@@ -2,20 +2,8 @@
 
 use sori_datasets::Alphabet;
 
-use super::ngram::{Context, NgramModel, TokenId};
+use super::ngram::{Context, NgramModel, SPACE, TokenId, TokenKind};
 use crate::{Error, Result};
-
-/// What a token of a language model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// A word, between spaces.
-    Words,
-    /// A symbol of the alphabet; the space is written `<space>`.
-    Characters,
-}
-
-/// How the space is written among the tokens of a model of characters.
-pub const SPACE: &str = "<space>";
 
 /// How much a language model has to say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,26 +94,26 @@ impl FusionState {
 
 impl Fusion {
     /// Joins a model with the alphabet that a recogniser writes in. What a token is shows in the
-    /// model's vocabulary, unless `level` says it.
+    /// model's vocabulary, unless `kind` says it.
     ///
     /// # Errors
     /// When an option is wrong, or the model's vocabulary has nothing the alphabet can write.
     pub fn new(
         model: NgramModel,
         alphabet: &Alphabet,
-        level: Option<Level>,
+        kind: Option<TokenKind>,
         options: FusionOptions,
     ) -> Result<Self> {
         options.check()?;
         let single = |token: &str| token == SPACE || token.chars().count() == 1;
-        let level = level.unwrap_or(if model.tokens().all(single) {
-            Level::Characters
+        let kind = kind.unwrap_or(if model.tokens().all(single) {
+            TokenKind::Characters
         } else {
-            Level::Words
+            TokenKind::Words
         });
-        let tokens = match level {
-            Level::Words => words(&model, alphabet)?,
-            Level::Characters => characters(&model, alphabet)?,
+        let tokens = match kind {
+            TokenKind::Words => words(&model, alphabet)?,
+            TokenKind::Characters => characters(&model, alphabet)?,
         };
         Ok(Self {
             model,
@@ -136,10 +124,10 @@ impl Fusion {
     }
 
     /// What a token is.
-    pub fn level(&self) -> Level {
+    pub fn kind(&self) -> TokenKind {
         match self.tokens {
-            Tokens::Words(_) => Level::Words,
-            Tokens::Characters(_) => Level::Characters,
+            Tokens::Words(_) => TokenKind::Words,
+            Tokens::Characters(_) => TokenKind::Characters,
         }
     }
 
@@ -388,7 +376,7 @@ ngram 2=4
     #[test]
     fn a_word_costs_when_it_is_over_and_before_only_where_no_known_one_begins_so() {
         let fusion = of_abc();
-        assert_eq!(fusion.level(), Level::Words);
+        assert_eq!(fusion.kind(), TokenKind::Words);
         assert_eq!(said(&fusion, "a").score(), 0.0);
         assert_eq!(said(&fusion, "ab").score(), 0.0);
         assert_eq!(said(&fusion, "aba").score(), -2.0);
@@ -420,7 +408,7 @@ ngram 1=5
             unknown: -3.0,
         };
         let fusion = Fusion::new(read(text), &alphabet(), None, options).unwrap();
-        assert_eq!(fusion.level(), Level::Characters);
+        assert_eq!(fusion.kind(), TokenKind::Characters);
         assert_eq!(fusion.num_tokens(), 2);
         let score = said(&fusion, "a a").score() / std::f64::consts::LN_10;
         assert!((score + 0.5 + 0.7 + 0.5).abs() < 1e-6);

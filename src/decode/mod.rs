@@ -4,7 +4,7 @@ mod beam;
 mod ctc;
 mod ctc_prefix;
 mod fusion;
-pub mod ngram;
+mod ngram;
 mod spell;
 mod tree;
 
@@ -12,7 +12,10 @@ use sori_models::las::DecodeOptions;
 
 pub use beam::{BeamOptions, BeamSearch, Hypothesis};
 pub use ctc::{Symbol, Word, greedy, words};
-pub use fusion::{Fusion, FusionOptions, FusionState, Level, SPACE};
+pub use fusion::{Fusion, FusionOptions, FusionState};
+pub use ngram::{
+    Context, Discounts, HIGHEST_ORDER, NgramCounts, NgramEstimate, NgramModel, TokenId, TokenKind,
+};
 pub use spell::{SpellOptions, spell};
 
 /// How transcripts are found.

@@ -1,0 +1,432 @@
+//! The ARPA format of n-gram models, read line by line.
+//!
+//! ```text
+//! \data\
+//! ngram 1=4
+//! ngram 2=3
+//!
+//! \1-grams:
+//! -0.9   word    -0.3        log10 probability, tokens, log10 back-off weight (may be missing)
+//! …
+//! \end\
+//! ```
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use super::table::{Gram, Table};
+use super::vocabulary::Vocabulary;
+use super::{BEGIN, Context, END, NgramModel, Node, ROOT, TokenId, UNKNOWN};
+use crate::{Error, Result};
+
+/// Longer lines are not of an ARPA file, and could fill the memory.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// What a token that a file gives no probability has, as KenLM takes it.
+const UNKNOWN_LOG10: f32 = -100.0;
+
+/// The lines of a file.
+struct Lines<'a> {
+    path: &'a Path,
+    reader: BufReader<File>,
+    buffer: Vec<u8>,
+    /// The number of the line in `buffer`.
+    number: usize,
+    /// Whether `buffer` is to be read once more.
+    again: bool,
+}
+
+impl<'a> Lines<'a> {
+    fn error(&self, reason: impl Into<String>) -> Error {
+        Error::line(self.path, self.number, reason)
+    }
+
+    /// Goes to the next line that is not blank; false at the end of the file.
+    fn advance(&mut self) -> Result<bool> {
+        if std::mem::take(&mut self.again) {
+            return Ok(true);
+        }
+        loop {
+            self.buffer.clear();
+            let read = (&mut self.reader)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut self.buffer)
+                .map_err(Error::io("cannot read", self.path))?;
+            if read == 0 {
+                return Ok(false);
+            }
+            self.number += 1;
+            if read as u64 == LONGEST_LINE {
+                return Err(self.error(format!(
+                    "the line is longer than {LONGEST_LINE} bytes; a line of an ARPA file is one \
+                     n-gram"
+                )));
+            }
+            if self.number == 1 && self.buffer.starts_with(b"\x1f\x8b") {
+                return Err(self.error("the file is compressed by gzip; unpack it with gunzip"));
+            }
+            if !self.buffer.trim_ascii().is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The line, without blanks around it.
+    fn text(&self) -> Result<&str> {
+        let text = std::str::from_utf8(&self.buffer)
+            .map_err(|_| self.error("the line is not text in UTF-8"))?;
+        Ok(text.trim_matches([' ', '\t', '\r', '\n']))
+    }
+
+    /// Goes to the next line, which there must be.
+    fn expect(&mut self, what: &str) -> Result<&str> {
+        if !self.advance()? {
+            return Err(self.error(format!(
+                "the file ends here, before {what}; it is cut short, as an ARPA file ends with \\end\\"
+            )));
+        }
+        self.text()
+    }
+
+    fn number(&self, text: &str, what: &str) -> Result<f32> {
+        match text.parse::<f32>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err(self.error(format!(
+                "the {what} is `{text}`; a finite number was expected, such as -1.25"
+            ))),
+        }
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<NgramModel> {
+    let file = File::open(path).map_err(Error::io("cannot read", path))?;
+    let metadata = file.metadata().map_err(Error::io("cannot read", path))?;
+    let mut lines = Lines {
+        path,
+        reader: BufReader::with_capacity(1 << 16, file),
+        buffer: Vec::new(),
+        number: 0,
+        again: false,
+    };
+    let counts = counts(&mut lines)?;
+    // An n-gram takes at least `0 a\n`: what a broken count promises is not allocated.
+    let most = usize::try_from(metadata.len() / 4).unwrap_or(usize::MAX);
+    let mut building = Building::new(&counts, most);
+    for order in 1..=counts.len() {
+        building.section(&mut lines, order, &counts)?;
+    }
+    let last = lines.expect("\\end\\")?;
+    if last != "\\end\\" {
+        let found = last.to_string();
+        return Err(lines.error(format!(
+            "`{found}` stands where \\end\\ was expected, behind the {}-grams",
+            counts.len()
+        )));
+    }
+    if lines.advance()? {
+        return Err(lines.error("something stands behind \\end\\, which is the last line"));
+    }
+    Ok(building.finish())
+}
+
+/// Reads `\data\` and how many n-grams of each order there are.
+fn counts(lines: &mut Lines) -> Result<Vec<usize>> {
+    // Whatever stands before it is a remark.
+    loop {
+        if !lines.advance()? {
+            return Err(lines.error(
+                "there is no line \\data\\; an ARPA file begins with it and the count of each \
+                 order's n-grams",
+            ));
+        }
+        // A remark in another encoding does no harm.
+        if lines.buffer.trim_ascii() == b"\\data\\" {
+            break;
+        }
+    }
+    let mut counts = Vec::new();
+    loop {
+        let line = lines.expect("its counts")?;
+        if line.starts_with('\\') && !counts.is_empty() {
+            lines.again = true;
+            return Ok(counts);
+        }
+        let found = || -> Option<(usize, usize)> {
+            let (order, count) = line.strip_prefix("ngram")?.split_once('=')?;
+            Some((order.trim().parse().ok()?, count.trim().parse().ok()?))
+        };
+        match found() {
+            Some((order, count)) if order == counts.len() + 1 => counts.push(count),
+            _ => {
+                let line = line.to_string();
+                return Err(lines.error(format!(
+                    "`{line}` stands where `ngram {}=` and a count were expected",
+                    counts.len() + 1
+                )));
+            }
+        }
+    }
+}
+
+/// A model half read. The context after each n-gram is its own until all are there.
+struct Building {
+    order: usize,
+    vocabulary: Vocabulary,
+    unigrams: Vec<Gram>,
+    longer: Table,
+    contexts: Vec<Node>,
+    /// Of each context, whether an n-gram begins with it.
+    extended: Vec<bool>,
+}
+
+impl Building {
+    fn new(counts: &[usize], most: usize) -> Self {
+        let sum = |counts: &[usize]| {
+            let sum = counts
+                .iter()
+                .fold(0, |sum: usize, &n| sum.saturating_add(n));
+            sum.min(most)
+        };
+        let order = counts.len();
+        Self {
+            order,
+            vocabulary: Vocabulary::default(),
+            unigrams: Vec::new(),
+            longer: Table::with_capacity(sum(&counts[1..])),
+            contexts: Vec::with_capacity(sum(&counts[..order.max(2) - 1]) + 2),
+            extended: Vec::new(),
+        }
+    }
+
+    /// Reads the n-grams of an order.
+    fn section(&mut self, lines: &mut Lines, order: usize, counts: &[usize]) -> Result<()> {
+        let header = format!("\\{order}-grams:");
+        let found = lines.expect(&header)?;
+        if found != header {
+            let found = found.to_string();
+            return Err(lines.error(format!(
+                "`{found}` stands where {header} was expected, as \\data\\ counts n-grams up to \
+                 order {}",
+                self.order
+            )));
+        }
+        if order == 1 {
+            self.push_context(Node {
+                backoff: 0.0,
+                suffix: ROOT,
+            });
+        }
+        let mut count = 0;
+        let mut tokens = Vec::with_capacity(order);
+        loop {
+            lines.expect(if order == self.order {
+                "\\end\\"
+            } else {
+                "the next section"
+            })?;
+            // A line of an n-gram begins with a number.
+            if lines.buffer.trim_ascii_start().starts_with(b"\\") {
+                lines.again = true;
+                break;
+            }
+            self.line(lines, order, &mut tokens)?;
+            count += 1;
+        }
+        let promised = counts[order - 1];
+        if count != promised {
+            return Err(lines.error(format!(
+                "{count} {order}-grams end here; `ngram {order}={promised}` in \\data\\ says there \
+                 are {promised}"
+            )));
+        }
+        if order == 1 {
+            self.check_markers(lines)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one n-gram.
+    fn line(&mut self, lines: &Lines, order: usize, tokens: &mut Vec<u32>) -> Result<()> {
+        let text = lines.text()?;
+        let mut fields = text.split([' ', '\t']).filter(|field| !field.is_empty());
+        let log10 = lines.number(fields.next().unwrap_or_default(), "log10 probability")?;
+        if log10 > 0.0 {
+            return Err(lines.error(format!(
+                "the log10 probability is {log10}; it must be at most 0"
+            )));
+        }
+        tokens.clear();
+        for position in 0..order {
+            let Some(field) = fields.next() else {
+                return Err(lines.error(format!(
+                    "there are {position} tokens in `{text}`; a {order}-gram has {order}"
+                )));
+            };
+            tokens.push(self.token(lines, order, field)?);
+        }
+        let backoff = match fields.next() {
+            Some(field) => lines.number(field, "back-off weight")?,
+            None => 0.0,
+        };
+        if fields.next().is_some() {
+            return Err(lines.error(format!(
+                "`{text}` has too many fields; a {order}-gram is a log10 probability, {order} \
+                 token(s) and at most a back-off weight"
+            )));
+        }
+        if order == self.order && backoff != 0.0 {
+            return Err(lines.error(format!(
+                "the back-off weight is {backoff}; n-grams of the highest order ({order}) have none"
+            )));
+        }
+        if u32::try_from(self.contexts.len() + 2).is_err() {
+            return Err(lines.error(format!(
+                "there are more n-grams than can be numbered ({})",
+                u32::MAX
+            )));
+        }
+        let Some((&token, prefix)) = tokens.split_last() else {
+            return Ok(());
+        };
+        let node = self.contexts.len() as u32;
+        if prefix.is_empty() {
+            self.unigrams.push(Gram { log10, next: node });
+            self.push_context(Node {
+                backoff,
+                suffix: ROOT,
+            });
+            return Ok(());
+        }
+        let Some(context) = self.context(prefix) else {
+            let prefix: Vec<_> = prefix.iter().map(|&t| self.vocabulary.text(t)).collect();
+            return Err(lines.error(format!(
+                "`{text}` begins with `{}`, which is not among the {}-grams; the n-gram before \
+                 the last token must be in the model",
+                prefix.join(" "),
+                order - 1
+            )));
+        };
+        let suffix = self.known_suffix(context, token);
+        let gram = Gram {
+            log10,
+            next: if order < self.order { node } else { suffix },
+        };
+        if !self.longer.insert(context, token, gram) {
+            return Err(lines.error(format!(
+                "`{text}` is there twice; each {order}-gram has one line"
+            )));
+        }
+        self.extended[context as usize] = true;
+        if order < self.order {
+            self.push_context(Node { backoff, suffix });
+        }
+        Ok(())
+    }
+
+    fn token(&mut self, lines: &Lines, order: usize, field: &str) -> Result<u32> {
+        // Some models write it so.
+        let text = if field == "<UNK>" { UNKNOWN } else { field };
+        if order > 1 {
+            return self.vocabulary.find(text).ok_or_else(|| {
+                lines.error(format!(
+                    "`{field}` is not among the 1-grams, which are all tokens of the model"
+                ))
+            });
+        }
+        let known = self.vocabulary.len();
+        let token = self.vocabulary.insert(text);
+        if self.vocabulary.len() == known {
+            return Err(lines.error(format!(
+                "the 1-gram `{field}` is there twice; each has one line"
+            )));
+        }
+        Ok(token)
+    }
+
+    /// Sees to the tokens every model has.
+    fn check_markers(&mut self, lines: &Lines) -> Result<()> {
+        for marker in [BEGIN, END] {
+            if self.vocabulary.find(marker).is_none() {
+                return Err(lines.error(format!(
+                    "{marker} is not among the 1-grams, which end here; a model needs {BEGIN} and \
+                     {END}, the begin and the end of a sentence"
+                )));
+            }
+        }
+        if self.vocabulary.find(UNKNOWN).is_none() {
+            self.vocabulary.insert(UNKNOWN);
+            self.unigrams.push(Gram {
+                log10: UNKNOWN_LOG10,
+                next: self.contexts.len() as u32,
+            });
+            self.push_context(Node {
+                backoff: 0.0,
+                suffix: ROOT,
+            });
+        }
+        Ok(())
+    }
+
+    fn push_context(&mut self, node: Node) {
+        self.contexts.push(node);
+        self.extended.push(false);
+    }
+
+    /// The context that is an n-gram's tokens.
+    fn context(&self, tokens: &[u32]) -> Option<u32> {
+        let (&first, rest) = tokens.split_first()?;
+        rest.iter()
+            .try_fold(self.unigrams[first as usize].next, |context, &token| {
+                Some(self.longer.get(context, token)?.next)
+            })
+    }
+
+    /// The longest n-gram known that ends in `token` and is shorter than `context` and it.
+    fn known_suffix(&self, context: u32, token: u32) -> u32 {
+        let mut context = context;
+        while context != ROOT {
+            context = self.contexts[context as usize].suffix;
+            if context == ROOT {
+                break;
+            }
+            if let Some(gram) = self.longer.get(context, token) {
+                return gram.next;
+            }
+        }
+        self.unigrams[token as usize].next
+    }
+
+    fn finish(mut self) -> NgramModel {
+        // A context that nothing continues and that costs nothing to leave is as good as its
+        // suffix. Suffixes come before what they are suffixes of, so one pass shortens all.
+        let shortest = |contexts: &[Node], extended: &[bool], context: u32| {
+            let node = contexts[context as usize];
+            if extended[context as usize] || node.backoff != 0.0 {
+                context
+            } else {
+                node.suffix
+            }
+        };
+        for at in 0..self.contexts.len() {
+            let suffix = self.contexts[at].suffix;
+            self.contexts[at].suffix = shortest(&self.contexts, &self.extended, suffix);
+        }
+        for gram in self.unigrams.iter_mut().chain(self.longer.grams_mut()) {
+            gram.next = shortest(&self.contexts, &self.extended, gram.next);
+        }
+        let token = |text| TokenId(self.vocabulary.find(text).unwrap_or_default());
+        let (begin, end, unknown) = (token(BEGIN), token(END), token(UNKNOWN));
+        NgramModel {
+            order: self.order,
+            start: Context(self.unigrams[begin.0 as usize].next),
+            begin,
+            end,
+            unknown,
+            vocabulary: self.vocabulary,
+            unigrams: self.unigrams,
+            longer: self.longer,
+            contexts: self.contexts,
+        }
+    }
+}
