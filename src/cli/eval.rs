@@ -1,17 +1,22 @@
+use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use burn::tensor::TensorData;
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
 
 use super::decode::DecodeArgs;
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
+use crate::batch::Coding;
 use crate::decode::Beam;
+use crate::file::write_atomically;
 use crate::task::{Answers, Evaluation, Task};
-use crate::train::{Data, RunInfo, evaluate_run, pipeline, whole};
+use crate::train::{Data, RunInfo, emissions_of_run, evaluate_run, pipeline, whole};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -21,6 +26,10 @@ pub(super) struct EvalArgs {
     /// What to measure on, used whole [default: the run's own test part]
     #[arg(long, value_name = "SPEC")]
     data: Option<String>,
+    /// Also write the log-probability of each symbol at each step, `[steps, symbols]` for each
+    /// recording by its id, blank first (deep_speech2)
+    #[arg(long, value_name = "OUT.safetensors")]
+    emissions: Option<PathBuf>,
     #[command(flatten)]
     decode: DecodeArgs,
 }
@@ -29,12 +38,17 @@ struct Eval<'a> {
     run: &'a RunFolder,
     items: Vec<&'a Item>,
     beam: Option<Beam>,
+    emissions: Option<&'a Path>,
 }
 
 impl Job for Eval<'_> {
     type Output = Result<(Evaluation, Vec<f32>)>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        if let Some(path) = self.emissions {
+            let found = emissions_of_run::<B::InnerBackend>(self.run, &self.items, device)?;
+            write_emissions(path, self.run, &self.items, &found)?;
+        }
         evaluate_run::<B::InnerBackend>(self.run, &self.items, self.beam, device)
     }
 }
@@ -62,6 +76,7 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             run: &run,
             items: items.iter().collect(),
             beam,
+            emissions: args.emissions.as_deref(),
         },
     )??;
     let metrics = evaluation.metrics(&thresholds);
@@ -123,6 +138,42 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes what was said of each recording, with the alphabet (JSON) in the file's header.
+fn write_emissions(
+    path: &Path,
+    run: &RunFolder,
+    items: &[&Item],
+    emissions: &[Vec<Vec<f32>>],
+) -> Result<()> {
+    let bad = |error: safetensors::SafeTensorError| {
+        Error::Input(format!("cannot write {}: {error}", path.display()))
+    };
+    let Coding::Symbols(alphabet) = run.coding(&run.info()?)? else {
+        return Err(Error::Input(
+            "--emissions is for transcripts; this run's model names labels".to_string(),
+        ));
+    };
+    let symbols = alphabet.num_symbols() + 1;
+    let tensors: Vec<(&str, TensorData)> = items
+        .iter()
+        .zip(emissions)
+        .map(|(item, steps)| {
+            (item.id.as_str(), TensorData::new(steps.concat(), [steps.len(), symbols]))
+        })
+        .collect();
+    let views = tensors
+        .iter()
+        .map(|(id, data)| {
+            let view = TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes());
+            view.map(|view| (*id, view))
+        })
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(bad)?;
+    let alphabet = json!(alphabet).to_string();
+    let header = HashMap::from([("alphabet".to_string(), alphabet)]);
+    write_atomically(path, &safetensors::serialize(views, Some(header)).map_err(bad)?)
 }
 
 /// The recordings of `spec`, all of them, under the labels of the run.

@@ -437,6 +437,30 @@ pub fn evaluate<B: Backend>(
     })
 }
 
+/// What a recogniser trained by CTC says of the recordings `items`, as `loader` loads them: the
+/// log-probability of each symbol at each step, recording by recording.
+///
+/// # Errors
+/// The first error of a recording, and when the model is none that says symbols at each step.
+pub fn emissions<B: Backend>(
+    model: &Model<B>,
+    loader: &Loader,
+    items: &[&Item],
+    device: &B::Device,
+) -> Result<Vec<Vec<Vec<f32>>>> {
+    let mut found = Vec::with_capacity(items.len());
+    for batch in loader.batches(items) {
+        let batch = batch?.to_device::<B>(device);
+        let Output::Symbols(emissions) = Output::of(model, &batch, Sampling::default()) else {
+            return Err(Error::Input(
+                "--emissions is for deep_speech2, which says something at each step".to_string(),
+            ));
+        };
+        found.extend(log_probs(&emissions));
+    }
+    Ok(found)
+}
+
 /// How many rows of `logits` `[batch, classes]` have their largest value at the target's largest.
 pub fn count_right<B: Backend>(logits: Tensor<B, 2>, targets: &Targets) -> usize {
     let labels = logits.dims()[1];

@@ -37,4 +37,6 @@ pub use settings::{
 pub use stepper::{Step, Stepper};
 pub(crate) use trainer::draw_parameters;
 pub(crate) use trainer::thresholds;
-pub use trainer::{Event, Loader, Outcome, Progress, begin, evaluate_run, random_model, train};
+pub use trainer::{
+    Event, Loader, Outcome, Progress, begin, emissions_of_run, evaluate_run, random_model, train,
+};

@@ -554,17 +554,40 @@ pub fn evaluate_run<B: Backend>(
     beam: Option<Beam>,
     device: &B::Device,
 ) -> Result<(Evaluation, Vec<f32>)> {
+    let (model, loader, thresholds) = open::<B>(run, device)?;
+    let (settings, task) = (run.settings()?, run.info()?.task);
+    let decoding = Decoding {
+        beam,
+        ..settings.text.clone().unwrap_or_default().decoding()
+    };
+    let evaluation = task::evaluate(&model, &loader, items, task, &decoding, device)?;
+    Ok((evaluation, thresholds))
+}
+
+/// What the best checkpoint of `run` says of recordings, see [`task::emissions`].
+///
+/// # Errors
+/// As [`evaluate_run`], and when its model is none that says symbols at each step.
+pub fn emissions_of_run<B: Backend>(
+    run: &RunFolder,
+    items: &[&Item],
+    device: &B::Device,
+) -> Result<Vec<Vec<Vec<f32>>>> {
+    let (model, loader, _) = open::<B>(run, device)?;
+    task::emissions(&model, &loader, items, device)
+}
+
+/// The best checkpoint of a run, what loads recordings for it, and the thresholds of its tags.
+fn open<B: Backend>(
+    run: &RunFolder,
+    device: &B::Device,
+) -> Result<(Model<B>, Loader, Vec<f32>)> {
     let settings = run.settings()?;
     let info = run.info()?;
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
     let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
     let loader = Loader::new(&settings, &info, run.coding(&info)?)?;
-    let decoding = Decoding {
-        beam,
-        ..settings.text.clone().unwrap_or_default().decoding()
-    };
-    let evaluation = task::evaluate(&model, &loader, items, info.task, &decoding, device)?;
-    Ok((evaluation, thresholds(&checkpoint)?))
+    Ok((model, loader, thresholds(&checkpoint)?))
 }
 
 /// A run from its last checkpoint to its end or the next interruption.
