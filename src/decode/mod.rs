@@ -5,5 +5,6 @@ mod ngram;
 
 pub use ctc::{Symbol, Word, greedy, words};
 pub use ngram::{
-    Context, Discounts, HIGHEST_ORDER, NgramCounts, NgramEstimate, NgramModel, TokenId, TokenKind,
+    Context, Discounts, HIGHEST_ORDER, NgramCounts, NgramEstimate, NgramModel, SPACE_TOKEN,
+    TokenId, TokenKind,
 };

@@ -24,7 +24,7 @@ const END: &str = "</s>";
 const UNKNOWN: &str = "<unk>";
 
 /// The space as a token of a model of characters.
-const SPACE: &str = "<space>";
+pub const SPACE_TOKEN: &str = "<space>";
 
 /// The context of no tokens.
 const ROOT: u32 = 0;
@@ -54,7 +54,7 @@ impl TokenKind {
             Self::Characters => text
                 .char_indices()
                 .map(|(at, character)| match character {
-                    ' ' => SPACE,
+                    ' ' => SPACE_TOKEN,
                     _ => &text[at..at + character.len_utf8()],
                 })
                 .collect(),
