@@ -39,7 +39,8 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn error(&self, reason: impl Into<String>) -> Error {
-        Error::line(self.path, self.number, reason)
+        // An empty file has no first line, where something was to be.
+        Error::line(self.path, self.number.max(1), reason)
     }
 
     /// Goes to the next line that is not blank; false at the end of the file.
@@ -257,10 +258,10 @@ impl Building {
             )));
         }
         tokens.clear();
-        for position in 0..order {
+        for _ in 0..order {
             let Some(field) = fields.next() else {
                 return Err(lines.error(format!(
-                    "there are {position} tokens in `{text}`; a {order}-gram has {order}"
+                    "`{text}` has too few tokens; a {order}-gram has {order}"
                 )));
             };
             tokens.push(self.token(lines, order, field)?);
