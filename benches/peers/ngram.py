@@ -63,7 +63,7 @@ def main():
         train.write_text("".join(lines[20_000:]))
         asked.write_text("".join(lines[:20_000]))
         sori = [ROOT / "target/release/sori", "lm", "train", "--kind", "words", "--text", train, "--order", ORDER, "--out", ours]
-        estimate("sori", [*sori, "--set", "text.punctuation=keep"])
+        estimate("sori", [*sori, "--set", "punctuation=keep"])
         estimate("lmplz", [KENLM / "lmplz", "-o", ORDER, "-S", "1G", "--text", train, "--arpa", theirs, "--discount_fallback"])
         print(*theirs.read_text().split("\n\n")[0].splitlines()[1:])
         output([KENLM / "build_binary", "probing", theirs, binary])

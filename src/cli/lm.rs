@@ -206,7 +206,10 @@ fn train(common: &Common, args: &TrainArgs) -> Result<()> {
     estimate.write(&args.out)?;
     let ngrams = estimate.num_ngrams();
     if common.json {
-        let discounts: Vec<[f64; 3]> = discounts.iter().map(|d| d.amounts).collect();
+        let discounts: Vec<[f32; 3]> = discounts
+            .iter()
+            .map(|discounts| discounts.amounts.map(|amount| amount as f32))
+            .collect();
         return print_json(&json!({
             "out": args.out, "kind": args.kind, "order": args.order, "sentences": sentences,
             "tokens": tokens, "ngrams": ngrams, "discounts": discounts, "fallback": fallback,
