@@ -100,6 +100,34 @@ fn every_other_command_speaks_json() {
     let prepared = lines(&["data", "prepare", "synth:dtmf?size=48", "--cache", cache]);
     assert_has(&prepared[0], &["items", "frames", "bins"]);
 
+    let arpa = folder.path().join("digits.arpa");
+    let arpa = arpa.to_str().unwrap();
+    let text = "tests/command_line/lm.in/digits.txt";
+    let estimated = lines(&[
+        "lm", "train", "--text", text, "--kind", "words", "--order", "2", "--out", arpa,
+    ]);
+    assert_has(
+        &estimated[0],
+        &["out", "kind", "order", "ngrams", "discounts", "fallback"],
+    );
+    assert_eq!(
+        (estimated.len(), &estimated[0]["sentences"]),
+        (1, &Value::from(12))
+    );
+    let scored = lines(&["lm", "score", arpa, "--text", text]);
+    assert_eq!(scored.len(), 13);
+    assert_has(&scored[0], &["text", "log10", "tokens", "unknown"]);
+    assert_has(
+        &scored[12],
+        &[
+            "sentences",
+            "tokens",
+            "log10",
+            "perplexity",
+            "perplexity_known",
+        ],
+    );
+
     let bench = lines(&["bench", "mlp", "--steps", "1"]);
     let bench = bench.last().unwrap();
     assert_has(bench, &["backend", "threads"]);

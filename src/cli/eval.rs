@@ -171,7 +171,7 @@ fn write_emissions(
         })
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(bad)?;
-    let alphabet = json!(alphabet).to_string();
+    let alphabet = json!(&*alphabet).to_string();
     let header = HashMap::from([("alphabet".to_string(), alphabet)]);
     write_atomically(path, &safetensors::serialize(views, Some(header)).map_err(bad)?)
 }

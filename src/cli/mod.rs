@@ -6,6 +6,7 @@ mod decode;
 mod eval;
 mod features;
 mod fetch;
+mod lm;
 mod models;
 mod predict;
 mod train;
@@ -64,6 +65,9 @@ enum Command {
     /// Look at a corpus, download one, or cache its features
     #[command(subcommand)]
     Data(data::DataCommand),
+    /// Estimate and use language models
+    #[command(subcommand)]
+    Lm(lm::LmCommand),
     /// Time a training step of the zoo on this backend
     Bench(bench::BenchArgs),
     /// Print a completion script for a shell
@@ -103,6 +107,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => predict::run(common, &args),
         Command::Features(args) => features::run(common, &args),
         Command::Data(command) => data::run(common, &command),
+        Command::Lm(command) => lm::run(common, &command),
         Command::Bench(args) => bench::run(common, &args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -2,7 +2,7 @@
 
 use sori_datasets::Alphabet;
 
-use super::ngram::{Context, NgramModel, SPACE, TokenId, TokenKind};
+use super::ngram::{Context, NgramModel, SPACE_TOKEN, TokenId, TokenKind};
 use crate::{Error, Result};
 
 /// How much a language model has to say.
@@ -105,7 +105,7 @@ impl Fusion {
         options: FusionOptions,
     ) -> Result<Self> {
         options.check()?;
-        let single = |token: &str| token == SPACE || token.chars().count() == 1;
+        let single = |token: &str| token == SPACE_TOKEN || token.chars().count() == 1;
         let kind = kind.unwrap_or(if model.tokens().all(single) {
             TokenKind::Characters
         } else {
@@ -268,7 +268,7 @@ fn characters(model: &NgramModel, alphabet: &Alphabet) -> Result<Tokens> {
     let mut buffer = [0; 4];
     for &symbol in alphabet.symbols() {
         let text = match symbol {
-            ' ' => SPACE,
+            ' ' => SPACE_TOKEN,
             _ => symbol.encode_utf8(&mut buffer),
         };
         tokens.push(model.token(text).unwrap_or(unknown));

@@ -14,7 +14,8 @@ pub use beam::{BeamOptions, BeamSearch, Hypothesis};
 pub use ctc::{Symbol, Word, greedy, words};
 pub use fusion::{Fusion, FusionOptions, FusionState};
 pub use ngram::{
-    Context, Discounts, HIGHEST_ORDER, NgramCounts, NgramEstimate, NgramModel, TokenId, TokenKind,
+    Context, Discounts, HIGHEST_ORDER, NgramCounts, NgramEstimate, NgramModel, SPACE_TOKEN,
+    TokenId, TokenKind,
 };
 pub use spell::{SpellOptions, spell};
 

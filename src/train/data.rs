@@ -366,6 +366,16 @@ impl Data {
     }
 }
 
+/// The transcripts that a run with these settings would learn from. No recording is read.
+pub(crate) fn training_texts(settings: &Settings) -> Result<Vec<String>> {
+    let (_, _, items, _) = Data::split(settings)?;
+    let texts = items.into_iter().filter_map(|item| match item.target {
+        Target::Text(text) if item.part == Part::Train => Some(text),
+        _ => None,
+    });
+    Ok(texts.collect())
+}
+
 /// The corpus `spec`, used whole, all of it as `part`: what a bare SPEC beside the training one
 /// means. A `split=` in the SPEC has already chosen.
 pub(crate) fn whole(

@@ -26,7 +26,7 @@ pub(crate) use checkpoint::Checkpoint;
 pub use dashboard::{Dashboard, Show};
 pub(crate) use dashboard::{thousands, time};
 pub use data::Data;
-pub(crate) use data::{pipeline, whole};
+pub(crate) use data::{pipeline, training_texts, whole};
 pub use fit::{Trained, fit, fresh_folder, resume};
 pub use interrupt::stop_on_interrupt;
 pub(crate) use optimizer::{Gradients, Optimizer};

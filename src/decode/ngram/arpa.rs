@@ -39,7 +39,8 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn error(&self, reason: impl Into<String>) -> Error {
-        Error::line(self.path, self.number, reason)
+        // An empty file has no first line, where something was to be.
+        Error::line(self.path, self.number.max(1), reason)
     }
 
     /// Goes to the next line that is not blank; false at the end of the file.
@@ -176,8 +177,6 @@ struct Building {
     unigrams: Vec<Gram>,
     longer: Table,
     contexts: Vec<Node>,
-    /// Of each context, whether an n-gram begins with it.
-    extended: Vec<bool>,
 }
 
 impl Building {
@@ -195,7 +194,6 @@ impl Building {
             unigrams: Vec::new(),
             longer: Table::with_capacity(sum(&counts[1..])),
             contexts: Vec::with_capacity(sum(&counts[..order.max(2) - 1]) + 2),
-            extended: Vec::new(),
         }
     }
 
@@ -212,10 +210,7 @@ impl Building {
             )));
         }
         if order == 1 {
-            self.push_context(Node {
-                backoff: 0.0,
-                suffix: ROOT,
-            });
+            self.contexts.push(Node::new(0.0, ROOT));
         }
         let mut count = 0;
         let mut tokens = Vec::with_capacity(order);
@@ -257,10 +252,10 @@ impl Building {
             )));
         }
         tokens.clear();
-        for position in 0..order {
+        for _ in 0..order {
             let Some(field) = fields.next() else {
                 return Err(lines.error(format!(
-                    "there are {position} tokens in `{text}`; a {order}-gram has {order}"
+                    "`{text}` has too few tokens; a {order}-gram has {order}"
                 )));
             };
             tokens.push(self.token(lines, order, field)?);
@@ -292,10 +287,7 @@ impl Building {
         let node = self.contexts.len() as u32;
         if prefix.is_empty() {
             self.unigrams.push(Gram { log10, next: node });
-            self.push_context(Node {
-                backoff,
-                suffix: ROOT,
-            });
+            self.contexts.push(Node::new(backoff, ROOT));
             return Ok(());
         }
         let Some(context) = self.context(prefix) else {
@@ -317,9 +309,9 @@ impl Building {
                 "`{text}` is there twice; each {order}-gram has one line"
             )));
         }
-        self.extended[context as usize] = true;
+        self.contexts[context as usize].filter |= Node::bit(token);
         if order < self.order {
-            self.push_context(Node { backoff, suffix });
+            self.contexts.push(Node::new(backoff, suffix));
         }
         Ok(())
     }
@@ -360,17 +352,9 @@ impl Building {
                 log10: UNKNOWN_LOG10,
                 next: self.contexts.len() as u32,
             });
-            self.push_context(Node {
-                backoff: 0.0,
-                suffix: ROOT,
-            });
+            self.contexts.push(Node::new(0.0, ROOT));
         }
         Ok(())
-    }
-
-    fn push_context(&mut self, node: Node) {
-        self.contexts.push(node);
-        self.extended.push(false);
     }
 
     /// The context that is an n-gram's tokens.
@@ -384,15 +368,15 @@ impl Building {
 
     /// The longest n-gram known that ends in `token` and is shorter than `context` and it.
     fn known_suffix(&self, context: u32, token: u32) -> u32 {
-        let mut context = context;
+        let mut context = self.contexts[context as usize].suffix;
         while context != ROOT {
-            context = self.contexts[context as usize].suffix;
-            if context == ROOT {
-                break;
-            }
-            if let Some(gram) = self.longer.get(context, token) {
+            let node = self.contexts[context as usize];
+            if node.may_have(token)
+                && let Some(gram) = self.longer.get(context, token)
+            {
                 return gram.next;
             }
+            context = node.suffix;
         }
         self.unigrams[token as usize].next
     }
@@ -400,9 +384,9 @@ impl Building {
     fn finish(mut self) -> NgramModel {
         // A context that nothing continues and that costs nothing to leave is as good as its
         // suffix. Suffixes come before what they are suffixes of, so one pass shortens all.
-        let shortest = |contexts: &[Node], extended: &[bool], context: u32| {
+        let shortest = |contexts: &[Node], context: u32| {
             let node = contexts[context as usize];
-            if extended[context as usize] || node.backoff != 0.0 {
+            if node.filter != 0 || node.backoff != 0.0 {
                 context
             } else {
                 node.suffix
@@ -410,10 +394,10 @@ impl Building {
         };
         for at in 0..self.contexts.len() {
             let suffix = self.contexts[at].suffix;
-            self.contexts[at].suffix = shortest(&self.contexts, &self.extended, suffix);
+            self.contexts[at].suffix = shortest(&self.contexts, suffix);
         }
         for gram in self.unigrams.iter_mut().chain(self.longer.grams_mut()) {
-            gram.next = shortest(&self.contexts, &self.extended, gram.next);
+            gram.next = shortest(&self.contexts, gram.next);
         }
         let token = |text| TokenId(self.vocabulary.find(text).unwrap_or_default());
         let (begin, end, unknown) = (token(BEGIN), token(END), token(UNKNOWN));

@@ -24,7 +24,7 @@ const END: &str = "</s>";
 const UNKNOWN: &str = "<unk>";
 
 /// The space as a token of a model of characters.
-pub(super) const SPACE: &str = "<space>";
+pub const SPACE_TOKEN: &str = "<space>";
 
 /// The context of no tokens.
 const ROOT: u32 = 0;
@@ -54,7 +54,7 @@ impl TokenKind {
             Self::Characters => text
                 .char_indices()
                 .map(|(at, character)| match character {
-                    ' ' => SPACE,
+                    ' ' => SPACE_TOKEN,
                     _ => &text[at..at + character.len_utf8()],
                 })
                 .collect(),
@@ -78,6 +78,28 @@ struct Node {
     backoff: f32,
     /// The next shorter context.
     suffix: u32,
+    /// A bit for each token that goes on from here, shared by tokens: where it is not set, the table
+    /// need not be asked.
+    filter: u32,
+}
+
+impl Node {
+    fn new(backoff: f32, suffix: u32) -> Self {
+        Self {
+            backoff,
+            suffix,
+            filter: 0,
+        }
+    }
+
+    fn bit(token: u32) -> u32 {
+        1 << (token.wrapping_mul(0x9E37_79B9) >> 27)
+    }
+
+    /// Whether an n-gram of this context and `token` may be there.
+    fn may_have(self, token: u32) -> bool {
+        self.filter & Self::bit(token) != 0
+    }
 }
 
 /// An n-gram language model with back-off, of any order, as an ARPA file has it.
@@ -169,10 +191,12 @@ impl NgramModel {
         let mut log10 = 0.0;
         let mut context = context.0;
         while context != ROOT {
-            if let Some(gram) = self.longer.get(context, token.0) {
+            let node = self.contexts[context as usize];
+            if node.may_have(token.0)
+                && let Some(gram) = self.longer.get(context, token.0)
+            {
                 return (log10 + f64::from(gram.log10), Context(gram.next));
             }
-            let node = self.contexts[context as usize];
             log10 += f64::from(node.backoff);
             context = node.suffix;
         }
