@@ -1,0 +1,89 @@
+//! What a recogniser said of real recordings, and what pyctcdecode made of it; see `decoding.py`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde::Deserialize;
+use sori::datasets::{Alphabet, AlphabetKind, Normalization};
+use sori::decode::{BeamOptions, Fusion, FusionOptions, NgramModel};
+
+/// A transcript that was found.
+#[derive(Deserialize)]
+pub struct Found {
+    pub text: String,
+    pub acoustic: f64,
+    pub score: f64,
+}
+
+#[derive(Deserialize)]
+struct Cases {
+    steps: Vec<usize>,
+    symbols: Vec<char>,
+    found: BTreeMap<String, Vec<Vec<Found>>>,
+}
+
+/// `[recordings][steps][symbols]`, and the best transcripts of each without and with words.
+pub struct Utterances {
+    pub alphabet: Alphabet,
+    pub log_probs: Vec<Vec<Vec<f32>>>,
+    #[allow(dead_code, reason = "the bench times, and compares nothing")]
+    pub found: BTreeMap<String, Vec<Vec<Found>>>,
+}
+
+fn golden(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+impl Utterances {
+    pub fn read() -> Self {
+        let cases = std::fs::read(golden("decoding.json")).unwrap();
+        let cases: Cases = serde_json::from_slice(&cases).unwrap();
+        let bytes = std::fs::read(golden("decoding.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let values = tensors.tensor("log_probs").unwrap();
+        let values: Vec<f64> = values
+            .data()
+            .chunks_exact(2)
+            .map(|bytes| f64::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 256.0)
+            .collect();
+        let mut rows = values.chunks_exact(cases.symbols.len() + 1).map(|row| {
+            let total = row.iter().map(|value| value.exp()).sum::<f64>().ln();
+            row.iter().map(|value| (value - total) as f32).collect()
+        });
+        let log_probs = cases.steps.iter();
+        let log_probs = log_probs.map(|&steps| rows.by_ref().take(steps).collect()).collect();
+        let text: String = cases.symbols.iter().collect();
+        // A space counts between letters only.
+        let text = format!("a{text}a");
+        let kind = AlphabetKind::Characters;
+        let alphabet = Alphabet::build(kind, Normalization::default(), [text]).unwrap();
+        assert_eq!(alphabet.symbols(), cases.symbols);
+        Self {
+            alphabet,
+            log_probs,
+            found: cases.found,
+        }
+    }
+}
+
+pub fn options() -> BeamOptions {
+    BeamOptions {
+        beam_size: 100,
+        symbol_threshold: -5.0,
+        beam_threshold: 10.0,
+    }
+}
+
+/// A 3-gram model of the digits' names.
+pub fn fusion(alphabet: &Alphabet) -> Fusion {
+    let model = NgramModel::read(&golden("digits.arpa")).unwrap();
+    let options = FusionOptions {
+        alpha: 0.5,
+        beta: 1.5,
+        unknown: -10.0,
+    };
+    Fusion::new(model, alphabet, None, options).unwrap()
+}
