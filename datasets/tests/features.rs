@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use sori_datasets::features::{
-    BinAccumulator, BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream, Features,
-    MelNorm, MelScale, Normalize, PadMode, WindowKind,
+    BinAccumulator, BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream,
+    Features, MelNorm, MelScale, Normalize, PadMode, WindowKind,
 };
 use sori_datasets::{Error, Waveform};
 
@@ -60,8 +60,16 @@ fn streamable() -> impl Strategy<Value = FeatureConfig> {
     (kinds, sizes, any::<bool>(), any::<bool>(), 0_usize..3).prop_map(
         |(kind, (window, hop, more), centered, mirrored, deltas)| FeatureConfig {
             centered,
-            pad_mode: if mirrored { PadMode::Reflect } else { PadMode::Constant },
-            deltas: if kind == FeatureKind::Waveform { 0 } else { deltas },
+            pad_mode: if mirrored {
+                PadMode::Reflect
+            } else {
+                PadMode::Constant
+            },
+            deltas: if kind == FeatureKind::Waveform {
+                0
+            } else {
+                deltas
+            },
             top_db: 0.0,
             num_mels: 6,
             num_mfccs: 4,

@@ -28,10 +28,7 @@ fn trained<B: Backend>(norm: &mut MaskedBatchNorm<B>) {
 fn model<B: Backend>(config: &DeepSpeech2Config) -> DeepSpeech2<B> {
     let mut model: DeepSpeech2<B> = config.init(&Default::default()).expect("a configuration");
     let convs = model.convs.iter_mut().map(|it| &mut it.norm);
-    let recurrent = model
-        .recurrent
-        .iter_mut()
-        .filter_map(|it| it.norm.as_mut());
+    let recurrent = model.recurrent.iter_mut().filter_map(|it| it.norm.as_mut());
     let connected = model.fully_connected.iter_mut().map(|it| &mut it.norm);
     convs.chain(recurrent).chain(connected).for_each(trained);
     model
@@ -61,7 +58,11 @@ fn both<B: Backend>(
             said.push(logits);
         }
         let heard = from.saturating_sub(config.look_ahead_frames());
-        assert_eq!(steps, heard.div_ceil(frames_per_step), "after {from} frames");
+        assert_eq!(
+            steps,
+            heard.div_ceil(frames_per_step),
+            "after {from} frames"
+        );
     }
     said.extend(stream.finish());
     let said = Tensor::cat(said, 1).into_data();
@@ -74,27 +75,43 @@ fn any_config() -> impl Strategy<Value = (DeepSpeech2Config, Vec<usize>)> {
     let layer = (0usize..6, 0usize..3, 0u32..2, 1usize..3, 1usize..5);
     let above = (0usize..6, 1usize..40, 1usize..4, any::<bool>(), 0usize..3);
     let cuts = prop::collection::vec(1usize..30, 1..12);
-    (cell, prop::collection::vec(layer, 1..4), above, 1usize..12, cuts).prop_map(
-        |(cell, layers, (lookahead, d_hidden, num_layers, recurrent_norm, connected), num_bins, cuts)| {
-            let config = DeepSpeech2Config {
-                num_bins,
-                num_symbols: 5,
-                channels: layers.iter().map(|layer| layer.4).collect(),
-                kernels: layers.iter().map(|layer| [2 * layer.0 + 1, 2 * layer.1 + 1]).collect(),
-                // Powers of two, also longer than the kernel.
-                strides: layers.iter().map(|layer| [1 << layer.2, layer.3]).collect(),
-                cell,
-                d_hidden,
-                num_layers,
-                bidirectional: false,
-                recurrent_norm,
-                lookahead,
-                d_fully_connected: vec![7; connected],
-                ..Default::default()
-            };
-            (config, cuts)
-        },
+    (
+        cell,
+        prop::collection::vec(layer, 1..4),
+        above,
+        1usize..12,
+        cuts,
     )
+        .prop_map(
+            |(
+                cell,
+                layers,
+                (lookahead, d_hidden, num_layers, recurrent_norm, connected),
+                num_bins,
+                cuts,
+            )| {
+                let config = DeepSpeech2Config {
+                    num_bins,
+                    num_symbols: 5,
+                    channels: layers.iter().map(|layer| layer.4).collect(),
+                    kernels: layers
+                        .iter()
+                        .map(|layer| [2 * layer.0 + 1, 2 * layer.1 + 1])
+                        .collect(),
+                    // Powers of two, also longer than the kernel.
+                    strides: layers.iter().map(|layer| [1 << layer.2, layer.3]).collect(),
+                    cell,
+                    d_hidden,
+                    num_layers,
+                    bidirectional: false,
+                    recurrent_norm,
+                    lookahead,
+                    d_fully_connected: vec![7; connected],
+                    ..Default::default()
+                };
+                (config, cuts)
+            },
+        )
 }
 
 proptest! {
@@ -141,7 +158,13 @@ fn a_model_that_reads_backward_is_refused() {
         d_hidden: 3,
         ..Default::default()
     };
-    let error = model::<Kernels>(&config).stream().err().map(|error| error.to_string());
+    let error = model::<Kernels>(&config)
+        .stream()
+        .err()
+        .map(|error| error.to_string());
     let error = error.unwrap_or_default();
-    assert!(error.contains("`bidirectional` is true, but must be false"), "{error}");
+    assert!(
+        error.contains("`bidirectional` is true, but must be false"),
+        "{error}"
+    );
 }

@@ -5,8 +5,11 @@ mod data;
 mod eval;
 mod features;
 mod fetch;
+#[cfg(feature = "mic")]
+mod microphone;
 mod models;
 mod predict;
+mod stream;
 mod train;
 
 use std::io::{self, Write};

@@ -4,8 +4,10 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use serde_json::json;
 
+use super::stream::{self, StreamArgs};
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
+use crate::decode::Word;
 use crate::predict::{Prediction, Predictor};
 use crate::{Error, Result, RunFolder};
 
@@ -14,7 +16,7 @@ pub(super) struct PredictArgs {
     /// The run folder
     run: PathBuf,
     /// The audio files
-    #[arg(required = true)]
+    #[arg(required_unless_present_any = ["stream", "mic"], conflicts_with_all = ["stream", "mic"])]
     audio: Vec<PathBuf>,
     /// Seconds of a window, into which longer recordings are cut [default: the run's longest
     /// training recording]
@@ -29,6 +31,8 @@ pub(super) struct PredictArgs {
     /// Draw where a speller attended while it wrote each symbol, over the spectrogram, of the one AUDIO
     #[arg(long, value_name = "OUT.png")]
     alignment: Option<PathBuf>,
+    #[command(flatten)]
+    live: StreamArgs,
 }
 
 struct Predict<'a> {
@@ -132,11 +136,8 @@ fn text(
 ) -> String {
     if prediction.scores.is_empty() {
         let mut text = format!("{}: {}", audio.display(), prediction.answer);
-        for word in prediction.words.iter().filter(|_| times) {
-            text.push_str(&format!(
-                "\n  {:>8.2} – {:>8.2} s  {}",
-                word.start_s, word.end_s, word.word
-            ));
+        if times {
+            text.push_str(&times_of(&prediction.words));
         }
         return text;
     }
@@ -162,9 +163,23 @@ fn text(
     text
 }
 
+/// A line for each word: when it is said.
+pub(super) fn times_of(words: &[Word]) -> String {
+    let line = |word: &Word| {
+        format!(
+            "\n  {:>8.2} – {:>8.2} s  {}",
+            word.start_s, word.end_s, word.word
+        )
+    };
+    words.iter().map(line).collect()
+}
+
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
     let backend = common.backend_for(Some(&run.info()?.backend));
+    if args.live.is_asked_for() {
+        return stream::run(common, &args.live, args.times, &run, backend);
+    }
     run_on(
         backend,
         Predict {

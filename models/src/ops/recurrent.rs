@@ -85,8 +85,7 @@ pub fn recurrent<B: Backend>(
         .enumerate()
         .map(|(index, weights)| {
             let backward = index == 1;
-            let (outputs, state) =
-                one_direction(cell, x.clone(), weights, lengths, backward, None);
+            let (outputs, state) = one_direction(cell, x.clone(), weights, lengths, backward, None);
             (outputs, state.hidden)
         })
         .unzip();
@@ -333,13 +332,20 @@ mod cpu {
     ) -> Option<(Tensor<B, 3>, State<B>)> {
         let [_, frames, d_input] = x.dims();
         let [d_hidden, width] = weights.state.dims();
-        assert_eq!(width, cell.num_gates() * d_hidden, "the columns of a weight");
+        assert_eq!(
+            width,
+            cell.num_gates() * d_hidden,
+            "the columns of a weight"
+        );
         assert_eq!(weights.input.dims(), [d_input, width], "the input's weight");
         // What was before stands in the place of a frame more.
         let offset = usize::from(before.is_some());
         let x = match before {
             None => x.clone(),
-            Some(_) => Tensor::cat(vec![Tensor::zeros([1, 1, d_input], &x.device()), x.clone()], 1),
+            Some(_) => Tensor::cat(
+                vec![Tensor::zeros([1, 1, d_input], &x.device()), x.clone()],
+                1,
+            ),
         };
         let layer = Layer {
             cell: kernel_cell(cell),
@@ -354,7 +360,15 @@ mod cpu {
         let memory = before.and_then(|state| state.memory.clone());
         let memory = memory.unwrap_or_else(zeros);
         let [a, b, c, d] = parts(weights);
-        let inputs = [primitive(&x), a, b, c, d, primitive(&hidden), primitive(&memory)];
+        let inputs = [
+            primitive(&x),
+            a,
+            b,
+            c,
+            d,
+            primitive(&hidden),
+            primitive(&memory),
+        ];
         let inputs = Inputs::<B, 7>::recognise_plain(inputs)?;
         let [x, input, state, bias_input, bias_state, hidden, memory] = inputs.values();
         let weights = Weights {
