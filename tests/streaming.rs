@@ -22,7 +22,7 @@ const STREAMABLE: [&str; 3] = [
     "model.lookahead=2",
     "features.normalize=corpus",
 ];
-const SMALL: [&str; 10] = [
+const SMALL: [&str; 12] = [
     "augment.spec_augment.probability=0",
     "augment.noise.probability=0",
     "augment.pitch.probability=0",
@@ -32,7 +32,9 @@ const SMALL: [&str; 10] = [
     "model.strides=[[2, 4]]",
     "model.d_hidden=24",
     "model.num_layers=1",
+    "model.dropout=0",
     "train.batch_size=4",
+    "train.learning_rate=0.01",
 ];
 
 fn sori(args: &[&str]) -> Command {
@@ -147,7 +149,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
     let run = train(
         folder.path(),
         "run",
-        "14",
+        "40",
         &[&STREAMABLE[..], &SMALL].concat(),
     );
     let samples = tones("abbaababba", 99);
