@@ -10,6 +10,7 @@
 mod utterances;
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sori::decode::{BeamSearch, Fusion};
@@ -19,9 +20,9 @@ fn decoding(c: &mut Criterion) {
     let utterances = Utterances::read();
     let words = fusion(&utterances.alphabet);
     let space = utterances.alphabet.index(' ');
-    let all = |fusion: Option<&Fusion>| {
+    let all = |fusion: Option<Arc<Fusion>>| {
         for log_probs in &utterances.log_probs {
-            let mut search = BeamSearch::new(options(), space, fusion).unwrap();
+            let mut search = BeamSearch::new(options(), space, fusion.clone()).unwrap();
             for step in log_probs {
                 search.push(step);
             }
@@ -31,7 +32,7 @@ fn decoding(c: &mut Criterion) {
     let mut group = c.benchmark_group("decoding");
     group.sample_size(10);
     group.bench_function("none", |b| b.iter(|| all(None)));
-    group.bench_function("words", |b| b.iter(|| all(Some(&words))));
+    group.bench_function("words", |b| b.iter(|| all(Some(words.clone()))));
     group.finish();
 }
 

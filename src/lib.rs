@@ -14,6 +14,7 @@ mod file;
 pub mod metric;
 pub mod picture;
 pub mod predict;
+pub mod stream;
 pub mod task;
 pub mod train;
 
@@ -22,4 +23,5 @@ pub use error::{Error, Result};
 pub use predict::{Predictor, guesses};
 pub use sori_datasets as datasets;
 pub use sori_models as models;
+pub use stream::Transcriber;
 pub use train::{RunFolder, Settings, Show, Trained, fit, resume};

@@ -306,11 +306,34 @@ impl<B: Backend> Predictor<B> {
         Ok(batch.to_device::<B>(&self.device))
     }
 
-    fn transcribe(&mut self, waveform: &Waveform, alphabet: &Alphabet) -> Result<Prediction> {
+    /// The logits `[steps, symbols]` from which a waveform at the run's sample rate is written down.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and when the model has no such steps: `deep_speech2` has.
+    pub fn logits(&mut self, waveform: &Waveform) -> Result<Vec<f32>> {
+        if !self.times_words() {
+            return Err(Error::Input(format!(
+                "{} does not say a symbol at each step; deep_speech2 does",
+                self.info.model
+            )));
+        }
+        let batch = self.alone(waveform)?;
+        let emissions = self.model.emissions(batch.features, &batch.lengths);
+        let logits = host(emissions.logits);
+        check_finite(logits.iter())?;
+        Ok(logits)
+    }
+
+    /// A batch of one waveform whose transcript is not known.
+    fn alone(&mut self, waveform: &Waveform) -> Result<Batch<B>> {
         // The model does not see the target.
         let nothing = Target::Text(String::new());
         let row = Row::new(self.loader.load_waveform(waveform)?, nothing);
-        let batch = self.batch(&[row])?;
+        self.batch(&[row])
+    }
+
+    fn transcribe(&mut self, waveform: &Waveform, alphabet: &Alphabet) -> Result<Prediction> {
+        let batch = self.alone(waveform)?;
         let frames_per_step = self.settings.model.frames_per_step();
         let step_s = frames_per_step as f64 * self.settings.features.frame_period_s();
         if let Model::Las(model) = &self.model {
@@ -331,7 +354,10 @@ impl<B: Backend> Predictor<B> {
                         score: found.score,
                     })
                     .collect();
-                found.into_iter().next().map_or_else(Vec::new, |found| found.symbols)
+                found
+                    .into_iter()
+                    .next()
+                    .map_or_else(Vec::new, |found| found.symbols)
             }
         };
         Ok(Prediction {
@@ -404,7 +430,7 @@ fn written(alphabet: &Alphabet, symbols: &[usize]) -> String {
 }
 
 /// Refuses what a model says where it is no number.
-fn check_finite<'a>(mut scores: impl Iterator<Item = &'a f32>) -> Result<()> {
+pub(crate) fn check_finite<'a>(mut scores: impl Iterator<Item = &'a f32>) -> Result<()> {
     if scores.all(|score| score.is_finite()) {
         return Ok(());
     }

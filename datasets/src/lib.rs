@@ -58,7 +58,9 @@ pub use corpus::{
     TaskKind, Voice,
 };
 pub use error::{Error, Result};
-pub use features::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features};
+pub use features::{
+    BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream, Features,
+};
 pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
 pub use spec::Spec;

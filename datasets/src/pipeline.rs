@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::audio::AudioMemory;
 use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_waveforms};
 use crate::corpus::{Item, Part, Rejected, Target};
-use crate::features::{BinAccumulator, Normalize};
+use crate::features::{BinAccumulator, FeatureStream, Normalize};
 use crate::{
     BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Result, Waveform,
     prefetch_with,
@@ -142,6 +142,21 @@ impl Pipeline {
             return Err(Error::NoStats);
         }
         self.unnormalized_loader()
+    }
+
+    /// What makes the same features of sound while it arrives.
+    ///
+    /// # Errors
+    ///
+    /// As [`loader`](Self::loader), and [`Error::Config`] for features of whole recordings, see
+    /// [`FeatureStream::new`].
+    pub fn stream(&self) -> Result<FeatureStream> {
+        let stream = FeatureStream::new(&self.config)?;
+        match (self.config.normalize, &self.stats) {
+            (Normalize::Corpus, None) => Err(Error::NoStats),
+            (Normalize::Corpus, Some(stats)) => stream.with_stats(Arc::clone(stats)),
+            _ => Ok(stream),
+        }
     }
 
     /// A loader that leaves out normalisation by the corpus if there are no statistics yet.

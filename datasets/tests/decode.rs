@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 use proptest::prelude::*;
-use sori_datasets::audio::{decode, load, resample, sample_rate_hz};
+use sori_datasets::audio::{ResampleStream, decode, load, resample, sample_rate_hz};
 use sori_datasets::{Error, Waveform};
 use tempfile::TempDir;
 
@@ -280,6 +280,28 @@ proptest! {
         if let Ok(waveform) = decoded(&bytes) {
             prop_assert!(!waveform.samples.is_empty());
         }
+    }
+
+    #[test]
+    fn a_stream_is_resampled_as_the_whole_is_bit_by_bit(
+        from in prop_oneof![Just(8000_u32), Just(44_100), Just(48_000), 1000_u32..1100],
+        to in prop_oneof![Just(8000_u32), Just(16_000), 1000_u32..1100],
+        samples in prop::collection::vec(-1.0_f32..1.0, 0..9000),
+        cuts in prop::collection::vec(1_usize..3000, 1..20),
+    ) {
+        let mut stream = ResampleStream::new(from, to).unwrap();
+        let (mut rest, mut cuts) = (samples.as_slice(), cuts.iter().cycle());
+        let mut found = Vec::new();
+        while !rest.is_empty() {
+            let cut = cuts.next().map_or(1, |&cut| cut.min(rest.len()));
+            found.extend(stream.push(&rest[..cut]).unwrap());
+            rest = &rest[cut..];
+            let heard = (samples.len() - rest.len()) as f64 * f64::from(to) / f64::from(from);
+            prop_assert!(found.len() as f64 > heard - stream.latency_samples() as f64 - 1.0);
+        }
+        found.extend(stream.finish().unwrap());
+        let whole = resample(&Waveform { samples, sample_rate_hz: from }, to).unwrap();
+        prop_assert_eq!(found, whole.samples);
     }
 
     #[test]

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use sori_datasets::features::{
-    BinAccumulator, BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features, MelNorm,
-    MelScale, Normalize, PadMode, WindowKind,
+    BinAccumulator, BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream,
+    Features, MelNorm, MelScale, Normalize, PadMode, WindowKind,
 };
 use sori_datasets::{Error, Waveform};
 
@@ -41,6 +42,111 @@ fn window(kind: WindowKind, length: usize) -> impl Iterator<Item = f64> {
 
 fn sound(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<f32>> {
     prop::collection::vec(-1.0_f32..1.0, length)
+}
+
+/// Every kind that needs no more than a part of a recording, in decibels without a limit.
+fn streamable() -> impl Strategy<Value = FeatureConfig> {
+    let kinds = prop_oneof![
+        Just(FeatureKind::Waveform),
+        Just(FeatureKind::Spectrogram),
+        Just(FeatureKind::PowerSpectrogram),
+        Just(FeatureKind::Log1pSpectrogram),
+        Just(FeatureKind::Mel),
+        Just(FeatureKind::LogMel),
+        Just(FeatureKind::MelDb),
+        Just(FeatureKind::Mfcc),
+    ];
+    let sizes = (2_usize..40, 1_usize..50, 0_usize..12);
+    (kinds, sizes, any::<bool>(), any::<bool>(), 0_usize..3).prop_map(
+        |(kind, (window, hop, more), centered, mirrored, deltas)| FeatureConfig {
+            centered,
+            pad_mode: if mirrored {
+                PadMode::Reflect
+            } else {
+                PadMode::Constant
+            },
+            deltas: if kind == FeatureKind::Waveform {
+                0
+            } else {
+                deltas
+            },
+            top_db: 0.0,
+            num_mels: 6,
+            num_mfccs: 4,
+            ..in_samples(kind, window, hop, window + more)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_stream_has_the_features_of_the_whole_bit_by_bit(
+        config in streamable(),
+        samples in sound(0..600),
+        cuts in prop::collection::vec(0_usize..90, 1..40),
+        normalized in any::<bool>(),
+    ) {
+        let bins = config.num_bins();
+        let stats = BinStats { mean: vec![0.3; bins], std: vec![1.7; bins] };
+        let mut stream = FeatureStream::new(&config).unwrap();
+        if normalized {
+            stream = stream.with_stats(Arc::new(stats.clone())).unwrap();
+        }
+        let latency = stream.latency_samples();
+        let mut found = Vec::new();
+        let (mut rest, mut cuts) = (samples.as_slice(), cuts.iter().cycle());
+        let mut empty = 0;
+        while !rest.is_empty() && empty < 50 {
+            let cut = cuts.next().map_or(0, |&cut| cut.min(rest.len()));
+            empty = if cut == 0 { empty + 1 } else { 0 };
+            found.extend(stream.push(&rest[..cut]).unwrap().values);
+            rest = &rest[cut..];
+            // Every frame that is more than the latency old is there.
+            let hop = if config.kind == FeatureKind::Waveform { 1 } else { config.hop_samples() };
+            let heard = samples.len() - rest.len();
+            if heard >= config.min_samples().max(latency) && config.deltas == 0 {
+                prop_assert!(found.len() / bins >= (heard - latency) / hop + 1);
+            }
+        }
+        found.extend(stream.push(rest).unwrap().values);
+        let whole = Waveform { samples, sample_rate_hz: 1000 };
+        match FeatureExtractor::new(&config).unwrap().extract(&whole) {
+            Ok(mut expected) => {
+                if normalized {
+                    expected.normalize_by(&stats).unwrap();
+                }
+                found.extend(stream.finish().unwrap().values);
+                let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(bits(&found), bits(&expected.values));
+            }
+            Err(expected) => {
+                prop_assert_eq!(stream.finish().unwrap_err().to_string(), expected.to_string());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_known_at_the_end_of_a_recording_alone_is_refused_for_a_stream() {
+    let by_itself = FeatureConfig {
+        normalize: Normalize::Utterance,
+        ..FeatureConfig::default()
+    };
+    let limited = FeatureConfig {
+        kind: FeatureKind::Mfcc,
+        ..FeatureConfig::default()
+    };
+    for (config, parts) in [
+        (by_itself, ["features.normalize = utterance", "corpus"]),
+        (limited, ["features.top_db = 80", "0 (no limit)"]),
+    ] {
+        let error = FeatureStream::new(&config).err().unwrap().to_string();
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+    let mut stream = FeatureStream::new(&FeatureConfig::default()).unwrap();
+    stream.push(&[0.0; 10]).unwrap();
+    let error = stream.push(&[0.0, f32::NAN]).unwrap_err().to_string();
+    assert_eq!(error, "sample 11 is NaN; samples must be finite");
 }
 
 proptest! {

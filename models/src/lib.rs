@@ -66,7 +66,7 @@ pub use cnn1d::{Cnn1d, Cnn1dConfig};
 pub use cnn2d::{Cnn2d, Cnn2dConfig};
 pub use config::ConfigError;
 pub use crnn::{Crnn, CrnnConfig};
-pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config};
+pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config, DeepSpeech2Stream};
 pub use emissions::Emissions;
 pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};

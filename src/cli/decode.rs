@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -82,7 +83,10 @@ impl DecodeArgs {
             ));
         };
         let spells = info.model == "las";
-        if let Some(name) = asked.iter().skip_while(|name| name.ends_with("threshold")).next()
+        if let Some(name) = asked
+            .iter()
+            .skip_while(|name| name.ends_with("threshold"))
+            .next()
             && !spells
         {
             return Err(Error::Input(format!(
@@ -112,7 +116,7 @@ impl DecodeArgs {
                         path.display()
                     ));
                 }
-                Some(fusion)
+                Some(Arc::new(fusion))
             }
         };
         Ok(Some(Beam { options, fusion }))

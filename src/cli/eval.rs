@@ -160,7 +160,10 @@ fn write_emissions(
         .iter()
         .zip(emissions)
         .map(|(item, steps)| {
-            (item.id.as_str(), TensorData::new(steps.concat(), [steps.len(), symbols]))
+            (
+                item.id.as_str(),
+                TensorData::new(steps.concat(), [steps.len(), symbols]),
+            )
         })
         .collect();
     let views = tensors
@@ -173,7 +176,10 @@ fn write_emissions(
         .map_err(bad)?;
     let alphabet = json!(&*alphabet).to_string();
     let header = HashMap::from([("alphabet".to_string(), alphabet)]);
-    write_atomically(path, &safetensors::serialize(views, Some(header)).map_err(bad)?)
+    write_atomically(
+        path,
+        &safetensors::serialize(views, Some(header)).map_err(bad)?,
+    )
 }
 
 /// The recordings of `spec`, all of them, under the labels of the run.

@@ -7,8 +7,11 @@ mod eval;
 mod features;
 mod fetch;
 mod lm;
+#[cfg(feature = "mic")]
+mod microphone;
 mod models;
 mod predict;
+mod stream;
 mod train;
 
 use std::io::{self, Write};

@@ -5,9 +5,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::decode::DecodeArgs;
+use super::stream::{self, StreamArgs};
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
-use crate::decode::Beam;
+use crate::decode::{Beam, Word};
 use crate::predict::{Prediction, Predictor};
 use crate::{Error, Result, RunFolder};
 
@@ -16,7 +17,7 @@ pub(super) struct PredictArgs {
     /// The run folder
     run: PathBuf,
     /// The audio files
-    #[arg(required = true)]
+    #[arg(required_unless_present_any = ["stream", "mic"], conflicts_with_all = ["stream", "mic"])]
     audio: Vec<PathBuf>,
     /// Seconds of a window, into which longer recordings are cut [default: the run's longest
     /// training recording]
@@ -32,10 +33,12 @@ pub(super) struct PredictArgs {
     #[arg(long, value_name = "OUT.png")]
     alignment: Option<PathBuf>,
     /// Say below each transcript the N best ones and their scores; needs --beam
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    nbest: usize,
+    #[arg(long, value_name = "N")]
+    nbest: Option<usize>,
     #[command(flatten)]
     decode: DecodeArgs,
+    #[command(flatten)]
+    live: StreamArgs,
 }
 
 struct Predict<'a> {
@@ -56,7 +59,7 @@ impl Job for Predict<'_> {
             beam,
         } = self;
         let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
-        if args.nbest > 0 && beam.is_none() {
+        if args.nbest.is_some() && beam.is_none() {
             return Err(Error::Input(
                 "--nbest is of a search: give --beam N too, such as --beam 8".to_string(),
             ));
@@ -112,7 +115,7 @@ impl Job for Predict<'_> {
         for audio in &args.audio {
             let mut found = predictor.predict_file(audio, windows);
             if let Ok(prediction) = &mut found {
-                prediction.nbest.truncate(args.nbest);
+                prediction.nbest.truncate(args.nbest.unwrap_or(0));
             }
             if let (Ok(prediction), Some(png)) = (&found, &args.alignment) {
                 predictor.draw_alignment(audio, prediction, png)?;
@@ -156,14 +159,14 @@ fn text(
 ) -> String {
     if prediction.scores.is_empty() {
         let mut text = format!("{}: {}", audio.display(), prediction.answer);
-        for word in prediction.words.iter().filter(|_| times) {
-            text.push_str(&format!(
-                "\n  {:>8.2} – {:>8.2} s  {}",
-                word.start_s, word.end_s, word.word
-            ));
+        if times {
+            text.push_str(&times_of(&prediction.words));
         }
         for transcript in &prediction.nbest {
-            text.push_str(&format!("\n  {:>9.3}  {}", transcript.score, transcript.text));
+            text.push_str(&format!(
+                "\n  {:>9.3}  {}",
+                transcript.score, transcript.text
+            ));
         }
         return text;
     }
@@ -189,10 +192,24 @@ fn text(
     text
 }
 
+/// A line for each word: when it is said.
+pub(super) fn times_of(words: &[Word]) -> String {
+    let line = |word: &Word| {
+        format!(
+            "\n  {:>8.2} – {:>8.2} s  {}",
+            word.start_s, word.end_s, word.word
+        )
+    };
+    words.iter().map(line).collect()
+}
+
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
     let beam = args.decode.beam(&run)?;
     let backend = common.backend_for(Some(&run.info()?.backend));
+    if args.live.is_asked_for() {
+        return stream::run(common, &args.live, args.times, &run, beam, backend);
+    }
     run_on(
         backend,
         Predict {

@@ -14,6 +14,8 @@
 //!
 //! Spaces at the start, at the end and after one another are read as words are: they do not count.
 
+use std::sync::Arc;
+
 use sori_models::loss::BLANK;
 
 use super::ctc::Symbol;
@@ -90,9 +92,9 @@ pub struct Hypothesis {
 /// A prefix beam search over the steps of one recording, which are pushed one by one. What it found is
 /// there at any time; memory is that of the live transcripts, whatever the length of the recording.
 #[derive(Clone, Debug)]
-pub struct BeamSearch<'a> {
+pub struct BeamSearch {
     options: BeamOptions,
-    fusion: Option<&'a Fusion>,
+    fusion: Option<Arc<Fusion>>,
     space: Option<usize>,
     prefixes: Tree<Prefix>,
     /// For each symbol of a path when it was said.
@@ -199,7 +201,7 @@ impl Live {
     }
 }
 
-impl<'a> BeamSearch<'a> {
+impl BeamSearch {
     /// A search before the first step. `space` is the symbol between words, where there is one.
     ///
     /// # Errors
@@ -207,7 +209,7 @@ impl<'a> BeamSearch<'a> {
     pub fn new(
         options: BeamOptions,
         space: Option<usize>,
-        fusion: Option<&'a Fusion>,
+        fusion: Option<Arc<Fusion>>,
     ) -> Result<Self> {
         options.check()?;
         let root = Prefix {
@@ -215,7 +217,7 @@ impl<'a> BeamSearch<'a> {
             first_child: NONE,
             next_sibling: NONE,
             live: 0,
-            language: fusion.map(Fusion::start),
+            language: fusion.as_deref().map(Fusion::start),
         };
         let mut nothing = Live::new(ROOT);
         nothing.blank = 0.0;
@@ -247,11 +249,16 @@ impl<'a> BeamSearch<'a> {
         );
         let threshold = self.options.symbol_threshold.min(f64::from(likeliest));
         self.followed.clear();
-        let symbols = log_probs.iter().map(|&log_prob| f64::from(log_prob)).enumerate();
-        self.followed.extend(symbols.filter(|&(_, log_prob)| log_prob >= threshold));
+        let symbols = log_probs
+            .iter()
+            .map(|&log_prob| f64::from(log_prob))
+            .enumerate();
+        self.followed
+            .extend(symbols.filter(|&(_, log_prob)| log_prob >= threshold));
 
         self.next.clear();
-        self.next.extend(self.live.iter().map(|live| Live::new(live.prefix)));
+        self.next
+            .extend(self.live.iter().map(|live| Live::new(live.prefix)));
         for index in 0..self.live.len() {
             self.extend(index);
         }
@@ -326,7 +333,7 @@ impl<'a> BeamSearch<'a> {
             first_child: NONE,
             next_sibling: before.first_child,
             live: NONE,
-            language: self.fusion.and_then(next),
+            language: self.fusion.as_deref().and_then(next),
         };
         let child = self.prefixes.push(parent, child);
         self.prefixes.get_mut(parent).first_child = child;
@@ -392,16 +399,9 @@ impl<'a> BeamSearch<'a> {
     }
 
     /// The symbols of the best transcript so far, of a recording that goes on.
-    pub fn best(&self) -> Vec<usize> {
+    pub fn best(&self) -> Vec<Symbol> {
         let best = self.live.iter().max_by(|a, b| a.score.total_cmp(&b.score));
-        let symbols = best.map(|best| self.prefixes.upwards(best.prefix));
-        let mut symbols: Vec<usize> = symbols
-            .into_iter()
-            .flatten()
-            .map(|prefix| prefix.symbol)
-            .collect();
-        symbols.reverse();
-        symbols
+        best.map_or_else(Vec::new, |best| self.symbols(best.prefix, best.best()))
     }
 
     /// The `most` best transcripts of a recording that ends here, the best first.
@@ -428,7 +428,7 @@ impl<'a> BeamSearch<'a> {
         });
         let score = |prefix: u32, acoustic: f64| {
             let end = |fusion: &Fusion| Some(fusion.end(self.prefixes.get(prefix).language?));
-            let language = self.fusion.and_then(end).unwrap_or(0.0);
+            let language = self.fusion.as_deref().and_then(end).unwrap_or(0.0);
             (acoustic + language, language)
         };
         let mut found: Vec<_> = found
@@ -504,12 +504,12 @@ mod tests {
         proptest::collection::vec(step, steps)
     }
 
-    fn search<'a>(
+    fn search(
         log_probs: &[Vec<f32>],
         options: BeamOptions,
         space: Option<usize>,
-        fusion: Option<&'a Fusion>,
-    ) -> BeamSearch<'a> {
+        fusion: Option<Arc<Fusion>>,
+    ) -> BeamSearch {
         let mut search = BeamSearch::new(options, space, fusion).unwrap();
         for step in log_probs {
             search.push(step);
@@ -547,7 +547,9 @@ mod tests {
             let digit = |step: usize| code / symbols.pow(step as u32) % symbols;
             let path: Vec<usize> = (0..log_probs.len()).map(digit).collect();
             let steps = path.iter().zip(log_probs);
-            let log_prob = steps.map(|(&symbol, step)| f64::from(step[symbol])).sum::<f64>();
+            let log_prob = steps
+                .map(|(&symbol, step)| f64::from(step[symbol]))
+                .sum::<f64>();
             let read = reads_as(&path, space);
             let entry = found.entry(indices(&read));
             let nothing = (f64::NEG_INFINITY, f64::NEG_INFINITY, Vec::new());
@@ -563,10 +565,10 @@ mod tests {
     fn equals_brute_force(
         log_probs: &[Vec<f32>],
         space: Option<usize>,
-        fusion: Option<&Fusion>,
+        fusion: Option<Arc<Fusion>>,
     ) -> std::result::Result<(), TestCaseError> {
         let expected = by_brute_force(log_probs, space);
-        let found = search(log_probs, EVERYTHING, space, fusion).finish(MAX_BEAM);
+        let found = search(log_probs, EVERYTHING, space, fusion.clone()).finish(MAX_BEAM);
         prop_assert_eq!(found.len(), expected.len());
         for pair in found.windows(2) {
             prop_assert!(pair[0].score >= pair[1].score);
@@ -574,7 +576,9 @@ mod tests {
         for hypothesis in found {
             let (total, _, symbols) = &expected[&indices(&hypothesis.symbols)];
             prop_assert!((hypothesis.acoustic - total).abs() < 1e-9);
-            let language = fusion.map_or(0.0, |_| language_score(&indices(symbols)));
+            let language = fusion
+                .as_ref()
+                .map_or(0.0, |_| language_score(&indices(symbols)));
             prop_assert!((hypothesis.language - language).abs() < 1e-9);
             prop_assert!((hypothesis.score - total - language).abs() < 1e-9);
             // The times are those of the one best path; of spaces that do not count they are left open.
@@ -601,7 +605,7 @@ mod tests {
         #[test]
         fn a_language_model_adds_what_it_gives_to_the_whole_text(log_probs in log_probs(4, 1..6)) {
             // a, b and the space.
-            equals_brute_force(&log_probs, Some(1), Some(&of_abc()))?;
+            equals_brute_force(&log_probs, Some(1), Some(Arc::new(of_abc())))?;
         }
 
         #[test]
@@ -660,14 +664,21 @@ mod tests {
         let wrong = |change: fn(&mut BeamOptions)| {
             let mut options = BeamOptions::default();
             change(&mut options);
-            BeamSearch::new(options, None, None).unwrap_err().to_string()
+            BeamSearch::new(options, None, None)
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(
             wrong(|options| options.beam_size = 0),
             "--beam 0: it must be from 1 to 10000 transcripts, such as 100"
         );
         assert!(wrong(|options| options.beam_size = 1_000_000).starts_with("--beam 1000000: "));
-        assert!(wrong(|options| options.symbol_threshold = 1.0).starts_with("--symbol-threshold 1: "));
-        assert!(wrong(|options| options.beam_threshold = f64::NAN).starts_with("--beam-threshold NaN: "));
+        assert!(
+            wrong(|options| options.symbol_threshold = 1.0).starts_with("--symbol-threshold 1: ")
+        );
+        assert!(
+            wrong(|options| options.beam_threshold = f64::NAN)
+                .starts_with("--beam-threshold NaN: ")
+        );
     }
 }

@@ -29,19 +29,44 @@ pub struct Word {
 
 /// What a path of one symbol for each step reads as: without repetitions, then without blanks.
 pub fn greedy(path: &[usize]) -> Vec<Symbol> {
-    let mut start = 0;
-    path.chunk_by(|a, b| a == b)
-        .map(|run| {
-            let symbol = Symbol {
-                index: run[0],
+    let mut found = Greedy::default();
+    path.iter().for_each(|&symbol| found.push(symbol));
+    found.symbols
+}
+
+/// [`greedy`] of a path whose steps come one after another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Greedy {
+    symbols: Vec<Symbol>,
+    /// Of the last step; before the first as after a blank.
+    last: usize,
+    steps: usize,
+}
+
+impl Greedy {
+    /// Reads the symbol of the next step.
+    pub fn push(&mut self, symbol: usize) {
+        let start = self.steps;
+        self.steps += 1;
+        let repeated = symbol == self.last;
+        self.last = symbol;
+        if symbol == BLANK {
+            return;
+        }
+        match self.symbols.last_mut().filter(|_| repeated) {
+            Some(open) => open.end = self.steps,
+            None => self.symbols.push(Symbol {
+                index: symbol,
                 start,
-                end: start + run.len(),
-            };
-            start = symbol.end;
-            symbol
-        })
-        .filter(|symbol| symbol.index != BLANK)
-        .collect()
+                end: self.steps,
+            }),
+        }
+    }
+
+    /// What the steps so far read as.
+    pub fn symbols(&self) -> &[Symbol] {
+        &self.symbols
+    }
 }
 
 /// The words of `symbols` and when each is said, where a step takes `step_s` seconds. A path says
@@ -80,6 +105,13 @@ mod tests {
         assert_eq!(indices(&[0, 1, 1, 0, 1, 2, 2, 0]), [1, 1, 2]);
         assert_eq!(indices(&[0, 0]), [0; 0]);
         assert_eq!(indices(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn symbols_have_the_steps_that_say_them() {
+        let symbol = |index, start, end| Symbol { index, start, end };
+        let found = greedy(&[0, 1, 1, 0, 1, 2]);
+        assert_eq!(found, [symbol(1, 1, 3), symbol(1, 4, 5), symbol(2, 5, 6)]);
     }
 
     #[test]

@@ -34,7 +34,9 @@ impl FusionOptions {
     /// Names the first that is wrong.
     pub fn check(&self) -> Result<()> {
         let fail = |what: &str, value: f64, expected: &str| {
-            Err(Error::Input(format!("{what} {value}: it must be {expected}")))
+            Err(Error::Input(format!(
+                "{what} {value}: it must be {expected}"
+            )))
         };
         if !(self.alpha >= 0.0 && self.alpha <= 100.0) {
             return fail("--alpha", self.alpha, "from 0 to 100, such as 0.5");
@@ -167,9 +169,11 @@ impl Fusion {
                 let begun = &words[first..end];
                 let at = |word: &[u32]| word.get(letter).copied();
                 // Words shorter than this are none that go on, and come first.
-                let first = first + begun.partition_point(|(word, _)| at(word) < Some(symbol as u32));
+                let first =
+                    first + begun.partition_point(|(word, _)| at(word) < Some(symbol as u32));
                 let end = first
-                    + words[first..end].partition_point(|(word, _)| at(word) == Some(symbol as u32));
+                    + words[first..end]
+                        .partition_point(|(word, _)| at(word) == Some(symbol as u32));
                 let letters = state.letters + 1;
                 FusionState {
                     words: [first as u32, end as u32],

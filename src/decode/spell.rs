@@ -235,13 +235,7 @@ impl<B: Backend> Search<'_, B> {
     }
 
     /// All ways on for a live transcript.
-    fn extend(
-        &self,
-        live: &Live,
-        from: usize,
-        log_probs: &[f32],
-        candidates: &mut Vec<Candidate>,
-    ) {
+    fn extend(&self, live: &Live, from: usize, log_probs: &[f32], candidates: &mut Vec<Candidate>) {
         let likeliest = argmax(log_probs);
         let steps = self.listened.lengths[live.row];
         let longest = (self.end.max_symbols_per_step * steps as f64).ceil() as usize;
@@ -475,7 +469,10 @@ mod tests {
                     f64::from(attended).clamp(1e-3, 1.0).ln()
                 })
                 .sum();
-            ranks.push((too_long, total / ((5.0 + length) / 6.0).powf(0.7) + 0.3 * coverage));
+            ranks.push((
+                too_long,
+                total / ((5.0 + length) / 6.0).powf(0.7) + 0.3 * coverage,
+            ));
         }
         for pair in ranks.windows(2) {
             let ((long, rank), (next_long, next)) = (pair[0], pair[1]);
@@ -532,6 +529,10 @@ mod tests {
         };
         let end = DecodeOptions::default();
         let error = spell(&model, &listened, None, end, &options, None).unwrap_err();
-        assert!(error.to_string().contains("train with model.ctc_weight above 0"));
+        assert!(
+            error
+                .to_string()
+                .contains("train with model.ctc_weight above 0")
+        );
     }
 }

@@ -16,8 +16,8 @@ use sori_models::loss::{
 use sori_models::{Emissions, Model};
 
 use transcribe::heard;
-pub(crate) use transcribe::{indices, log_probs, searched, single_spaced, spelled_best};
 pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
+pub(crate) use transcribe::{indices, log_probs, searched, single_spaced, spelled_best};
 
 use crate::batch::{Batch, Coding, Targets};
 use crate::decode::Decoding;

@@ -12,7 +12,7 @@ use sori_models::{Emissions, Model};
 
 use super::{Metrics, Output, argmax, host};
 use crate::Result;
-use crate::decode::{Beam, BeamSearch, Decoding, Hypothesis, Symbol, greedy, spell};
+use crate::decode::{Beam, Decoding, Hypothesis, Symbol, greedy, log_softmax, spell};
 use crate::metric::TranscriptErrors;
 
 /// What was heard in a whole part.
@@ -88,7 +88,9 @@ pub(super) fn heard<B: Backend>(
                 None => paths.iter().map(|path| indices(&greedy(path))).collect(),
                 Some(beam) => {
                     let rows = log_probs(&emissions);
-                    let best = |row: &Vec<Vec<f32>>| Ok(indices(&searched(row, beam, alphabet, 1)?[0].symbols));
+                    let best = |row: &Vec<Vec<f32>>| {
+                        Ok(indices(&searched(row, beam, alphabet, 1)?[0].symbols))
+                    };
                     rows.par_iter().map(best).collect::<Result<_>>()?
                 }
             };
@@ -122,7 +124,7 @@ pub(crate) fn spelled_best<B: Backend>(
             ctc_logits,
             decoding.end,
             &beam.options,
-            beam.fusion.as_ref(),
+            beam.fusion.as_deref(),
         ),
     }
 }
@@ -135,8 +137,7 @@ pub(crate) fn searched(
     alphabet: &Alphabet,
     most: usize,
 ) -> Result<Vec<Hypothesis>> {
-    let space = alphabet.index(' ');
-    let mut search = BeamSearch::new(beam.options.beam, space, beam.fusion.as_ref())?;
+    let mut search = beam.search(alphabet)?;
     for step in log_probs {
         search.push(step);
     }
@@ -150,12 +151,12 @@ pub(crate) fn indices(symbols: &[Symbol]) -> Vec<usize> {
 /// The log-probability of each symbol at each valid step, row by row.
 pub(crate) fn log_probs<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<Vec<f32>>> {
     let [_, steps, symbols] = emissions.logits.dims();
-    let values = host(emissions.log_probs());
-    let rows = values.chunks_exact((steps * symbols).max(1));
+    let logits = host(emissions.logits.clone());
+    let rows = logits.chunks_exact((steps * symbols).max(1));
     rows.zip(&emissions.lengths)
         .map(|(row, &length)| {
             let valid = row.chunks_exact(symbols).take(length);
-            valid.map(<[f32]>::to_vec).collect()
+            valid.map(log_softmax).collect()
         })
         .collect()
 }

@@ -578,10 +578,7 @@ pub fn emissions_of_run<B: Backend>(
 }
 
 /// The best checkpoint of a run, what loads recordings for it, and the thresholds of its tags.
-fn open<B: Backend>(
-    run: &RunFolder,
-    device: &B::Device,
-) -> Result<(Model<B>, Loader, Vec<f32>)> {
+fn open<B: Backend>(run: &RunFolder, device: &B::Device) -> Result<(Model<B>, Loader, Vec<f32>)> {
     let settings = run.settings()?;
     let info = run.info()?;
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;

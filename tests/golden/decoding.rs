@@ -17,7 +17,7 @@ fn equals_pyctcdecode(name: &str) {
     assert!(expected.len() >= 100 && expected.len() == utterances.log_probs.len());
     for (log_probs, expected) in utterances.log_probs.iter().zip(expected) {
         let space = utterances.alphabet.index(' ');
-        let mut search = BeamSearch::new(options(), space, fusion.as_ref()).unwrap();
+        let mut search = BeamSearch::new(options(), space, fusion.clone()).unwrap();
         for step in log_probs {
             search.push(step);
         }

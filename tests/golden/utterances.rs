@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -54,7 +55,9 @@ impl Utterances {
             row.iter().map(|value| (value - total) as f32).collect()
         });
         let log_probs = cases.steps.iter();
-        let log_probs = log_probs.map(|&steps| rows.by_ref().take(steps).collect()).collect();
+        let log_probs = log_probs
+            .map(|&steps| rows.by_ref().take(steps).collect())
+            .collect();
         let text: String = cases.symbols.iter().collect();
         // A space counts between letters only.
         let text = format!("a{text}a");
@@ -78,12 +81,12 @@ pub fn options() -> BeamOptions {
 }
 
 /// A 3-gram model of the digits' names.
-pub fn fusion(alphabet: &Alphabet) -> Fusion {
+pub fn fusion(alphabet: &Alphabet) -> Arc<Fusion> {
     let model = NgramModel::read(&golden("digits.arpa")).unwrap();
     let options = FusionOptions {
         alpha: 0.5,
         beta: 1.5,
         unknown: -10.0,
     };
-    Fusion::new(model, alphabet, None, options).unwrap()
+    Arc::new(Fusion::new(model, alphabet, None, options).unwrap())
 }

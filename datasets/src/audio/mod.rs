@@ -13,7 +13,7 @@ use std::path::Path;
 pub use decode::{decode, sample_rate_hz};
 pub use memory::AudioMemory;
 pub(crate) use raw::{RAW_RATE_HZ, decode_raw};
-pub use resample::resample;
+pub use resample::{ResampleStream, resample};
 
 use crate::Result;
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler, WindowFunction};
+use rubato::{Fft, FixedSync, Indexing, Resampler, WindowFunction};
 
 use super::Waveform;
 use crate::{Error, Result};
@@ -66,6 +66,135 @@ pub fn resample(waveform: &Waveform, sample_rate_hz: u32) -> Result<Waveform> {
         samples,
         sample_rate_hz,
     })
+}
+
+/// [`resample`] of sound that arrives piece by piece: all it gives is bit by bit what that gives of
+/// the whole, however the sound is cut.
+///
+/// The filter takes blocks of at least 1024 samples of the lower rate, so sound comes out a block
+/// and a half later at most, see [`latency_samples`](Self::latency_samples).
+pub struct ResampleStream {
+    from_hz: u32,
+    to_hz: u32,
+    /// Nothing where the rates are the same.
+    resampler: Option<Fft<f32>>,
+    /// Samples that do not fill a block yet.
+    pending: Vec<f32>,
+    /// Samples of the filter's delay that are still to be left out.
+    to_trim: usize,
+    taken: usize,
+    given: usize,
+}
+
+impl ResampleStream {
+    /// From one sample rate to another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resample`] if one of the rates is 0.
+    pub fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
+        let refuse = |reason: String| Error::Resample {
+            from_hz,
+            to_hz,
+            reason,
+        };
+        if from_hz == 0 || to_hz == 0 {
+            return Err(refuse("both rates must be above 0 Hz".into()));
+        }
+        let resampler = (from_hz != to_hz)
+            .then(|| resampler(from_hz, to_hz))
+            .transpose()
+            .map_err(refuse)?;
+        Ok(Self {
+            from_hz,
+            to_hz,
+            to_trim: resampler.as_ref().map_or(0, Resampler::output_delay),
+            resampler,
+            pending: Vec::new(),
+            taken: 0,
+            given: 0,
+        })
+    }
+
+    /// How many samples of the new rate later than it arrives sound comes out at the latest.
+    #[must_use]
+    pub fn latency_samples(&self) -> usize {
+        let of = |it: &Fft<f32>| it.output_delay() + it.output_frames_next();
+        self.resampler.as_ref().map_or(0, of)
+    }
+
+    /// What more of the sound makes complete; often nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Resample`], which never happens.
+    pub fn push(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
+        self.taken += samples.len();
+        let Some(resampler) = &self.resampler else {
+            self.given += samples.len();
+            return Ok(samples.to_vec());
+        };
+        let block = resampler.input_frames_next();
+        self.pending.extend_from_slice(samples);
+        let mut found = Vec::new();
+        let pending = std::mem::take(&mut self.pending);
+        let blocks = pending.chunks_exact(block);
+        self.pending = blocks.remainder().to_vec();
+        for block in blocks {
+            self.block(block, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// What the end of the sound makes complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn finish(mut self) -> Result<Vec<f32>> {
+        let mut found = Vec::new();
+        let length = resampled_length(self.taken, self.from_hz, self.to_hz);
+        let mut rest = std::mem::take(&mut self.pending);
+        while self.given < length {
+            self.block(&rest, &mut found)?;
+            rest.clear();
+        }
+        found.truncate(found.len() - (self.given - length).min(found.len()));
+        Ok(found)
+    }
+
+    /// Resamples a block, the last filled up with silence, and leaves out the filter's delay.
+    fn block(&mut self, block: &[f32], found: &mut Vec<f32>) -> Result<()> {
+        let Some(resampler) = &mut self.resampler else {
+            return Ok(());
+        };
+        let (from_hz, to_hz) = (self.from_hz, self.to_hz);
+        let refuse = |reason: String| Error::Resample {
+            from_hz,
+            to_hz,
+            reason,
+        };
+        let count = resampler.output_frames_next();
+        let mut output = vec![0.0; count];
+        let input = InterleavedSlice::new(block, 1, block.len())
+            .map_err(|error| refuse(error.to_string()))?;
+        let mut buffer = InterleavedSlice::new_mut(&mut output, 1, count)
+            .map_err(|error| refuse(error.to_string()))?;
+        let indexing = Indexing {
+            input_offset: 0,
+            output_offset: 0,
+            partial_len: (block.len() < resampler.input_frames_next()).then_some(block.len()),
+            active_channels_mask: None,
+        };
+        resampler
+            .process_into_buffer(&input, &mut buffer, Some(&indexing))
+            .map_err(|error| refuse(error.to_string()))?;
+        let trimmed = self.to_trim.min(count);
+        self.to_trim -= trimmed;
+        self.given += count - trimmed;
+        found.extend_from_slice(&output[trimmed..]);
+        Ok(())
+    }
 }
 
 thread_local! {

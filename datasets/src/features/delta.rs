@@ -9,19 +9,35 @@ use super::config::DELTA_WIDTH;
 /// Each of the `frames` ≥ 9 rows is `stride` long: `bins` values to derive, then room for the
 /// first derivatives, then for the second.
 pub(super) fn delta(rows: &mut [f32], frames: usize, bins: usize, stride: usize, order: usize) {
-    let weights = weights(order);
-    let half = DELTA_WIDTH / 2;
+    let filter = DeltaFilter::new(order);
     let mut sums = vec![0.0_f32; bins];
     for t in 0..frames {
-        let center = t.clamp(half, frames - 1 - half);
+        let center = t.clamp(HALF, frames - 1 - HALF);
+        filter.apply(&rows[(center - HALF) * stride..], stride, &mut sums);
+        rows[t * stride + order * bins..][..bins].copy_from_slice(&sums);
+    }
+}
+
+/// Frames on either side of the one whose derivative is taken.
+pub(super) const HALF: usize = DELTA_WIDTH / 2;
+
+/// The filter of one order.
+#[derive(Clone)]
+pub(super) struct DeltaFilter([f32; DELTA_WIDTH]);
+
+impl DeltaFilter {
+    pub(super) fn new(order: usize) -> Self {
+        Self(weights(order))
+    }
+
+    /// The derivative in the middle of the nine first rows, of as many columns as `sums` has.
+    pub(super) fn apply(&self, rows: &[f32], stride: usize, sums: &mut [f32]) {
         sums.fill(0.0);
-        for (k, &weight) in weights.iter().enumerate() {
-            let source = &rows[(center + k - half) * stride..][..bins];
-            for (sum, &value) in sums.iter_mut().zip(source) {
+        for (row, &weight) in rows.chunks(stride).zip(&self.0) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
                 *sum += weight * value;
             }
         }
-        rows[t * stride + order * bins..][..bins].copy_from_slice(&sums);
     }
 }
 

@@ -98,7 +98,7 @@ impl FeatureExtractor {
             _ => vec![0.0; frames * bins],
         };
         if self.config.kind != FeatureKind::Waveform {
-            self.fill(samples, &mut values, bins);
+            self.fill(Source::Whole(samples), &mut values, bins);
         }
         let static_bins = self.config.num_static_bins();
         for order in 1..=self.config.deltas {
@@ -118,7 +118,7 @@ impl FeatureExtractor {
     }
 
     /// Writes the features without derivatives to the front of each row of `bins` values.
-    fn fill(&mut self, samples: &[f32], values: &mut [f32], bins: usize) {
+    pub(super) fn fill(&mut self, source: Source<'_>, values: &mut [f32], bins: usize) {
         let Self {
             config,
             stft,
@@ -129,16 +129,17 @@ impl FeatureExtractor {
         } = self;
         let floor = config.log_floor as f32;
         let num_mels = config.num_mels;
+        let count = values.len() / bins;
         // Decibels look at the loudest value of all frames first.
         let later = matches!(config.kind, FeatureKind::MelDb | FeatureKind::Mfcc);
         let (target, width) = if later {
-            all_mels.resize(values.len() / bins * num_mels, 0.0);
+            all_mels.resize(count * num_mels, 0.0);
             (&mut all_mels[..], num_mels)
         } else {
             (&mut *values, bins)
         };
         let mut rows = target.chunks_exact_mut(width);
-        stft.for_each_powers(samples, |power, count| {
+        let each = |power: &[[f32; LANES]], count: usize| {
             let rows = rows.by_ref().take(count);
             match config.kind {
                 FeatureKind::Waveform => {}
@@ -157,7 +158,11 @@ impl FeatureExtractor {
                     fill_rows(rows, lanes, |mel| mel);
                 }
             }
-        });
+        };
+        match source {
+            Source::Whole(samples) => stft.for_each_powers(samples, each),
+            Source::Padded(padded) => stft.for_each_powers_of_padded(padded, count, each),
+        }
         if later {
             power_to_db(all_mels, floor, config.top_db);
             for (row, mels) in values
@@ -172,6 +177,14 @@ impl FeatureExtractor {
             }
         }
     }
+}
+
+/// Where the frames are taken from.
+pub(super) enum Source<'a> {
+    /// A recording.
+    Whole(&'a [f32]),
+    /// A stretch of one, padded where it is at an end, that begins with a frame of even number.
+    Padded(&'a [f32]),
 }
 
 /// Fills the front of each row with one lane of `values`.

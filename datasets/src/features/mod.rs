@@ -13,11 +13,13 @@ mod mel;
 mod mfcc;
 mod normalize;
 mod stft;
+mod stream;
 mod window;
 
 pub use config::{FeatureConfig, FeatureKind, MelNorm, MelScale, Normalize, PadMode, WindowKind};
 pub use extractor::FeatureExtractor;
 pub use normalize::{BinAccumulator, BinStats};
+pub use stream::FeatureStream;
 
 use crate::{Error, Result};
 

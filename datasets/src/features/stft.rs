@@ -58,25 +58,40 @@ impl Stft {
         self.pad(samples);
         let last = self.padded.len().saturating_sub(self.fft_samples);
         let count = last / self.hop_samples + 1;
+        let padded = std::mem::take(&mut self.padded);
+        self.for_each_powers_of_padded(&padded, count, &mut each);
+        self.padded = padded;
+    }
+
+    /// As [`for_each_powers`](Self::for_each_powers), of the `count` frames that begin with the
+    /// samples given, padded where they are centred. The first is one of even number, as pairs of
+    /// frames share a transform and its rounding.
+    pub(super) fn for_each_powers_of_padded(
+        &mut self,
+        padded: &[f32],
+        count: usize,
+        mut each: impl FnMut(&[[f32; LANES]], usize),
+    ) {
         for first in (0..count).step_by(LANES) {
             let lanes = LANES.min(count - first);
             for lane in (0..lanes).step_by(2) {
                 let frame = first + lane;
                 let second = (frame + 1).min(count - 1);
-                self.transform([frame, second].map(|frame| frame * self.hop_samples), lane);
+                let begin = [frame, second].map(|frame| frame * self.hop_samples);
+                self.transform(padded, begin, lane);
             }
             each(&self.power, lanes);
         }
     }
 
     /// Fills the lanes `lane` and the next of `power` with that of the two frames beginning here.
-    fn transform(&mut self, [first, second]: [usize; 2], lane: usize) {
+    fn transform(&mut self, padded: &[f32], [first, second]: [usize; 2], lane: usize) {
         // The window stands in the middle of the frame. Where within the transform its samples
         // lie changes phases only, so they go to the front and zeros follow.
         let length = self.window.len();
         let offset = (self.fft_samples - length) / 2;
-        let a = &self.padded[first + offset..][..length];
-        let b = &self.padded[second + offset..][..length];
+        let a = &padded[first + offset..][..length];
+        let b = &padded[second + offset..][..length];
         let (front, rest) = self.pair.split_at_mut(length);
         for (((z, &a), &b), &weight) in front.iter_mut().zip(a).zip(b).zip(&self.window) {
             *z = Complex32::new(a * weight, b * weight);

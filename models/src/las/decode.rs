@@ -78,7 +78,9 @@ impl<B: Backend> Las<B> {
                     continue;
                 }
                 hypothesis.symbols.push(best);
-                hypothesis.alignment.push(std::mem::take(&mut weights[index]));
+                hypothesis
+                    .alignment
+                    .push(std::mem::take(&mut weights[index]));
                 hypothesis.score += f64::from(log_probs[best]);
                 going.push(index);
                 symbols.push(best);

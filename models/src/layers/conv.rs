@@ -117,10 +117,22 @@ impl<B: Backend> Conv2d<B> {
     /// `[batch, frames, bins, channels_in]` to `[batch, steps, bands, channels_out]`; `steps` is
     /// `frames / stride₀` and `bands` is `bins / stride₁`, both rounded up.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let [frames, bins, _, _] = self.weight.dims();
+        let [frames, _, _, _] = self.weight.dims();
+        self.forward_padded(x, frames / 2)
+    }
+
+    /// [`Self::forward`] of frames whose neighbours are there: no zeros before the first and after
+    /// the last.
+    pub(crate) fn forward_within(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        self.forward_padded(x, 0)
+    }
+
+    fn forward_padded(&self, x: Tensor<B, 4>, padding_frames: usize) -> Tensor<B, 4> {
+        let [_, bins, _, _] = self.weight.dims();
         let options = ConvOptions {
             stride: self.stride,
-            ..ConvOptions::same([frames, bins])
+            padding: [padding_frames, bins / 2],
+            ..Default::default()
         };
         ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options)
     }

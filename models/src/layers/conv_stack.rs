@@ -53,6 +53,15 @@ impl ConvStack<'_> {
         self.strides.iter().map(|[frames, _]| frames).product()
     }
 
+    /// Frames past a step's first one that the step hears of, of steps that look `ahead` steps past
+    /// themselves: a kernel is as much of the future as of the past.
+    pub fn look_ahead_frames(&self, ahead: usize) -> usize {
+        let layers = self.kernels.iter().zip(self.strides).rev();
+        layers.fold(ahead, |ahead, ([kernel, _], [stride, _])| {
+            ahead * stride + kernel / 2
+        })
+    }
+
     /// Layers with random weights, and the features of a step that they make of `num_bins`.
     pub fn init<B: Backend>(
         &self,

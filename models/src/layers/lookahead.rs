@@ -40,4 +40,14 @@ impl<B: Backend> Lookahead<B> {
         let y = ops::conv1d(x, self.weight.val(), None, options); // [batch, steps + context, channels]
         y.narrow(1, context, steps)
     }
+
+    /// [`Self::forward`] of the steps whose context is there: `[batch, steps + context, channels]` to
+    /// `[batch, steps, channels]`.
+    pub(crate) fn forward_within(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let options = ConvOptions {
+            groups: x.dims()[2],
+            ..Default::default()
+        };
+        ops::conv1d(x, self.weight.val(), None, options)
+    }
 }

@@ -16,6 +16,7 @@ mod lookahead;
 mod pooling;
 mod recurrent;
 mod separable;
+mod stretch;
 
 pub use crate::ops::{Activation, Cell, Sequence};
 pub use attention::AdditivePooling;
@@ -31,6 +32,7 @@ pub use lookahead::Lookahead;
 pub use pooling::{Pooling, masked_max, masked_mean, masked_mean2d, pooled_lengths};
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
 pub use separable::{PointwiseConv1d, SeparableConv1d};
+pub(crate) use stretch::Stretches;
 
 /// Checks the contract that every `forward` states: one length for each row, and each from
 /// `min_frames` to the frames there are.

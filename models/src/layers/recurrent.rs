@@ -3,7 +3,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::config::{ConfigError, check_probability, check_size};
-use crate::ops::{self, Cell, DirectionWeights, Sequence};
+use crate::ops::{self, Cell, DirectionWeights, Sequence, State};
 
 /// A stack of recurrent layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +150,16 @@ impl<B: Backend> RecurrentLayer<B> {
         let directions = [Some(&self.forward), self.backward.as_ref()];
         let weights = directions.into_iter().flatten().map(Direction::weights);
         ops::recurrent(self.cell, x, weights.collect(), lengths)
+    }
+
+    /// A stretch `[1, frames, d_input]` of a sequence, from the state the stretch before it ended
+    /// with, to `[1, frames, d_hidden]` and the state it ends with. Forward in time alone.
+    pub(crate) fn forward_stretch(
+        &self,
+        x: Tensor<B, 3>,
+        before: Option<State<B>>,
+    ) -> (Tensor<B, 3>, State<B>) {
+        ops::recurrent_stretch(self.cell, x, self.forward.weights(), before)
     }
 }
 

@@ -38,7 +38,7 @@ pub use optimizer::{AdamStep, SgdStep, adam_step, sgd_step, sum_of_squares};
 pub use padding::zero_padding;
 pub use pairs::pair_frames;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
-pub use recurrent::{Cell, DirectionWeights, Sequence, recurrent};
+pub use recurrent::{Cell, DirectionWeights, Sequence, State, recurrent, recurrent_stretch};
 #[cfg(feature = "ndarray")]
 pub use seam::{PathCounts, path_counts};
 pub use speller::{Attended, Score, SpellerState, SpellerSteps, SpellerWeights, spell};

@@ -80,10 +80,14 @@ pub fn recurrent<B: Backend>(
     }
     // Frames first, so that the gates of one frame lie together.
     let x = x.swap_dims(0, 1); // [frames, batch, d_input]
-    let (outputs, last) = directions
+    let (outputs, last): (Vec<_>, Vec<_>) = directions
         .into_iter()
         .enumerate()
-        .map(|(index, weights)| one_direction(cell, x.clone(), weights, lengths, index == 1))
+        .map(|(index, weights)| {
+            let backward = index == 1;
+            let (outputs, state) = one_direction(cell, x.clone(), weights, lengths, backward, None);
+            (outputs, state.hidden)
+        })
         .unzip();
     Sequence {
         outputs: zero_padding(Tensor::cat(outputs, 2), lengths),
@@ -91,15 +95,44 @@ pub fn recurrent<B: Backend>(
     }
 }
 
-/// One direction: outputs `[batch, frames, d_hidden]`, with the frozen state in the padding, and the
-/// last state `[batch, d_hidden]`.
+/// A stretch of one sequence through a recurrent layer that reads forward, from the state the stretch
+/// before it ended with; of the first, from zero.
+///
+/// On the CPU backend the outputs of all stretches are bit by bit those of [`recurrent`] over the
+/// whole. For inference: there the CPU kernel runs, and with autodiff the portable expression.
+///
+/// # Shapes
+/// - `x`: `[1, frames, d_input]`, at least one frame
+/// - output: `[1, frames, d_hidden]`
+///
+/// # Panics
+/// If there is more than one row, no frame, or shapes do not agree.
+pub fn recurrent_stretch<B: Backend>(
+    cell: Cell,
+    x: Tensor<B, 3>,
+    weights: DirectionWeights<B>,
+    before: Option<State<B>>,
+) -> (Tensor<B, 3>, State<B>) {
+    let [batch, frames, _] = x.dims();
+    assert!(batch == 1 && frames > 0, "a stretch of one sequence");
+    #[cfg(feature = "ndarray")]
+    if let Some(found) = cpu::stretch(cell, &x, &weights, before.as_ref()) {
+        return found;
+    }
+    let x = x.swap_dims(0, 1); // [frames, 1, d_input]
+    one_direction(cell, x, weights, &[frames], false, before)
+}
+
+/// One direction from `before`, or zero: outputs `[batch, frames, d_hidden]`, with the frozen state in
+/// the padding, and the last state.
 fn one_direction<B: Backend>(
     cell: Cell,
     x: Tensor<B, 3>,
     weights: DirectionWeights<B>,
     lengths: &[usize],
     backward: bool,
-) -> (Tensor<B, 3>, Tensor<B, 2>) {
+    before: Option<State<B>>,
+) -> (Tensor<B, 3>, State<B>) {
     let device = x.device();
     let [frames, batch, _] = x.dims();
     let [d_hidden, _] = weights.state.dims();
@@ -115,7 +148,7 @@ fn one_direction<B: Backend>(
         .expand([batch, d_hidden]);
     let shortest = lengths.iter().copied().min().unwrap_or(frames);
 
-    let mut state = State::zeros(cell, [batch, d_hidden], &device);
+    let mut state = before.unwrap_or_else(|| State::zeros(cell, [batch, d_hidden], &device));
     let mut outputs = Vec::with_capacity(frames);
     let mut steps: Vec<(usize, Tensor<B, 2>)> =
         unstack(projected).into_iter().enumerate().collect();
@@ -144,12 +177,12 @@ fn one_direction<B: Backend>(
     if backward {
         outputs.reverse();
     }
-    (Tensor::stack(outputs, 1), state.hidden)
+    (Tensor::stack(outputs, 1), state)
 }
 
 /// The state between two steps, `[batch, d_hidden]` each.
-#[derive(Clone)]
-pub(super) struct State<B: Backend> {
+#[derive(Debug, Clone)]
+pub struct State<B: Backend> {
     pub(super) cell: Cell,
     pub(super) hidden: Tensor<B, 2>,
     /// The cell state of an LSTM.
@@ -222,7 +255,7 @@ mod cpu {
     use super::*;
     use crate::kernels::buffer;
     use crate::kernels::recurrent::{self as kernel, Layer, Saved, Weights};
-    use crate::ops::seam::{Array, Inputs, Operator, primitive};
+    use crate::ops::seam::{Array, Inputs, Operator, plain, primitive};
 
     pub(super) fn recurrent<B: Backend>(
         cell: Cell,
@@ -247,24 +280,12 @@ mod cpu {
             );
         }
         let layer = Layer {
-            cell: match cell {
-                Cell::Elman => kernel::Cell::Elman,
-                Cell::Lstm => kernel::Cell::Lstm,
-                Cell::Gru => kernel::Cell::Gru,
-            },
+            cell: kernel_cell(cell),
             frames,
             d_input,
             d_hidden,
             directions: directions.len(),
             lengths: lengths.iter().map(|&length| length.min(frames)).collect(),
-        };
-        let parts = |d: &DirectionWeights<B>| {
-            [
-                primitive(&d.input),
-                primitive(&d.state),
-                primitive(&d.bias_input),
-                primitive(&d.bias_state),
-            ]
         };
         let outputs = match directions {
             [one] => {
@@ -284,6 +305,92 @@ mod cpu {
         let last = kernel::ends(values, sizes, &ends.0);
         let last = inputs.finish(ends, last, [batch, directions.len() * d_hidden], |_| sizes);
         Some(Sequence { outputs, last })
+    }
+
+    fn kernel_cell(cell: Cell) -> kernel::Cell {
+        match cell {
+            Cell::Elman => kernel::Cell::Elman,
+            Cell::Lstm => kernel::Cell::Lstm,
+            Cell::Gru => kernel::Cell::Gru,
+        }
+    }
+
+    fn parts<B: Backend>(d: &DirectionWeights<B>) -> [Option<B::FloatTensorPrimitive>; 4] {
+        [
+            primitive(&d.input),
+            primitive(&d.state),
+            primitive(&d.bias_input),
+            primitive(&d.bias_state),
+        ]
+    }
+
+    pub(super) fn stretch<B: Backend>(
+        cell: Cell,
+        x: &Tensor<B, 3>,
+        weights: &DirectionWeights<B>,
+        before: Option<&State<B>>,
+    ) -> Option<(Tensor<B, 3>, State<B>)> {
+        let [_, frames, d_input] = x.dims();
+        let [d_hidden, width] = weights.state.dims();
+        assert_eq!(
+            width,
+            cell.num_gates() * d_hidden,
+            "the columns of a weight"
+        );
+        assert_eq!(weights.input.dims(), [d_input, width], "the input's weight");
+        // What was before stands in the place of a frame more.
+        let offset = usize::from(before.is_some());
+        let x = match before {
+            None => x.clone(),
+            Some(_) => Tensor::cat(
+                vec![Tensor::zeros([1, 1, d_input], &x.device()), x.clone()],
+                1,
+            ),
+        };
+        let layer = Layer {
+            cell: kernel_cell(cell),
+            frames: frames + offset,
+            d_input,
+            d_hidden,
+            directions: 1,
+            lengths: vec![frames + offset],
+        };
+        let zeros = || Tensor::zeros([1, d_hidden], &x.device());
+        let hidden = before.map_or_else(zeros, |state| state.hidden.clone());
+        let memory = before.and_then(|state| state.memory.clone());
+        let memory = memory.unwrap_or_else(zeros);
+        let [a, b, c, d] = parts(weights);
+        let inputs = [
+            primitive(&x),
+            a,
+            b,
+            c,
+            d,
+            primitive(&hidden),
+            primitive(&memory),
+        ];
+        let inputs = Inputs::<B, 7>::recognise_plain(inputs)?;
+        let [x, input, state, bias_input, bias_state, hidden, memory] = inputs.values();
+        let weights = Weights {
+            input,
+            state,
+            bias_input,
+            bias_state,
+        };
+        let before = before.map(|_| [hidden, memory]);
+        let [mut states, inner] = layer.resume(x, weights, before);
+        let last = |values: &[f32]| {
+            let values = values[values.len() - d_hidden..].to_vec();
+            plain(values, [1, d_hidden])
+        };
+        let state = State {
+            cell,
+            hidden: last(&states),
+            memory: (cell == Cell::Lstm).then(|| last(&inner)),
+        };
+        buffer::give(inner);
+        states.drain(..offset * d_hidden);
+        Some((plain(states, [1, frames, d_hidden]), state))
     }
 
     fn weights<const N: usize>(values: [&[f32]; N]) -> Vec<Weights<'_, f32>> {

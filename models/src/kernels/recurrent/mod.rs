@@ -110,6 +110,56 @@ impl Layer {
         weights: &[Weights<'_, T>],
         keep: bool,
     ) -> (Vec<T>, Option<Saved<T>>) {
+        let kept = self.states(x, weights, None);
+        let hidden = self.d_hidden;
+        let mut output = buffer::take(self.positions() * self.directions * hidden);
+        let line = self.directions * hidden;
+        for (direction, kept) in kept.iter().enumerate() {
+            let lines = output.chunks_exact_mut(line.max(1));
+            for (line, state) in lines.zip(kept.states.chunks_exact(hidden.max(1))) {
+                line[direction * hidden..][..hidden].copy_from_slice(state);
+            }
+        }
+        if keep {
+            return (output, Some(Saved(kept)));
+        }
+        for kept in kept {
+            kept.give();
+        }
+        (output, None)
+    }
+
+    /// One direction of one row, from `before`, its state and an LSTM's memory: the states and the
+    /// memories after each frame. The first frame of `x` is then none, but stands in the place of
+    /// what was before, which is also the first of what is returned.
+    pub(crate) fn resume<T: Real>(
+        &self,
+        x: &[T],
+        weights: Weights<'_, T>,
+        before: Option<[&[T]; 2]>,
+    ) -> [Vec<T>; 2] {
+        assert!(self.directions == 1 && self.batch() == 1, "one row forward");
+        let mut kept = self.states(x, &[weights], before);
+        let Some(Kept {
+            gates,
+            states,
+            inner,
+        }) = kept.pop()
+        else {
+            unreachable!("one for each direction")
+        };
+        buffer::give(gates);
+        [states, inner]
+    }
+
+    /// What each direction makes of all rows, from zero states or, where there is one, from that
+    /// `before` in the place of the first frame.
+    fn states<T: Real>(
+        &self,
+        x: &[T],
+        weights: &[Weights<'_, T>],
+        before: Option<[&[T]; 2]>,
+    ) -> Vec<Kept<T>> {
         assert_eq!(x.len(), self.positions() * self.d_input);
         assert_eq!(weights.len(), self.directions);
         let (hidden, width) = (self.d_hidden, self.width());
@@ -139,6 +189,13 @@ impl Layer {
                 }
             })
             .collect();
+        let first_step = usize::from(before.is_some());
+        if let (Some([state, memory]), Some(kept)) = (before, kept.first_mut()) {
+            kept.states[..hidden].copy_from_slice(state);
+            if self.cell == Cell::Lstm {
+                kept.inner[..hidden].copy_from_slice(memory);
+            }
+        }
         let packed: Vec<Packed<T>> = weights
             .iter()
             .map(|weights| Packed::new(weights.state, hidden, width, width))
@@ -153,32 +210,19 @@ impl Layer {
         self.tasks().into_par_iter().for_each(|(direction, rows)| {
             let [gates, states, inner] = &shared[direction];
             let (packed, bias) = (&packed[direction], weights[direction].bias_state);
-            self.run(direction, rows, packed, bias, [gates, states, inner]);
+            let to = [gates, states, inner];
+            self.run(direction, rows, first_step, packed, bias, to);
         });
         drop(shared);
-
-        let mut output = buffer::take(self.positions() * self.directions * hidden);
-        let line = self.directions * hidden;
-        for (direction, kept) in kept.iter().enumerate() {
-            let lines = output.chunks_exact_mut(line.max(1));
-            for (line, state) in lines.zip(kept.states.chunks_exact(hidden.max(1))) {
-                line[direction * hidden..][..hidden].copy_from_slice(state);
-            }
-        }
-        if keep {
-            return (output, Some(Saved(kept)));
-        }
-        for kept in kept {
-            kept.give();
-        }
-        (output, None)
+        kept
     }
 
-    /// One block of rows through all its steps.
+    /// One block of rows through its steps from `first_step` on.
     fn run<T: Real>(
         &self,
         direction: usize,
         rows: std::ops::Range<usize>,
+        first_step: usize,
         packed: &Packed<T>,
         bias: &[T],
         [gates, states, inner]: [&Shared<'_, T>; 3],
@@ -193,7 +237,7 @@ impl Layer {
         });
         let mut zeros = Scratch::new(hidden);
         zeros.fill(T::ZERO);
-        for step in 0..steps {
+        for step in first_step..steps {
             let active: Vec<usize> = self.active(&rows, step).collect();
             let at: Vec<usize> = active
                 .iter()

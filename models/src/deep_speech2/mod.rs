@@ -19,6 +19,8 @@
 //! cell, as in the usual re-implementations in PyTorch; a simple recurrence has tanh where the paper
 //! has the clipped ReLU; and the logits are returned, without the softmax.
 
+mod stream;
+
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
@@ -31,6 +33,8 @@ use crate::layers::{
     RecurrentLayer, assert_lengths, convolve,
 };
 use crate::ops;
+
+pub use stream::DeepSpeech2Stream;
 
 /// Configuration of [`DeepSpeech2`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +109,13 @@ impl DeepSpeech2Config {
     /// Steps that so many valid frames become.
     pub fn num_steps(&self, frames: usize) -> usize {
         self.convolutions().num_steps(frames)
+    }
+
+    /// Frames past the one a step begins with that the step hears of, where the recurrent layers read
+    /// forward alone: half of each kernel, and the lookahead. Times the distance of two frames it is
+    /// how long a transcript waits for the sound that decides it.
+    pub fn look_ahead_frames(&self) -> usize {
+        self.convolutions().look_ahead_frames(self.lookahead)
     }
 
     /// Checks every field.
