@@ -183,6 +183,17 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
         );
     }
 
+    let search = ["--beam", "8", "--json"];
+    let whole = sori(&[&["predict", &run, file_text][..], &search].concat());
+    let whole = &lines(&whole.output().unwrap())[0];
+    let args = [&["predict", &run, "--stream"][..], &search].concat();
+    let found = lines(&fed(&args, &raw(&samples)));
+    let last = found.last().unwrap();
+    assert_eq!(
+        (&last["text"], &last["words"]),
+        (&whole["text"], &whole["words"])
+    );
+
     // As lines, and quietly.
     let shown = fed(&["predict", &run, "--stream", "--times"], &raw(&samples));
     let shown = String::from_utf8(shown.stdout).unwrap();

@@ -176,6 +176,80 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
     let shown = String::from_utf8(run(&["predict", out, audio, "--times"]).stdout).unwrap();
     assert_eq!(shown.lines().count(), 1 + words.len());
     assert!(error(&["predict", out, audio, "--window", "1"]).contains("whole recordings"));
+
+    a_search_takes_a_language_model(folder.path(), out, audio, &evaluated[0]);
+}
+
+fn a_search_takes_a_language_model(folder: &Path, run: &str, audio: &str, greedy: &Value) {
+    let model = folder.join("tones.arpa");
+    let model = model.to_str().unwrap();
+    let lm = |kind| {
+        let train = ["lm", "train", "--run", run, "--order", "2", "--kind", kind];
+        sori(&[&train[..], &["--out", model]].concat());
+    };
+    let value = |metrics: &Value| metrics["value"].as_f64().unwrap();
+    let searched = sori(&["eval", run, "--beam", "20"]);
+    assert!(value(&searched[0]) <= value(greedy) + 0.1, "{searched:?}");
+    for kind in ["words", "characters"] {
+        lm(kind);
+        let helped = sori(&["eval", run, "--lm", model, "--beta", "0"]);
+        assert!(value(&helped[0]) <= value(greedy) + 0.1, "{helped:?}");
+    }
+
+    let nbest = ["predict", run, audio, "--beam", "20", "--nbest", "3"];
+    let found = &sori(&nbest)[0];
+    let best = found["nbest"].as_array().unwrap();
+    assert!((1..=3).contains(&best.len()));
+    assert_eq!(best[0]["text"], found["text"]);
+    let scores: Vec<f64> = best.iter().map(|best| value_of(best, "score")).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b) && scores[0] <= 0.0);
+    assert!(
+        found["words"]
+            .as_array()
+            .is_some_and(|words| !words.is_empty())
+    );
+
+    let emissions = folder.join("emissions.safetensors");
+    sori(&["eval", run, "--emissions", emissions.to_str().unwrap()]);
+    let bytes = fs::read(&emissions).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.len(), 8);
+    for (id, view) in tensors.iter() {
+        // The blank, the space and three letters, or fewer.
+        assert!(view.shape()[1] <= 5, "{id}");
+        let values = view.data().chunks_exact(4);
+        let values: Vec<f32> = values
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
+        for step in values.chunks_exact(view.shape()[1]) {
+            let total: f32 = step.iter().map(|value| value.exp()).sum();
+            assert!((total - 1.0).abs() < 1e-4);
+        }
+    }
+
+    let broken = folder.join("broken.arpa");
+    fs::write(&broken, "\\data\\\nngram 1=2\n").unwrap();
+    let broken = broken.to_str().unwrap();
+    for (options, part) in [
+        (&["--beam", "0"][..], "--beam 0: it must be from 1 to 10000"),
+        (&["--beam", "8", "--alpha", "1"], "--lm <FILE.arpa>"),
+        (&["--nbest", "2"], "give --beam N too"),
+        (&["--beam-threshold", "3"], "give --beam N too"),
+        (
+            &["--lm", model, "--alpha", "-1"],
+            "--alpha -1: it must be from 0",
+        ),
+        (&["--lm", broken], "broken.arpa"),
+        (&["--lm", "nowhere.arpa"], "nowhere.arpa"),
+        (&["--beam", "8", "--coverage", "1"], "--coverage is for las"),
+    ] {
+        let message = error(&[&["predict", run, audio], options].concat());
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+fn value_of(value: &Value, name: &str) -> f64 {
+    value[name].as_f64().unwrap()
 }
 
 #[test]
@@ -216,6 +290,26 @@ fn a_speller_learns_and_shows_what_it_attends_to() {
     assert!(two.contains("one recording"), "{two}");
     let times = error(&["predict", out, audio, "--times"]);
     assert!(times.contains("--alignment"), "{times}");
+
+    let greedy = value_of(&sori(&["eval", out])[0], "value");
+    let beam = ["eval", out, "--beam", "4", "--length-penalty", "0.5"];
+    let searched = sori(&[&beam[..], &["--ctc-weight", "0.2", "--coverage", "0.01"]].concat());
+    assert!(
+        value_of(&searched[0], "value") <= greedy + 0.1,
+        "{searched:?}"
+    );
+    let found = &sori(&["predict", out, audio, "--beam", "4", "--nbest", "9"])[0];
+    assert_eq!(found["nbest"][0]["text"], found["text"]);
+    let wide = error(&["predict", out, audio, "--beam", "8", "--ctc-weight", "2"]);
+    assert!(
+        wide.contains("--ctc-weight 2: it must be from 0 to 1"),
+        "{wide}"
+    );
+    let emissions = error(&["eval", out, "--emissions", png]);
+    assert!(
+        emissions.contains("--emissions is for deep_speech2"),
+        "{emissions}"
+    );
 }
 
 #[test]
