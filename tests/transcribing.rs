@@ -374,6 +374,16 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
     let out = folder.path().join("unk");
     let unk = ["--unk", "--out", out.to_str().unwrap()];
     sori(&[&train[..], &SMALL, &unk].concat());
+    // A language model learns from the training part alone, of a run as of its corpus.
+    let arpa = folder.path().join("strange.arpa");
+    let arpa = arpa.to_str().unwrap();
+    let into = ["--kind", "characters", "--order", "2", "--out", arpa];
+    for source in [["--run", unk[2]], ["--data", &data]] {
+        let lines = sori(&[&["lm", "train"], &source[..], &into].concat());
+        assert_eq!(lines[0]["sentences"], 2, "{source:?}");
+        let arpa = fs::read_to_string(arpa).unwrap();
+        assert!(arpa.contains("ngram 1=5\n"), "{source:?}: {arpa}");
+    }
 
     for (set, part) in [
         ("train.label_smoothing=0.1", "where transcripts are learned"),
