@@ -76,6 +76,8 @@ def flat_out(args, rate, sound, seconds):
 
 
 def row(name, values):
+    if not values:
+        return print(f"{name}: nothing is said")
     print(f"{name}: median {statistics.median(values):.3f} s, largest {max(values):.3f} s of {len(values)}")
 
 

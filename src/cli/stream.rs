@@ -28,11 +28,11 @@ pub(super) struct StreamArgs {
     #[arg(long, conflicts_with_all = ["window", "hop", "alignment", "nbest", "rate"])]
     mic: bool,
     /// Samples per second of the stream [default: the run's]
-    #[arg(long, value_name = "HZ", requires = "stream",
+    #[arg(long, value_name = "HZ", conflicts_with = "audio",
           value_parser = clap::value_parser!(u32).range(1000..=1_000_000))]
     rate: Option<u32>,
     /// Milliseconds of sound that go through the model at once
-    #[arg(long, value_name = "N", default_value_t = 50,
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "audio",
           value_parser = clap::value_parser!(u32).range(1..=60_000))]
     chunk_ms: u32,
 }
