@@ -388,7 +388,8 @@ ngram 2=4
         for text in ["", "a", "ab ab", "a ab b", "aba", "b a"] {
             let symbols = alphabet().encode(text).unwrap();
             let found = fusion.end(said(&fusion, text));
-            assert!((found - language_score(&symbols)).abs() < 1e-9, "{text}");
+            // The file's numbers are kept in 32 bits.
+            assert!((found - language_score(&symbols)).abs() < 1e-6, "{text}");
         }
     }
 

@@ -354,9 +354,11 @@ mod tests {
     use burn_ndarray::NdArray;
     use sori_models::las::{LasConfig, Sampling};
     use sori_models::loss::{CtcOptions, Reduction};
+    use sori_models::{Model, ModelConfig};
 
     use super::*;
     use crate::decode::fusion::tests::{language_score, of_abc};
+    use crate::train::random_model;
 
     type B = NdArray;
 
@@ -376,7 +378,10 @@ mod tests {
             ctc_weight: 0.5,
             ..LasConfig::default()
         };
-        config.init(&Default::default()).unwrap()
+        match random_model(&ModelConfig::Las(config), 1, &Default::default()).unwrap() {
+            Model::Las(model) => model,
+            _ => unreachable!("the configuration is of las"),
+        }
     }
 
     fn features(batch: usize, frames: usize) -> Tensor<B, 3> {
