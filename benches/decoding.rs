@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use sori::decode::{BeamSearch, Fusion};
-use utterances::{Utterances, fusion, options};
+use utterances::{USUAL, Utterances, fusion};
 
 fn decoding(c: &mut Criterion) {
     let utterances = Utterances::read();
@@ -22,7 +22,7 @@ fn decoding(c: &mut Criterion) {
     let space = utterances.alphabet.index(' ');
     let all = |fusion: Option<Arc<Fusion>>| {
         for log_probs in &utterances.log_probs {
-            let mut search = BeamSearch::new(options(), space, fusion.clone()).unwrap();
+            let mut search = BeamSearch::new(USUAL, space, fusion.clone()).unwrap();
             for step in log_probs {
                 search.push(step);
             }

@@ -41,7 +41,7 @@ def utterances():
     cases = json.loads((GOLDEN / "decoding.json").read_text())
     values = load_file(GOLDEN / "decoding.safetensors")["log_probs"].astype(np.float64) / 256
     ends = np.cumsum(cases["steps"])
-    return cases["symbols"], [decoding.log_softmax(part) for part in np.split(values, ends[:-1])]
+    return cases["alphabet"]["symbols"], [decoding.log_softmax(part) for part in np.split(values, ends[:-1])]
 
 
 def flashlight(symbols, words):
@@ -50,9 +50,9 @@ def flashlight(symbols, words):
     index = Dictionary(tokens)
     space, blank = tokens.index(" "), 0
     shared = {
-        "beam_size": decoding.BEAM,
+        "beam_size": decoding.USUAL[0],
         "beam_size_token": len(tokens),
-        "beam_threshold": decoding.BEAM_THRESHOLD,
+        "beam_threshold": decoding.USUAL[2],
         "sil_score": 0.0,
         "log_add": True,
         "criterion_type": CriterionType.CTC,

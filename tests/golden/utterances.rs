@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use safetensors::SafeTensors;
 use serde::Deserialize;
-use sori::datasets::{Alphabet, AlphabetKind, Normalization};
+use sori::datasets::Alphabet;
 use sori::decode::{BeamOptions, Fusion, FusionOptions, NgramModel};
 
 /// A transcript that was found.
@@ -20,7 +20,7 @@ pub struct Found {
 #[derive(Deserialize)]
 struct Cases {
     steps: Vec<usize>,
-    symbols: Vec<char>,
+    alphabet: Alphabet,
     found: BTreeMap<String, Vec<Vec<Found>>>,
 }
 
@@ -28,7 +28,7 @@ struct Cases {
 pub struct Utterances {
     pub alphabet: Alphabet,
     pub log_probs: Vec<Vec<Vec<f32>>>,
-    #[allow(dead_code, reason = "the bench times, and compares nothing")]
+    #[allow(dead_code, reason = "the bench compares nothing")]
     pub found: BTreeMap<String, Vec<Vec<Found>>>,
 }
 
@@ -50,35 +50,30 @@ impl Utterances {
             .chunks_exact(2)
             .map(|bytes| f64::from(i16::from_le_bytes([bytes[0], bytes[1]])) / 256.0)
             .collect();
-        let mut rows = values.chunks_exact(cases.symbols.len() + 1).map(|row| {
-            let total = row.iter().map(|value| value.exp()).sum::<f64>().ln();
-            row.iter().map(|value| (value - total) as f32).collect()
-        });
+        let mut rows = values
+            .chunks_exact(cases.alphabet.num_symbols() + 1)
+            .map(|row| {
+                let total = row.iter().map(|value| value.exp()).sum::<f64>().ln();
+                row.iter().map(|value| (value - total) as f32).collect()
+            });
         let log_probs = cases.steps.iter();
         let log_probs = log_probs
             .map(|&steps| rows.by_ref().take(steps).collect())
             .collect();
-        let text: String = cases.symbols.iter().collect();
-        // A space counts between letters only.
-        let text = format!("a{text}a");
-        let kind = AlphabetKind::Characters;
-        let alphabet = Alphabet::build(kind, Normalization::default(), [text]).unwrap();
-        assert_eq!(alphabet.symbols(), cases.symbols);
         Self {
-            alphabet,
+            alphabet: cases.alphabet,
             log_probs,
             found: cases.found,
         }
     }
 }
 
-pub fn options() -> BeamOptions {
-    BeamOptions {
-        beam_size: 100,
-        symbol_threshold: -5.0,
-        beam_threshold: 10.0,
-    }
-}
+/// The customary beam.
+pub const USUAL: BeamOptions = BeamOptions {
+    beam_size: 100,
+    symbol_threshold: -5.0,
+    beam_threshold: 10.0,
+};
 
 /// A 3-gram model of the digits' names.
 pub fn fusion(alphabet: &Alphabet) -> Arc<Fusion> {
