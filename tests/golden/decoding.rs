@@ -41,20 +41,16 @@ fn beside(name: &str, options: BeamOptions) -> Vec<(Vec<(Hypothesis, String)>, V
 
 #[test]
 fn the_best_transcripts_and_their_scores_equal_pyctcdecodes() {
-    // With words, what is said below of a space also decides which are its next best.
-    for (name, count) in [("none, wide", 3), ("words, wide", 1)] {
-        for (found, expected) in beside(name, WIDE) {
-            assert_eq!(found[0].1, expected[0].text);
-            for expected in expected.into_iter().take(count) {
-                // The next best may be so near each other that what was given up decides their order.
-                let Some((found, text)) = found.iter().find(|(_, text)| *text == expected.text)
-                else {
-                    panic!("{} is not among the ten best", expected.text);
-                };
-                // A thousand beams are full, so that both give up some paths.
-                let difference = (found.acoustic - expected.acoustic).abs();
-                assert!(difference < 0.01, "{text}: {difference}");
-            }
+    for (found, expected) in beside("none, wide", WIDE) {
+        assert_eq!(found[0].1, expected[0].text);
+        for expected in expected {
+            // The next best may be so near each other that what was given up decides their order.
+            let Some((found, text)) = found.iter().find(|(_, text)| *text == expected.text) else {
+                panic!("{} is not among the ten best", expected.text);
+            };
+            // A thousand beams are full, so that both give up some paths.
+            let difference = (found.acoustic - expected.acoustic).abs();
+            assert!(difference < 0.01, "{text}: {difference}");
         }
     }
 }
@@ -70,7 +66,7 @@ fn the_best_transcript_equals_pyctcdecodes_by_the_usual_beam() {
             let difference = (found.acoustic - expected.acoustic).abs();
             assert!(difference < 0.5, "{text}: {difference}");
             // Where one of its beams ends in a space, pyctcdecode scores the nothing after it as an
-            // unknown word.
+            // unknown word; with a wide beam nearly always one does.
             let language = expected.score - expected.acoustic;
             equal += usize::from((found.language - language).abs() < 1e-4);
         }
