@@ -184,7 +184,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
     }
 
     let search = ["--beam", "8", "--json"];
-    let whole = sori(&[&["predict", &run, file_text][..], &search].concat());
+    let mut whole = sori(&[&["predict", &run, file_text][..], &search].concat());
     let whole = &lines(&whole.output().unwrap())[0];
     let args = [&["predict", &run, "--stream"][..], &search].concat();
     let found = lines(&fed(&args, &raw(&samples)));

@@ -83,10 +83,7 @@ impl DecodeArgs {
             ));
         };
         let spells = info.model == "las";
-        if let Some(name) = asked
-            .iter()
-            .skip_while(|name| name.ends_with("threshold"))
-            .next()
+        if let Some(name) = asked.iter().find(|name| !name.ends_with("threshold"))
             && !spells
         {
             return Err(Error::Input(format!(

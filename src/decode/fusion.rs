@@ -38,10 +38,10 @@ impl FusionOptions {
                 "{what} {value}: it must be {expected}"
             )))
         };
-        if !(self.alpha >= 0.0 && self.alpha <= 100.0) {
+        if !(0.0..=100.0).contains(&self.alpha) {
             return fail("--alpha", self.alpha, "from 0 to 100, such as 0.5");
         }
-        if !(self.beta.abs() <= 100.0) {
+        if !(-100.0..=100.0).contains(&self.beta) {
             return fail("--beta", self.beta, "from -100 to 100, such as 1.5");
         }
         if !(self.unknown <= 0.0 && self.unknown.is_finite()) {

@@ -481,7 +481,7 @@ mod tests {
         }
         for pair in ranks.windows(2) {
             let ((long, rank), (next_long, next)) = (pair[0], pair[1]);
-            assert!(long < next_long || (long == next_long && rank >= next - 1e-4));
+            assert!((!long && next_long) || (long == next_long && rank >= next - 1e-4));
         }
     }
 

@@ -11,6 +11,7 @@ use sori::decode::{BeamOptions, Fusion, FusionOptions, NgramModel};
 
 /// A transcript that was found.
 #[derive(Deserialize)]
+#[allow(dead_code, reason = "the bench compares nothing")]
 pub struct Found {
     pub text: String,
     pub acoustic: f64,
