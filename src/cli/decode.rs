@@ -39,7 +39,7 @@ pub(super) struct DecodeArgs {
     /// Transcripts so many nats below the best are given up [default: 10]
     #[arg(long, value_name = "D", allow_negative_numbers = true)]
     beam_threshold: Option<f64>,
-    /// las: exponent of the length that scores are divided by [default: 0]
+    /// las: exponent of the length that scores are divided by [default: 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     length_penalty: Option<f64>,
     /// las: weight of the penalty for what was not attended to [default: 0]

@@ -42,7 +42,8 @@ impl Default for SpellOptions {
                 beam_size: 8,
                 ..BeamOptions::default()
             },
-            length_penalty: 0.0,
+            // Without it a search prefers what ends too soon.
+            length_penalty: 1.0,
             coverage: 0.0,
             ctc_weight: 0.0,
         }
