@@ -177,10 +177,10 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
     assert_eq!(shown.lines().count(), 1 + words.len());
     assert!(error(&["predict", out, audio, "--window", "1"]).contains("whole recordings"));
 
-    a_search_takes_a_language_model(folder.path(), out, audio, &evaluated[0]);
+    a_search_takes_a_language_model(folder.path(), out, audio);
 }
 
-fn a_search_takes_a_language_model(folder: &Path, run: &str, audio: &str, greedy: &Value) {
+fn a_search_takes_a_language_model(folder: &Path, run: &str, audio: &str) {
     let model = folder.join("tones.arpa");
     let model = model.to_str().unwrap();
     let lm = |kind| {
@@ -189,11 +189,11 @@ fn a_search_takes_a_language_model(folder: &Path, run: &str, audio: &str, greedy
     };
     let value = |metrics: &Value| metrics["value"].as_f64().unwrap();
     let searched = sori(&["eval", run, "--beam", "20"]);
-    assert!(value(&searched[0]) <= value(greedy) + 0.1, "{searched:?}");
+    assert!(value(&searched[0]) < 0.4, "{searched:?}");
     for kind in ["words", "characters"] {
         lm(kind);
         let helped = sori(&["eval", run, "--lm", model, "--beta", "0"]);
-        assert!(value(&helped[0]) <= value(greedy) + 0.1, "{helped:?}");
+        assert!(value(&helped[0]) < 0.4, "{helped:?}");
     }
 
     let nbest = ["predict", run, audio, "--beam", "20", "--nbest", "3"];

@@ -60,7 +60,7 @@ def flashlight(symbols, words):
     free = LexiconFreeDecoder(
         LexiconFreeDecoderOptions(lm_weight=0.0, **shared), ZeroLM(), space, blank, []
     )
-    lexicon = {word: [[*word, " "]] for word in words}
+    lexicon = {word: [[*word, " "]] for word in words} | {"<unk>": []}
     word_index = create_word_dict(lexicon)
     model = KenLM(str(GOLDEN / "digits.arpa"), word_index)
     trie = Trie(index.index_size(), space)
