@@ -13,8 +13,11 @@ const WIDE: BeamOptions = BeamOptions {
     beam_threshold: 25.0,
 };
 
-/// What was found of each recording, with its text, beside pyctcdecode's three best.
-fn beside(name: &str, options: BeamOptions) -> Vec<(Vec<(Hypothesis, String)>, Vec<Found>)> {
+/// The ten best transcripts of a recording and their texts.
+type Ours = Vec<(Hypothesis, String)>;
+
+/// What was found of each recording, beside pyctcdecode's three best.
+fn beside(name: &str, options: BeamOptions) -> Vec<(Ours, Vec<Found>)> {
     let Utterances {
         alphabet,
         log_probs,
