@@ -14,6 +14,7 @@ use super::{Metrics, Output, argmax, host};
 use crate::Result;
 use crate::decode::{Beam, Decoding, Hypothesis, Symbol, greedy, log_softmax, spell};
 use crate::metric::TranscriptErrors;
+use crate::predict::check_finite;
 
 /// What was heard in a whole part.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,10 +138,9 @@ pub(crate) fn searched(
     alphabet: &Alphabet,
     most: usize,
 ) -> Result<Vec<Hypothesis>> {
+    check_finite(log_probs.iter().flatten())?;
     let mut search = beam.search(alphabet)?;
-    for step in log_probs {
-        search.push(step);
-    }
+    log_probs.iter().for_each(|step| search.push(step));
     Ok(search.finish(most))
 }
 
