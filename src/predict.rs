@@ -13,7 +13,7 @@ use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
 use crate::decode::{self, Beam, Decoding, Word};
 use crate::picture::draw_alignment;
 use crate::task::{
-    Task, argmax, best_paths, host, indices, log_probs, searched, single_spaced, spelled_best,
+    Task, argmax, best_paths, host, indices, log_probs, searched, spelled_best, written,
 };
 use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
@@ -68,12 +68,12 @@ pub struct Prediction {
     pub alignment: Option<Alignment>,
     /// The best transcripts of a search, this one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub nbest: Vec<Transcript>,
+    pub nbest: Vec<ScoredTranscript>,
 }
 
-/// A transcript among several.
+/// A transcript among several, and how it is ranked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Transcript {
+pub struct ScoredTranscript {
     /// What is said.
     pub text: String,
     /// Its log-probability in nats by the recogniser, and by the language model where a search over
@@ -349,7 +349,7 @@ impl<B: Backend> Predictor<B> {
                 let found = searched(&steps, beam, alphabet, MOST_TRANSCRIPTS)?;
                 nbest = found
                     .iter()
-                    .map(|found| Transcript {
+                    .map(|found| ScoredTranscript {
                         text: written(alphabet, &indices(&found.symbols)),
                         score: found.score,
                     })
@@ -378,11 +378,10 @@ impl<B: Backend> Predictor<B> {
         step_s: f64,
     ) -> Result<Prediction> {
         let listened = model.encode(batch.features, &batch.lengths);
-        let ctc_logits = model.ctc.as_ref();
-        let ctc_logits = ctc_logits.map(|ctc| ctc.forward(listened.states.clone()));
+        let ctc_logits = model.ctc_logits(&listened);
         let found = spelled_best(model, &listened, ctc_logits, &self.decoding)?;
         let found = found.into_iter().next().unwrap_or_default();
-        let nbest = found.iter().map(|found| Transcript {
+        let nbest = found.iter().map(|found| ScoredTranscript {
             text: written(alphabet, &found.symbols),
             score: found.score,
         });
@@ -422,11 +421,6 @@ impl<B: Backend> Predictor<B> {
             Task::Transcribe => Answer::Text(String::new()),
         }
     }
-}
-
-/// What symbols read as.
-fn written(alphabet: &Alphabet, symbols: &[usize]) -> String {
-    single_spaced(&alphabet.decode(symbols))
 }
 
 /// Refuses what a model says where it is no number.

@@ -13,7 +13,7 @@ use sori_models::{Model, ModelConfig};
 use crate::batch::Coding;
 use crate::decode::{self, Beam, Greedy, StreamDecoder, Symbol, Word};
 use crate::predict::check_finite;
-use crate::task::{host, indices, single_spaced};
+use crate::task::{host, indices, written};
 use crate::train::{Checkpoint, RunFolder, pipeline};
 use crate::{Error, Result};
 
@@ -173,17 +173,17 @@ impl<B: Backend> Transcriber<B> {
 
     /// What is said so far.
     pub fn transcript(&self) -> Transcript {
-        self.written(&self.decoder.best())
+        self.transcript_of(&self.decoder.best())
     }
 
     /// The text of what is said so far.
     pub fn text(&self) -> String {
-        single_spaced(&self.alphabet.decode(&indices(&self.decoder.best())))
+        written(&self.alphabet, &indices(&self.decoder.best()))
     }
 
-    fn written(&self, symbols: &[Symbol]) -> Transcript {
+    fn transcript_of(&self, symbols: &[Symbol]) -> Transcript {
         Transcript {
-            text: single_spaced(&self.alphabet.decode(&indices(symbols))),
+            text: written(&self.alphabet, &indices(symbols)),
             words: decode::words(symbols, &self.alphabet, self.step_s),
         }
     }
@@ -202,7 +202,7 @@ impl<B: Backend> Transcriber<B> {
         logits.extend(self.hear(features)?);
         let last = self.model.clone().finish();
         logits.extend(self.decode(last)?);
-        Ok((logits, self.written(&self.decoder.finish())))
+        Ok((logits, self.transcript_of(&self.decoder.finish())))
     }
 
     fn hear(&mut self, features: Features) -> Result<Vec<f32>> {

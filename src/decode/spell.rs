@@ -392,11 +392,6 @@ mod tests {
             .reshape([batch, frames, 3])
     }
 
-    fn ctc_logits(model: &Las<B>, listened: &Listened<B>) -> Option<Tensor<B, 3>> {
-        let ctc = model.ctc.as_ref()?;
-        Some(ctc.forward(listened.states.clone()))
-    }
-
     const EVERYTHING: BeamOptions = BeamOptions {
         beam_size: 10_000,
         symbol_threshold: f64::NEG_INFINITY,
@@ -438,7 +433,7 @@ mod tests {
             end_threshold: 1.0,
             max_symbols_per_step: most as f64 / listened.lengths[0] as f64,
         };
-        let logits = ctc_logits(&model, &listened);
+        let logits = model.ctc_logits(&listened);
         let found = spell(&model, &listened, logits, end, &options, Some(&fusion)).unwrap();
         let found = &found[0];
         let all = all(most);

@@ -17,7 +17,7 @@ use sori_models::{Emissions, Model};
 
 use transcribe::heard;
 pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
-pub(crate) use transcribe::{indices, log_probs, searched, single_spaced, spelled_best};
+pub(crate) use transcribe::{indices, log_probs, searched, spelled_best, written};
 
 use crate::batch::{Batch, Coding, Targets};
 use crate::decode::Decoding;

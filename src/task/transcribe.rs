@@ -32,7 +32,7 @@ impl Transcripts {
     pub fn add(&mut self, id: &str, text: &str, heard: &Heard, alphabet: &Alphabet) {
         self.blanks += heard.blanks;
         let reference = alphabet.normalization().apply(text);
-        let hypothesis = single_spaced(&alphabet.decode(&heard.symbols));
+        let hypothesis = written(alphabet, &heard.symbols);
         self.errors.add(id, &reference, &hypothesis);
     }
 
@@ -161,8 +161,9 @@ pub(crate) fn log_probs<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<Vec<f32
         .collect()
 }
 
-/// Text without spaces at its ends and with single ones between its words.
-pub(crate) fn single_spaced(text: &str) -> String {
+/// What symbols read as, without spaces at the ends and with single ones between words.
+pub(crate) fn written(alphabet: &Alphabet, symbols: &[usize]) -> String {
+    let text = alphabet.decode(symbols);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

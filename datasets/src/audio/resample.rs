@@ -26,11 +26,7 @@ pub fn resample(waveform: &Waveform, sample_rate_hz: u32) -> Result<Waveform> {
     if from_hz == to_hz {
         return Ok(waveform.clone());
     }
-    let refuse = |reason: String| Error::Resample {
-        from_hz,
-        to_hz,
-        reason,
-    };
+    let refuse = refusal(from_hz, to_hz);
     if from_hz == 0 || to_hz == 0 {
         return Err(refuse("both rates must be above 0 Hz".into()));
     }
@@ -68,6 +64,14 @@ pub fn resample(waveform: &Waveform, sample_rate_hz: u32) -> Result<Waveform> {
     })
 }
 
+fn refusal(from_hz: u32, to_hz: u32) -> impl Fn(String) -> Error + Copy {
+    move |reason| Error::Resample {
+        from_hz,
+        to_hz,
+        reason,
+    }
+}
+
 /// [`resample`] of sound that arrives piece by piece: all it gives is bit by bit what that gives of
 /// the whole, however the sound is cut.
 ///
@@ -93,11 +97,7 @@ impl ResampleStream {
     ///
     /// [`Error::Resample`] if one of the rates is 0.
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self> {
-        let refuse = |reason: String| Error::Resample {
-            from_hz,
-            to_hz,
-            reason,
-        };
+        let refuse = refusal(from_hz, to_hz);
         if from_hz == 0 || to_hz == 0 {
             return Err(refuse("both rates must be above 0 Hz".into()));
         }
@@ -168,12 +168,7 @@ impl ResampleStream {
         let Some(resampler) = &mut self.resampler else {
             return Ok(());
         };
-        let (from_hz, to_hz) = (self.from_hz, self.to_hz);
-        let refuse = |reason: String| Error::Resample {
-            from_hz,
-            to_hz,
-            reason,
-        };
+        let refuse = refusal(self.from_hz, self.to_hz);
         let count = resampler.output_frames_next();
         let mut output = vec![0.0; count];
         let input = InterleavedSlice::new(block, 1, block.len())

@@ -286,6 +286,12 @@ impl<B: Backend> Las<B> {
         self.listener.forward(features, lengths)
     }
 
+    /// The scores of the CTC head, where there is one: `[batch, steps, symbols]`, blank first.
+    pub fn ctc_logits(&self, listened: &Listened<B>) -> Option<Tensor<B, 3>> {
+        let head = self.ctc.as_ref()?;
+        Some(head.forward(listened.states.clone()))
+    }
+
     /// What the speller gives to the symbols of `transcripts` where it reads each after the one
     /// before (teacher forcing), some of them replaced by its own guesses where `sampling` says so.
     ///
@@ -300,11 +306,10 @@ impl<B: Backend> Las<B> {
         sampling: Sampling,
     ) -> Spelled<B> {
         let listened = self.encode(features, lengths);
-        let ctc_logits = self.ctc.as_ref();
         Spelled {
             logits: self.speller.forward(&listened, transcripts, sampling),
             lengths: transcripts.iter().map(|row| row.len() + 1).collect(),
-            ctc_logits: ctc_logits.map(|ctc| ctc.forward(listened.states.clone())),
+            ctc_logits: self.ctc_logits(&listened),
             listened,
         }
     }
