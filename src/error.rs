@@ -79,13 +79,10 @@ pub enum Error {
         learning_rate: f64,
     },
     /// Ctrl-C stopped a run, which can go on.
-    #[error(
-        "interrupted; a checkpoint is written. Go on with: sori train --resume {}",
-        path.display()
-    )]
+    #[error("interrupted; a checkpoint is written. Go on with: {again}")]
     Interrupted {
-        /// The run folder.
-        path: PathBuf,
+        /// The command that goes on.
+        again: String,
     },
     /// The input of a command is wrong in itself.
     #[error("{0}")]

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Once;
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 use sori_datasets::{FeatureConfig, FeatureKind, Features};
 
+use crate::file::write_atomically;
+use crate::metric::ConfusionMatrix;
 use crate::predict::Alignment;
 use crate::{Error, Result};
 
@@ -28,7 +31,16 @@ pub fn draw_features(
     title: &str,
     path: &Path,
 ) -> Result<()> {
-    picture(HEIGHT, path, |area| {
+    write_atomically(path, &features_picture(features, config, title)?)
+}
+
+/// The picture of [`draw_features`].
+pub(crate) fn features_picture(
+    features: &Features,
+    config: &FeatureConfig,
+    title: &str,
+) -> Result<Vec<u8>> {
+    picture(HEIGHT, |area| {
         if config.kind == FeatureKind::Waveform {
             curve(features, config, title, area)
         } else {
@@ -52,19 +64,257 @@ pub fn draw_alignment(
 ) -> Result<()> {
     // Room for a line of text each.
     let rows = (alignment.symbols.len() as u32 * 18).clamp(HEIGHT / 2, 4 * HEIGHT);
-    picture(rows + 90 + HEIGHT, path, |area| {
+    let png = picture(rows + 90 + HEIGHT, |area| {
         let (above, below) = area.split_vertically(rows + 90);
         attention(features, config, alignment, title, &above)?;
         heat_map(features, config, "", &below)
+    })?;
+    write_atomically(path, &png)
+}
+
+/// How one way of training went, epoch by epoch.
+pub(crate) struct Curve {
+    pub(crate) name: String,
+    pub(crate) train_loss: Vec<f64>,
+    /// The task's headline metric over the validation part.
+    pub(crate) valid: Vec<f64>,
+}
+
+/// Learning curves as a PNG file: to the left the training loss, by its logarithm, to the right
+/// the `metric` over the validation part, and the names of the curves below.
+pub(crate) fn curves_picture(curves: &[Curve], metric: &str) -> Result<Vec<u8>> {
+    const LINE: u32 = 22;
+    let legend = curves.len() as u32 * LINE + 16;
+    picture(HEIGHT + legend, |area| {
+        let (above, below) = area.split_vertically(HEIGHT);
+        let (left, right) = above.split_horizontally(WIDTH / 2);
+        lines(
+            curves,
+            |curve| &curve.train_loss,
+            "training loss",
+            true,
+            &left,
+        )?;
+        let name = format!("validation {metric}");
+        lines(curves, |curve| &curve.valid, &name, false, &right)?;
+        for (index, curve) in curves.iter().enumerate() {
+            let y = (index as u32 * LINE + LINE / 2) as i32;
+            let stroke = PathElement::new([(70, y), (110, y)], line_style(index));
+            below.draw(&stroke)?;
+            let at = (120, y - 8);
+            below.draw(&Text::new(curve.name.clone(), at, ("sans-serif", 15)))?;
+        }
+        Ok(())
+    })
+}
+
+/// A colour for each curve, and then again with thinner lines.
+fn line_style(index: usize) -> ShapeStyle {
+    let width = if index < Palette99::COLORS.len() {
+        2
+    } else {
+        1
+    };
+    Palette99::pick(index).stroke_width(width)
+}
+
+/// One line for each curve over the epochs.
+fn lines<'a>(
+    curves: &'a [Curve],
+    values: impl Fn(&'a Curve) -> &'a [f64],
+    name: &str,
+    logarithmic: bool,
+    area: &Area<'_>,
+) -> std::result::Result<(), Failure> {
+    let scale = |value: f64| {
+        if logarithmic {
+            value.max(1e-9).log10()
+        } else {
+            value
+        }
+    };
+    let shown = |curve| {
+        values(curve)
+            .iter()
+            .copied()
+            .filter(|v| v.is_finite())
+            .map(scale)
+    };
+    let epochs = curves.iter().map(|curve| values(curve).len()).max();
+    let (low, high) = curves
+        .iter()
+        .flat_map(&shown)
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
+    let margin = ((high - low) * 0.04).max(0.01);
+    let mut chart = ChartBuilder::on(area)
+        .caption(name, ("sans-serif", 18))
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(
+            1.0..epochs.unwrap_or(1).max(2) as f64,
+            low - margin..high + margin,
+        )?;
+    let label = |value: &f64| {
+        let value = if logarithmic {
+            10f64.powf(*value)
+        } else {
+            *value
+        };
+        let decimals = if value.abs() < 0.1 { 3 } else { 2 };
+        format!("{value:.decimals$}")
+    };
+    chart
+        .configure_mesh()
+        .x_desc("epoch")
+        .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+        .y_label_formatter(&label)
+        .label_style(("sans-serif", 14))
+        .light_line_style(WHITE)
+        .draw()?;
+    for (index, curve) in curves.iter().enumerate() {
+        let points = values(curve).iter().enumerate();
+        let points = points.filter(|(_, value)| value.is_finite());
+        let points = points.map(|(epoch, &value)| (epoch as f64 + 1.0, scale(value)));
+        chart.draw_series(LineSeries::new(points, line_style(index)))?;
+    }
+    Ok(())
+}
+
+/// How often each class was taken for each other, as a PNG file: the truth in rows, shares of it by
+/// colour, and counts where there is room.
+pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) -> Result<Vec<u8>> {
+    const LONGEST: usize = 16;
+    let count = labels.len();
+    let side = (700 / count.max(1) as u32).clamp(12, 48);
+    picture(side * count as u32 + 190, |area| {
+        let (matrix, _) = area.split_horizontally(side * count as u32 + 190);
+        let mut chart = ChartBuilder::on(&matrix)
+            .margin(12)
+            .x_label_area_size(150)
+            .y_label_area_size(150)
+            .build_cartesian_2d((0..count).into_segmented(), (0..count).into_segmented())?;
+        let name = |at: &SegmentValue<usize>, turned: bool| match at {
+            SegmentValue::CenterOf(at) if *at < count => {
+                let label = &labels[if turned { count - 1 - at } else { *at }];
+                label.chars().take(LONGEST).collect()
+            }
+            _ => String::new(),
+        };
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .x_labels(count)
+            .y_labels(count)
+            .x_label_formatter(&|at| name(at, false))
+            .y_label_formatter(&|at| name(at, true))
+            .x_label_style(
+                ("sans-serif", 13)
+                    .into_font()
+                    .transform(FontTransform::Rotate90),
+            )
+            .y_label_style(("sans-serif", 13))
+            .x_desc("heard as")
+            .y_desc("is")
+            .axis_desc_style(("sans-serif", 14))
+            .draw()?;
+        for truth in 0..count {
+            let total: usize = (0..count).map(|heard| confusion.count(truth, heard)).sum();
+            for heard in 0..count {
+                let found = confusion.count(truth, heard);
+                let share = found as f64 / total.max(1) as f64;
+                let row = count - 1 - truth;
+                let corners = [
+                    (SegmentValue::Exact(heard), SegmentValue::Exact(row)),
+                    (SegmentValue::Exact(heard + 1), SegmentValue::Exact(row + 1)),
+                ];
+                // From white to a dark blue.
+                let color = RGBColor(
+                    (255.0 - 230.0 * share) as u8,
+                    (255.0 - 180.0 * share) as u8,
+                    (255.0 - 100.0 * share) as u8,
+                );
+                chart.draw_series([Rectangle::new(corners, color.filled())])?;
+                if found > 0 && side >= 20 {
+                    let ink = if share > 0.5 { &WHITE } else { &BLACK };
+                    let style = ("sans-serif", 13)
+                        .into_font()
+                        .color(ink)
+                        .pos(Pos::new(HPos::Center, VPos::Center));
+                    let at = (SegmentValue::CenterOf(heard), SegmentValue::CenterOf(row));
+                    chart.draw_series([Text::new(found.to_string(), at, style)])?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// How strongly each filter over a waveform answers to each frequency, as a PNG file: a column for
+/// each, sorted by the middle of what it answers to.
+pub(crate) fn filters_picture(filters: &[Vec<f32>], sample_rate_hz: f64) -> Result<Vec<u8>> {
+    const ROWS: usize = 64;
+    let response = |filter: &Vec<f32>| -> Vec<f64> {
+        let at = |row: usize| {
+            let turn = std::f64::consts::PI * (row as f64 + 0.5) / ROWS as f64;
+            let taps = filter.iter().enumerate();
+            let (re, im) = taps.fold((0.0, 0.0), |(re, im), (tap, &value)| {
+                let (sin, cos) = (turn * tap as f64).sin_cos();
+                (re + f64::from(value) * cos, im - f64::from(value) * sin)
+            });
+            f64::hypot(re, im)
+        };
+        let magnitudes: Vec<f64> = (0..ROWS).map(at).collect();
+        let peak = magnitudes.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        magnitudes.iter().map(|value| value / peak).collect()
+    };
+    let mut responses: Vec<Vec<f64>> = filters.iter().map(response).collect();
+    let middle = |response: &Vec<f64>| {
+        let weighed: f64 = response
+            .iter()
+            .enumerate()
+            .map(|(row, v)| row as f64 * v * v)
+            .sum();
+        weighed / response.iter().map(|v| v * v).sum::<f64>()
+    };
+    responses.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
+    picture(HEIGHT, |area| {
+        let top = sample_rate_hz / 2.0;
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(70)
+            .build_cartesian_2d(0.0..responses.len() as f64, 0.0..top)?;
+        let height = top / ROWS as f64;
+        let cells = responses.iter().enumerate().flat_map(|(column, response)| {
+            response.iter().enumerate().map(move |(row, value)| {
+                let (x, y) = (column as f64, row as f64 * height);
+                let color = ViridisRGB.get_color(*value).filled();
+                Rectangle::new([(x, y), (x + 1.0, y + height)], color)
+            })
+        });
+        chart.draw_series(cells)?;
+        chart
+            .configure_mesh()
+            .disable_mesh()
+            .x_desc("filter, by the middle of what it answers to")
+            .y_desc("hertz")
+            .y_label_formatter(&|hertz| format!("{hertz:.0}"))
+            .x_label_formatter(&|filter| format!("{filter:.0}"))
+            .label_style(("sans-serif", 14))
+            .draw()?;
+        Ok(())
     })
 }
 
 /// A PNG file of this height with what `content` draws.
 fn picture(
     height: u32,
-    path: &Path,
     content: impl FnOnce(&Area<'_>) -> std::result::Result<(), Failure>,
-) -> Result<()> {
+) -> Result<Vec<u8>> {
     static FONT: Once = Once::new();
     FONT.call_once(|| {
         // Compiled in, so it is a font; without it the picture would only lack its text.
@@ -84,10 +334,7 @@ fn picture(
         encoder.write_header()?.write_image_data(&pixels)?;
         Ok(file)
     };
-    let file = draw()
-        .map_err(|e| std::io::Error::other(e.to_string()))
-        .map_err(Error::io("cannot draw", path))?;
-    crate::file::write_atomically(path, &file)
+    draw().map_err(|e| Error::Input(format!("the picture cannot be drawn: {e}")))
 }
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;

@@ -293,6 +293,16 @@ impl<B: Backend> Predictor<B> {
     }
 
     /// A transcript as those that were learned are written.
+    /// The right answer, as a prediction would say it.
+    pub(crate) fn truth(&self, target: &Target) -> Answer {
+        let name = |label: &usize| self.labels()[*label].clone();
+        match target {
+            Target::Class(class) => Answer::Label(name(class)),
+            Target::Tags(tags) => Answer::Tags(tags.iter().map(name).collect()),
+            Target::Text(text) => Answer::Text(self.normalized(text)),
+        }
+    }
+
     fn normalized(&self, text: &str) -> String {
         match &self.coding {
             Coding::Symbols(alphabet) => alphabet.normalization().apply(text),
@@ -481,15 +491,9 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
             spread(&items, most)
                 .map(|item| {
                     let prediction = predictor.predict(&item.waveform(rate)?, windows)?;
-                    let name = |label: &usize| predictor.labels()[*label].clone();
-                    let truth = match &item.target {
-                        Target::Class(class) => Answer::Label(name(class)),
-                        Target::Tags(tags) => Answer::Tags(tags.iter().map(name).collect()),
-                        Target::Text(text) => Answer::Text(predictor.normalized(text)),
-                    };
                     Ok(Guess {
                         id: item.id.clone(),
-                        truth,
+                        truth: predictor.truth(&item.target),
                         prediction,
                     })
                 })

@@ -115,7 +115,6 @@ impl Job for Steps {
         // Plain descent: its step shows the gradient itself.
         let settings = TrainSettings {
             optimizer: sori::train::OptimizerKind::Sgd,
-            momentum: 0.0,
             clip_norm: 0.0,
             ..TrainSettings::default()
         };

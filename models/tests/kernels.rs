@@ -457,7 +457,7 @@ fn optimizers<B: AutodiffBackend>(
         decay: 0.1,
         decoupled,
     };
-    let moments = Some([first.clone(), second]);
+    let moments = Some([first.clone(), second.clone()]);
     let adam = ops::adam_step(
         &step,
         parameter.clone(),
@@ -465,14 +465,32 @@ fn optimizers<B: AutodiffBackend>(
         moments,
         Some(scale.clone()),
     );
-    let step = ops::SgdStep {
-        rate: 1e-2,
-        momentum: 0.9,
-        decay: 0.1,
-    };
-    let sgd = ops::sgd_step(&step, parameter, gradient, Some(first), Some(scale));
     let mut results = vec![squares.into_data()];
-    results.extend(adam.into_iter().chain(sgd).map(Tensor::into_data));
+    results.extend(adam.map(Tensor::into_data));
+    for nesterov in [false, true] {
+        let step = ops::SgdStep {
+            rate: 1e-2,
+            momentum: 0.9,
+            nesterov,
+            decay: 0.1,
+        };
+        let (parameter, gradient) = (parameter.clone(), gradient.clone());
+        let past = Some(first.clone());
+        let sgd = ops::sgd_step(&step, parameter, gradient, past, Some(scale.clone()));
+        results.extend(sgd.map(Tensor::into_data));
+    }
+    for average in [Some(0.99), None] {
+        let step = ops::RmsStep {
+            rate: 1e-2,
+            average,
+            epsilon: 1e-8,
+            decay: 0.1,
+        };
+        let (parameter, gradient) = (parameter.clone(), gradient.clone());
+        let past = Some(second.clone());
+        let rms = ops::rms_step(&step, parameter, gradient, past, Some(scale.clone()));
+        results.extend(rms.map(Tensor::into_data));
+    }
     results
 }
 

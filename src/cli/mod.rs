@@ -1,6 +1,7 @@
 //! The `sori` command: one file per subcommand.
 
 mod bench;
+mod compare;
 mod data;
 mod decode;
 mod eval;
@@ -11,6 +12,7 @@ mod lm;
 mod microphone;
 mod models;
 mod predict;
+mod report;
 mod stream;
 mod train;
 
@@ -59,8 +61,12 @@ enum Command {
     Models,
     /// Train a model, or go on with an interrupted run
     Train(train::TrainArgs),
+    /// Train one model in several ways, with repeated seeds, and compare them
+    Compare(compare::CompareArgs),
     /// Measure a run's best checkpoint on a whole set
     Eval(eval::EvalArgs),
+    /// Put a run on one page: how it learned, how it did, what it did worst on
+    Report(report::ReportArgs),
     /// Label audio files by a run's best checkpoint
     Predict(predict::PredictArgs),
     /// Compute the features of an audio file, as numbers or as a picture
@@ -106,7 +112,9 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Models => models::run(common),
         Command::Train(args) => train::run(common, args),
+        Command::Compare(args) => compare::run(common, &args),
         Command::Eval(args) => eval::run(common, &args),
+        Command::Report(args) => report::run(common, &args),
         Command::Predict(args) => predict::run(common, &args),
         Command::Features(args) => features::run(common, &args),
         Command::Data(command) => data::run(common, &command),

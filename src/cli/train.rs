@@ -26,39 +26,8 @@ pub(super) struct TrainArgs {
     /// The architecture, as in `sori models`
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     model: Option<String>,
-    /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
-    /// synth:scenes for models made for tags, synth:morse for those that transcribe]
-    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
-    data: Option<String>,
-    /// What to choose the best checkpoint on [default: part of the training data]
-    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
-    valid_data: Option<String>,
-    /// What to test on [default: the corpus's own test part]
-    #[arg(long, value_name = "SPEC", conflicts_with = "resume")]
-    test_data: Option<String>,
     #[command(flatten)]
-    settings: SettingArgs,
-    /// Passes over the training data
-    #[arg(long, conflicts_with = "resume")]
-    epochs: Option<usize>,
-    /// Stop after so many minutes of training
-    #[arg(
-        long,
-        value_name = "M",
-        conflicts_with = "resume",
-        allow_negative_numbers = true
-    )]
-    max_minutes: Option<f64>,
-    /// Take symbols that the alphabet of transcripts does not have for one of their own, rather than
-    /// refuse them
-    #[arg(long, conflicts_with = "resume")]
-    unk: bool,
-    /// Where all randomness starts from
-    #[arg(long, conflicts_with = "resume")]
-    seed: Option<u64>,
-    /// Start from the weights of this run, where names and shapes agree
-    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
-    from: Option<PathBuf>,
+    recipe: Recipe,
     /// The run folder to make [default: runs/MODEL-CORPUS-N]
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -74,8 +43,43 @@ pub(super) struct TrainArgs {
     )]
     folds: Vec<u32>,
     /// Go on with this run to the end it was given
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "set"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = [
+        "data", "valid_data", "test_data", "config", "set", "epochs", "max_minutes", "unk", "seed", "from",
+    ])]
     resume: Option<PathBuf>,
+}
+
+/// What a run is made of.
+#[derive(Args)]
+pub(super) struct Recipe {
+    /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
+    /// synth:scenes for models made for tags, synth:morse for those that transcribe]
+    #[arg(long, value_name = "SPEC")]
+    data: Option<String>,
+    /// What to choose the best checkpoint on [default: part of the training data]
+    #[arg(long, value_name = "SPEC")]
+    valid_data: Option<String>,
+    /// What to test on [default: the corpus's own test part]
+    #[arg(long, value_name = "SPEC")]
+    test_data: Option<String>,
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Passes over the training data
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Stop after so many minutes of training
+    #[arg(long, value_name = "M", allow_negative_numbers = true)]
+    max_minutes: Option<f64>,
+    /// Take symbols that the alphabet of transcripts does not have for one of their own, rather than
+    /// refuse them
+    #[arg(long)]
+    unk: bool,
+    /// Where all randomness starts from
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Start from the weights of this run, where names and shapes agree
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
 }
 
 pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
@@ -102,7 +106,9 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         let backend = common.backend_for(Some(&run.info()?.backend));
         resume(path, backend, show)?
     } else {
-        let settings = resolve(common, &args)?;
+        let settings = args
+            .recipe
+            .resolve(common, args.model.as_deref().unwrap_or_default())?;
         let path = match &args.out {
             Some(path) => path.clone(),
             None => {
@@ -149,7 +155,9 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
 
 /// Trains a run for each fold, in a folder of its own below `--out`, and sums them up.
 fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
-    let settings = resolve(common, args)?;
+    let settings = args
+        .recipe
+        .resolve(common, args.model.as_deref().unwrap_or_default())?;
     let backend = common.backend_for(None);
     let parent = args.out.clone().unwrap_or_default();
     let mut results: Vec<(u32, RunResult)> = Vec::new();
@@ -197,7 +205,7 @@ fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
 }
 
 /// The mean, and the deviation of a sample (divided by one less than its size; 0 of one value).
-fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
@@ -218,52 +226,54 @@ fn short_name(spec: &str) -> String {
     }
 }
 
-fn resolve(common: &Common, args: &TrainArgs) -> Result<Settings> {
-    let model = args.model.as_deref().unwrap_or_default();
-    // A file or a --set may name the data too.
-    let named = args.settings.apply(Settings::new(
-        model,
-        args.data.as_deref().unwrap_or(embedded(model)),
-        16_000,
-    )?)?;
-    let spec = args.data.clone().unwrap_or(named.data.train);
-    let options = OpenOptions {
-        skip_bad: common.skip_bad || named.data.skip_bad,
-        labels: None,
-    };
-    let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
-    // Features at the rate of the corpus, unless a setting says otherwise.
-    let mut settings = args
-        .settings
-        .apply(Settings::new(model, &spec, corpus.native_rate_hz)?)?;
-    settings.data.train = spec;
-    let data = &mut settings.data;
-    data.skip_bad |= common.skip_bad;
-    if let Some(spec) = &args.valid_data {
-        data.valid.clone_from(spec);
-    }
-    if let Some(spec) = &args.test_data {
-        data.test.clone_from(spec);
-    }
-    if let Some(from) = &args.from {
-        RunFolder::open(from)?.best_checkpoint()?;
-        data.from = from.display().to_string();
-    }
-    let train = &mut settings.train;
-    train.epochs = args.epochs.unwrap_or(train.epochs);
-    train.max_minutes = args.max_minutes.unwrap_or(train.max_minutes);
-    train.seed = args.seed.unwrap_or(train.seed);
-    match &mut settings.text {
-        Some(text) => text.unk |= args.unk,
-        None if args.unk => {
-            return Err(Error::Input(format!(
-                "--unk is for models that write transcripts; {model} does not"
-            )));
+impl Recipe {
+    /// The settings of a run of this model.
+    pub(super) fn resolve(&self, common: &Common, model: &str) -> Result<Settings> {
+        // A file or a --set may name the data too.
+        let named = self.settings.apply(Settings::new(
+            model,
+            self.data.as_deref().unwrap_or(embedded(model)),
+            16_000,
+        )?)?;
+        let spec = self.data.clone().unwrap_or(named.data.train);
+        let options = OpenOptions {
+            skip_bad: common.skip_bad || named.data.skip_bad,
+            labels: None,
+        };
+        let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
+        // Features at the rate of the corpus, unless a setting says otherwise.
+        let mut settings =
+            self.settings
+                .apply(Settings::new(model, &spec, corpus.native_rate_hz)?)?;
+        settings.data.train = spec;
+        let data = &mut settings.data;
+        data.skip_bad |= common.skip_bad;
+        if let Some(spec) = &self.valid_data {
+            data.valid.clone_from(spec);
         }
-        None => {}
+        if let Some(spec) = &self.test_data {
+            data.test.clone_from(spec);
+        }
+        if let Some(from) = &self.from {
+            RunFolder::open(from)?.best_checkpoint()?;
+            data.from = from.display().to_string();
+        }
+        let train = &mut settings.train;
+        train.epochs = self.epochs.unwrap_or(train.epochs);
+        train.max_minutes = self.max_minutes.unwrap_or(train.max_minutes);
+        train.seed = self.seed.unwrap_or(train.seed);
+        match &mut settings.text {
+            Some(text) => text.unk |= self.unk,
+            None if self.unk => {
+                return Err(Error::Input(format!(
+                    "--unk is for models that write transcripts; {model} does not"
+                )));
+            }
+            None => {}
+        }
+        settings.check()?;
+        Ok(settings)
     }
-    settings.check()?;
-    Ok(settings)
 }
 
 #[cfg(test)]

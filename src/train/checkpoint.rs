@@ -1,5 +1,6 @@
 //! Checkpoints: one safetensors file with the model's tensors (`model.…`), the optimizer's moments
-//! (`optimizer.first.…`, `optimizer.second.…`), the moving average of its parameters (`average.…`)
+//! (`optimizer.first.…`, `optimizer.second.…`; L-BFGS's steps as `optimizer.moved.N` and
+//! `optimizer.turned.N`), the moving average of its parameters (`average.…`)
 //! where one is kept, and the state of the run as JSON in its header, all
 //! in full precision and under the parameters' paths in the model.
 
@@ -24,6 +25,7 @@ const STATE_KEY: &str = "sori";
 const MODEL: &str = "model";
 const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
+const PAIR: [&str; 2] = ["optimizer.moved", "optimizer.turned"];
 const AVERAGE: &str = "average";
 
 /// A checkpoint in memory.
@@ -59,6 +61,12 @@ impl Checkpoint {
                 tensors.insert(format!("{FIRST}.{name}"), data::<O>(&moments.first));
                 if let Some(second) = &moments.second {
                     tensors.insert(format!("{SECOND}.{name}"), data::<O>(second));
+                }
+            }
+            for (index, pair) in optimizer.lbfgs.pairs.iter().enumerate() {
+                for (name, vector) in PAIR.iter().zip(pair) {
+                    let values = vector.to_data().convert_dtype(DType::F32);
+                    tensors.insert(format!("{name}.{index}"), values);
                 }
             }
         }
@@ -141,6 +149,13 @@ impl Checkpoint {
         })
     }
 
+    /// The kernel `[kernel, channels_in, channels_out]` of the model's first convolution over time,
+    /// where it begins with one.
+    pub(crate) fn first_kernel(&self) -> Option<&TensorData> {
+        let weight = self.tensors.get("model.blocks.0.conv.weight")?;
+        (weight.shape.len() == 3).then_some(weight)
+    }
+
     /// The state that was written with the tensors.
     pub(super) fn state<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.state).map_err(|e| bad(&self.path, &e))
@@ -193,6 +208,14 @@ impl Checkpoint {
             Some((name.to_string(), primitive(data)))
         });
         average.values = averages.collect();
+        let pair = |index: usize| {
+            let vector = |name| {
+                let data = self.tensors.get(&format!("{name}.{index}"))?;
+                Some(Tensor::from_data(data.clone(), device))
+            };
+            Some([vector(PAIR[0])?, vector(PAIR[1])?])
+        };
+        optimizer.lbfgs.pairs = (0..).map_while(pair).collect();
         optimizer.moments = self
             .tensors
             .iter()

@@ -86,7 +86,7 @@ impl Job for Fit<'_> {
                 result: *result,
             }),
             Outcome::Interrupted => Err(Error::Interrupted {
-                path: self.path.to_path_buf(),
+                again: format!("sori train --resume {}", self.path.display()),
             }),
         }
     }

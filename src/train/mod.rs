@@ -10,6 +10,7 @@ mod dashboard;
 mod data;
 mod fit;
 mod interrupt;
+mod lbfgs;
 mod module_path;
 mod optimizer;
 mod order;

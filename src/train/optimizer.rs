@@ -1,4 +1,4 @@
-//! Adam, AdamW and SGD with momentum over all parameters of a model.
+//! The optimizers, each over all parameters of a model.
 //!
 //! Burn's own optimizers clip the gradient of each parameter by itself and keep their state under
 //! identifiers drawn at random; here the norm is that of all parameters together and the state
@@ -8,15 +8,25 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn::tensor::{Shape, Tensor, TensorMetadata, TensorPrimitive};
 
-use sori_models::ops::{AdamStep, SgdStep, adam_step, sgd_step, sum_of_squares};
+use sori_models::ops::{AdamStep, RmsStep, SgdStep, adam_step, rms_step, sgd_step, sum_of_squares};
 
+use super::lbfgs::{Lbfgs, dot};
 use super::module_path::ModulePath;
 use super::settings::{OptimizerKind, TrainSettings};
+use crate::task::scalar;
 
+/// PyTorch's defaults.
 const BETAS: [f64; 2] = [0.9, 0.999];
 const EPSILON: f64 = 1e-8;
+const RMSPROP_AVERAGE: f64 = 0.99;
+const ADAGRAD_EPSILON: f64 = 1e-10;
+/// The share of what the slope promises that a step of L-BFGS has to keep ([Armijo
+/// 1966](https://doi.org/10.2140/pjm.1966.16.1)).
+const SUFFICIENT_DECREASE: f64 = 1e-4;
+/// A step that is still too long after so many halvings is not taken.
+const MAX_HALVINGS: usize = 12;
 
 /// A tensor of any rank.
 pub(super) type Primitive<B> = <B as burn::tensor::backend::BackendTypes>::FloatTensorPrimitive;
@@ -24,7 +34,7 @@ pub(super) type Primitive<B> = <B as burn::tensor::backend::BackendTypes>::Float
 /// What an optimizer remembers of one parameter.
 #[derive(Clone)]
 pub(super) struct Moments<B: Backend> {
-    /// Adam's first moment, or SGD's momentum.
+    /// Adam's first moment, the momentum, or the squares of RMSProp and Adagrad.
     pub(super) first: Primitive<B>,
     /// Adam's second moment.
     pub(super) second: Option<Primitive<B>>,
@@ -32,11 +42,13 @@ pub(super) struct Moments<B: Backend> {
 
 /// An optimizer and its state. `B` is the backend without autodiff.
 pub(crate) struct Optimizer<B: Backend> {
-    settings: TrainSettings,
+    pub(super) settings: TrainSettings,
     /// By the parameter's path in the model.
     pub(super) moments: BTreeMap<String, Moments<B>>,
     /// Steps taken, for Adam's bias correction.
     pub(super) steps: usize,
+    /// What L-BFGS remembers.
+    pub(super) lbfgs: Lbfgs<B>,
 }
 
 impl<B: Backend> Optimizer<B> {
@@ -45,6 +57,7 @@ impl<B: Backend> Optimizer<B> {
             settings: settings.clone(),
             moments: BTreeMap::new(),
             steps: 0,
+            lbfgs: Lbfgs { pairs: Vec::new() },
         }
     }
 
@@ -58,6 +71,20 @@ impl<B: Backend> Optimizer<B> {
             .then(|| gradients.clip_scale::<A, M>(&model, self.settings.clip_norm))
             .flatten();
         self.steps += 1;
+        self.moved(model, gradients, scale, learning_rate)
+    }
+
+    fn moved<A, M>(
+        &mut self,
+        model: M,
+        gradients: Gradients<B>,
+        scale: Option<Tensor<B, 1>>,
+        learning_rate: f64,
+    ) -> M
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
         model.map(&mut Step::<A> {
             optimizer: self,
             gradients,
@@ -65,6 +92,50 @@ impl<B: Backend> Optimizer<B> {
             learning_rate,
             path: ModulePath::default(),
         })
+    }
+
+    /// A step of L-BFGS from where `evaluated` was found: `evaluate` tells the value and the gradient
+    /// elsewhere, or nothing where they are not finite. Where no length lowers the value, the model
+    /// stays, and what was remembered is forgotten.
+    pub(crate) fn second_order_step<A, M>(
+        &mut self,
+        model: M,
+        (value, gradients): (f64, Gradients<B>),
+        learning_rate: f64,
+        mut evaluate: impl FnMut(&M) -> Option<(f64, Gradients<B>)>,
+    ) -> M
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        self.steps += 1;
+        let gradient = gradients.flat();
+        let mut direction = self.lbfgs.direction(gradient.clone());
+        let mut slope = dot(&gradient, &direction);
+        if slope <= 0.0 {
+            self.lbfgs.pairs.clear();
+            direction = gradient.clone();
+            slope = dot(&gradient, &direction);
+        }
+        let mut length = learning_rate;
+        if self.lbfgs.pairs.is_empty() {
+            // Nothing is known of how far the slope reaches: a small step, as PyTorch's is.
+            length *= scalar(gradient.clone().abs().sum()).recip().min(1.0);
+        }
+        for _ in 0..MAX_HALVINGS {
+            let step = gradients.with_values(direction.clone());
+            let moved = self.moved::<A, M>(model.clone(), step, None, length);
+            if let Some((there, found)) = evaluate(&moved)
+                && there <= value - SUFFICIENT_DECREASE * length * slope
+            {
+                let turned = found.flat() - gradient;
+                self.lbfgs.remember(direction * -length, turned);
+                return moved;
+            }
+            length /= 2.0;
+        }
+        self.lbfgs.pairs.clear();
+        model
     }
 
     fn update<const D: usize>(
@@ -83,14 +154,44 @@ impl<B: Backend> Optimizer<B> {
         } = self.settings;
         let past = self.moments.remove(path);
         let (parameter, first, second) = match optimizer {
-            OptimizerKind::Sgd => {
+            OptimizerKind::Sgd | OptimizerKind::Lbfgs => {
+                let step = SgdStep {
+                    rate: learning_rate,
+                    momentum: 0.0,
+                    nesterov: false,
+                    // The direction of L-BFGS has it in it.
+                    decay: match optimizer {
+                        OptimizerKind::Lbfgs => 0.0,
+                        _ => weight_decay,
+                    },
+                };
+                let [parameter, _] = sgd_step(&step, parameter, gradient, None, scale);
+                return parameter;
+            }
+            OptimizerKind::Momentum | OptimizerKind::Nesterov => {
                 let step = SgdStep {
                     rate: learning_rate,
                     momentum,
+                    nesterov: optimizer == OptimizerKind::Nesterov,
                     decay: weight_decay,
                 };
                 let past = past.map(|past| tensor(past.first));
                 let [parameter, first] = sgd_step(&step, parameter, gradient, past, scale);
+                (parameter, first, None)
+            }
+            OptimizerKind::Rmsprop | OptimizerKind::Adagrad => {
+                let (average, epsilon) = match optimizer {
+                    OptimizerKind::Rmsprop => (Some(RMSPROP_AVERAGE), EPSILON),
+                    _ => (None, ADAGRAD_EPSILON),
+                };
+                let step = RmsStep {
+                    rate: learning_rate,
+                    average,
+                    epsilon,
+                    decay: weight_decay,
+                };
+                let past = past.map(|past| tensor(past.first));
+                let [parameter, first] = rms_step(&step, parameter, gradient, past, scale);
                 (parameter, first, None)
             }
             OptimizerKind::Adam | OptimizerKind::Adamw => {
@@ -152,6 +253,50 @@ impl<B: Backend> Gradients<B> {
             self.0.insert(path, sum);
         }
         self
+    }
+
+    /// All of them as one vector, by their paths.
+    fn flat(&self) -> Tensor<B, 1> {
+        let parts = self.0.values().map(|gradient| {
+            let length = Shape::new([gradient.shape().num_elements()]);
+            tensor(B::float_reshape(gradient.clone(), length))
+        });
+        Tensor::cat(parts.collect(), 0)
+    }
+
+    /// The same parameters with the values of such a vector.
+    fn with_values(&self, flat: Tensor<B, 1>) -> Self {
+        let mut start = 0;
+        let parts = self.0.iter().map(|(path, gradient)| {
+            let shape = gradient.shape();
+            let length = shape.num_elements();
+            let values = flat.clone().narrow(0, start, length);
+            start += length;
+            let values = B::float_reshape(values.into_primitive().tensor(), shape);
+            (path.clone(), values)
+        });
+        Self(parts.collect())
+    }
+
+    /// With those of the penalties `l1·Σ|w| + l2/2·Σw²` over the parameters of `model` that have a
+    /// gradient, and the value of these.
+    pub(super) fn penalised<A, M>(self, model: &M, l1: f64, l2: f64) -> (Self, f64)
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        if l1 == 0.0 && l2 == 0.0 {
+            return (self, 0.0);
+        }
+        let mut penalise = Penalise::<A> {
+            gradients: self.0,
+            l1,
+            l2,
+            value: 0.0,
+            path: ModulePath::default(),
+        };
+        model.visit(&mut penalise);
+        (Self(penalise.gradients), penalise.value)
     }
 
     /// The factor, one number on the device, that brings the norm of all gradients together to at
@@ -228,6 +373,43 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
             self.sums
                 .push(sum_of_squares(tensor::<_, D>(gradient.clone())));
         }
+    }
+}
+
+struct Penalise<A: AutodiffBackend> {
+    gradients: BTreeMap<String, Primitive<A::InnerBackend>>,
+    l1: f64,
+    l2: f64,
+    value: f64,
+    path: ModulePath,
+}
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Penalise<A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+        let path = self.path.to_string();
+        let Some(gradient) = self.gradients.remove(&path) else {
+            return;
+        };
+        let mut gradient: Tensor<A::InnerBackend, D> = tensor(gradient);
+        let weight = param.val().inner();
+        if self.l1 > 0.0 {
+            gradient = gradient + weight.clone().sign() * self.l1;
+            self.value += self.l1 * scalar(weight.clone().abs().sum());
+        }
+        if self.l2 > 0.0 {
+            gradient = gradient + weight.clone() * self.l2;
+            self.value += self.l2 / 2.0 * scalar(sum_of_squares(weight));
+        }
+        self.gradients
+            .insert(path, gradient.into_primitive().tensor());
     }
 }
 

@@ -161,8 +161,25 @@ pub enum OptimizerKind {
     Adam,
     /// Adam with decoupled weight decay, [Loshchilov and Hutter 2019](https://arxiv.org/abs/1711.05101).
     Adamw,
-    /// Stochastic gradient descent with momentum.
+    /// Stochastic gradient descent, without momentum.
     Sgd,
+    /// Gradient descent with momentum, [Polyak 1964](https://doi.org/10.1016/0041-5553(64)90137-5).
+    Momentum,
+    /// Gradient descent with Nesterov's momentum, [Sutskever et al.
+    /// 2013](https://proceedings.mlr.press/v28/sutskever13.html).
+    Nesterov,
+    /// RMSProp, [Tieleman and Hinton
+    /// 2012](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf), with a moving
+    /// average that keeps 0.99 of the squares.
+    Rmsprop,
+    /// Adagrad, [Duchi et al. 2011](https://jmlr.org/papers/v12/duchi11a.html).
+    Adagrad,
+    /// L-BFGS, [Liu and Nocedal 1989](https://doi.org/10.1007/BF01589116), one iteration a step: its
+    /// curvature is measured on the step's own batch ([Schraudolph et al.
+    /// 2007](https://proceedings.mlr.press/v2/schraudolph07a.html)), and a step that does not lower
+    /// that batch's loss is halved until it does. Its learning rate is 1 where the batch is the whole
+    /// training part, and its gradient is not clipped.
+    Lbfgs,
 }
 
 /// How the learning rate goes from its warm-up to the last step.
@@ -199,10 +216,14 @@ pub struct TrainSettings {
     pub optimizer: OptimizerKind,
     /// Learning rate at the end of the warm-up.
     pub learning_rate: f64,
-    /// Momentum of `sgd`; 0 for none.
+    /// Momentum of the optimizers `momentum` and `nesterov`.
     pub momentum: f64,
-    /// Weight decay; 0 for none.
+    /// Weight decay: half of this times the squares of all parameters is a part of what is minimised,
+    /// the L2 penalty (`adamw` shrinks the parameters by it instead); 0 for none.
     pub weight_decay: f64,
+    /// This times the magnitudes of all parameters is a part of what is minimised, the L1 penalty; 0
+    /// for none.
+    pub l1_penalty: f64,
     /// Largest norm that the gradient of all parameters together may have; 0 for any.
     pub clip_norm: f64,
     /// The course of the learning rate after the warm-up.
@@ -253,6 +274,7 @@ impl Default for TrainSettings {
             learning_rate: 1e-3,
             momentum: 0.9,
             weight_decay: 0.0,
+            l1_penalty: 0.0,
             clip_norm: 5.0,
             schedule: ScheduleKind::Cosine,
             warmup_epochs: 0.5,
@@ -349,6 +371,7 @@ impl TrainSettings {
         }
         for (key, value) in [
             ("train.weight_decay", self.weight_decay),
+            ("train.l1_penalty", self.l1_penalty),
             ("train.clip_norm", self.clip_norm),
             ("train.warmup_epochs", self.warmup_epochs),
             ("train.max_minutes", self.max_minutes),
@@ -360,7 +383,12 @@ impl TrainSettings {
                 "it must be 0 (none) or above",
             )?;
         }
-        Ok(())
+        require(
+            self.optimizer != OptimizerKind::Lbfgs || self.l1_penalty == 0.0,
+            "train.l1_penalty",
+            self.l1_penalty,
+            "it must be 0 with lbfgs, which needs a slope everywhere; weight_decay has one",
+        )
     }
 }
 
@@ -503,7 +531,7 @@ impl Settings {
     }
 
     /// The same with absolute paths, so that a run can be resumed from any folder.
-    pub(super) fn absolute(&self) -> Result<Self> {
+    pub(crate) fn absolute(&self) -> Result<Self> {
         let mut settings = self.clone();
         let data = &mut settings.data;
         for spec in [&mut data.train, &mut data.valid, &mut data.test] {

@@ -8,7 +8,7 @@ use sori_models::las::Sampling;
 use super::average::Average;
 use super::optimizer::{Gradients, Optimizer};
 use super::seed::{Purpose, derive};
-use super::settings::TrainSettings;
+use super::settings::{OptimizerKind, TrainSettings};
 use crate::batch::Batch;
 use crate::task::{Objective, Output, scalar};
 
@@ -71,41 +71,92 @@ impl<B: AutodiffBackend> Stepper<B> {
         objective: &Objective,
         learning_rate: f64,
     ) -> Step<B> {
-        let total: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
+        let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
+        let work = Work {
+            batches,
+            objective,
+            freeze: &self.freeze,
+            steps: self.optimizer.steps,
+        };
+        let TrainSettings {
+            optimizer,
+            l1_penalty,
+            weight_decay,
+            ..
+        } = self.optimizer.settings;
+        let (step, gradients) = work.evaluate(self.model());
+        if let (Some(gradients), Some(model)) = (gradients, self.model.take()) {
+            let model = if optimizer == OptimizerKind::Lbfgs {
+                let penalised = |model: &Model<B>, loss, gradients: Gradients<_>| {
+                    let (gradients, penalty) =
+                        gradients.penalised::<B, _>(model, l1_penalty, weight_decay);
+                    (loss + penalty, gradients)
+                };
+                let start = penalised(&model, step.loss, gradients);
+                let evaluate = |model: &Model<B>| {
+                    let (step, gradients) = work.evaluate(model);
+                    Some(penalised(model, step.loss, gradients?))
+                };
+                self.optimizer
+                    .second_order_step::<B, _>(model, start, learning_rate, evaluate)
+            } else {
+                let (gradients, _) = gradients.penalised::<B, _>(&model, l1_penalty, 0.0);
+                self.optimizer.step::<B, _>(model, gradients, learning_rate)
+            };
+            self.average.follow(&model, self.optimizer.steps);
+            self.model = Some(model);
+        }
+        step
+    }
+}
+
+/// What a step learns from.
+struct Work<'a, B: AutodiffBackend> {
+    batches: Vec<Batch<B>>,
+    objective: &'a Objective,
+    freeze: &'a [String],
+    /// Steps taken before it.
+    steps: usize,
+}
+
+impl<B: AutodiffBackend> Work<'_, B> {
+    /// Forward, loss and backward of all batches; no gradient where a loss is not finite. Dropout is
+    /// drawn from the seed and the step, so that it is the same each time.
+    fn evaluate(&self, model: &Model<B>) -> (Step<B>, Option<Gradients<B::InnerBackend>>) {
+        let objective = self.objective;
+        let total: usize = self.batches.iter().map(|batch| batch.lengths.len()).sum();
         let mut step = Step {
             loss: 0.0,
-            outputs: Vec::with_capacity(batches.len()),
+            outputs: Vec::with_capacity(self.batches.len()),
         };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
-        let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
-        let accumulate = batches.len() as u64;
-        for (index, batch) in batches.into_iter().enumerate() {
-            let position = self.optimizer.steps as u64 * accumulate + index as u64;
+        let steps = self.steps as u64;
+        for (index, batch) in self.batches.iter().enumerate() {
+            if index == 0 {
+                let seed = derive(objective.seed, Purpose::Step, steps);
+                B::seed(&batch.features.device(), seed);
+            }
+            let position = steps * self.batches.len() as u64 + index as u64;
             let sampling = Sampling {
                 rate: objective.scheduled_sampling,
                 seed: derive(objective.seed, Purpose::Sample, position),
             };
             let share = batch.lengths.len() as f64 / total as f64;
-            let output = Output::of(self.model(), &batch, sampling);
+            let output = Output::of(model, batch, sampling);
             let loss = objective.loss(&output, &batch.targets);
             step.loss += share * scalar(loss.clone().inner());
             step.outputs.push(output.inner());
             if !step.loss.is_finite() {
-                return step;
+                return (step, None);
             }
             let loss = if share < 1.0 { loss * share } else { loss };
             let mut gradients = loss.backward();
-            let found = Gradients::take::<B, _>(self.model(), &mut gradients, &self.freeze);
+            let found = Gradients::take::<B, _>(model, &mut gradients, self.freeze);
             sum = Some(match sum {
                 Some(sum) => sum.plus(found),
                 None => found,
             });
         }
-        if let (Some(gradients), Some(model)) = (sum, self.model.take()) {
-            let model = self.optimizer.step::<B, _>(model, gradients, learning_rate);
-            self.average.follow(&model, self.optimizer.steps);
-            self.model = Some(model);
-        }
-        step
+        (step, sum)
     }
 }

@@ -727,10 +727,6 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
             let learning_rate = self.learning_rate(self.state.step);
-            B::seed(
-                self.device,
-                derive(seed, Purpose::Step, self.state.step as u64),
-            );
             let batches: Vec<_> = hosts
                 .into_iter()
                 .map(|host| host.to_device::<B>(self.device))

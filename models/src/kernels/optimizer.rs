@@ -54,6 +54,8 @@ pub(crate) struct Sgd {
     pub(crate) rate: f64,
     /// How much of the last change is kept.
     pub(crate) momentum: f64,
+    /// Whether the parameter moves by where the momentum will be, as Nesterov's does.
+    pub(crate) ahead: bool,
     /// What the gradient is multiplied by first, for clipping.
     pub(crate) scale: f64,
     /// Weight decay added to the gradient.
@@ -72,6 +74,35 @@ pub(crate) fn sgd<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], mome
         .zip(gradient.par_chunks(TASK))
         .zip(momentum.par_chunks_mut(TASK))
         .for_each(|((p, g), m)| sgd_part(step, p, g, m));
+}
+
+/// What a step over the root of the squared gradients takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rms {
+    /// The learning rate.
+    pub(crate) rate: f64,
+    /// How much of the squares is kept, and how much of the new one is added.
+    pub(crate) shares: [f64; 2],
+    /// What is added to the root.
+    pub(crate) epsilon: f64,
+    /// What the gradient is multiplied by first, for clipping.
+    pub(crate) scale: f64,
+    /// Weight decay added to the gradient.
+    pub(crate) decay: f64,
+}
+
+/// Moves a parameter and its squares.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn rms<T: Real>(step: &Rms, parameter: &mut [T], gradient: &[T], squares: &mut [T]) {
+    let len = parameter.len();
+    assert!(gradient.len() == len && squares.len() == len);
+    parameter
+        .par_chunks_mut(TASK)
+        .zip(gradient.par_chunks(TASK))
+        .zip(squares.par_chunks_mut(TASK))
+        .for_each(|((p, g), v)| rms_part(step, p, g, v));
 }
 
 /// The sum of the squares, in double precision and always in the same order.
@@ -106,9 +137,23 @@ vectorised! {
     fn sgd_part<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], momentum: &mut [T]) {
         let [rate, kept, scale, decay] =
             [step.rate, step.momentum, step.scale, step.decay].map(T::from_f64);
+        let ahead = if step.ahead { [step.momentum, 1.0] } else { [1.0, 0.0] };
+        let [of_momentum, of_gradient] = ahead.map(T::from_f64);
         for ((p, &g), m) in parameter.iter_mut().zip(gradient).zip(momentum) {
-            *m = *m * kept + (g * scale + *p * decay);
-            *p = *p - *m * rate;
+            let g = g * scale + *p * decay;
+            *m = *m * kept + g;
+            *p = *p - (*m * of_momentum + g * of_gradient) * rate;
+        }
+    }
+
+    fn rms_part<T: Real>(step: &Rms, parameter: &mut [T], gradient: &[T], squares: &mut [T]) {
+        let [rate, epsilon, scale, decay] =
+            [step.rate, step.epsilon, step.scale, step.decay].map(T::from_f64);
+        let [kept, added] = step.shares.map(T::from_f64);
+        for ((p, &g), v) in parameter.iter_mut().zip(gradient).zip(squares) {
+            let g = g * scale + *p * decay;
+            *v = *v * kept + g * g * added;
+            *p = *p - g / (v.sqrt() + epsilon) * rate;
         }
     }
 

@@ -88,8 +88,13 @@ pub fn adam_step<B: Backend, const D: usize>(
 pub struct SgdStep {
     /// The learning rate.
     pub rate: f64,
-    /// How much of the last change is kept.
+    /// How much of the last change is kept ([Polyak
+    /// 1964](https://doi.org/10.1016/0041-5553(64)90137-5)); 0 for plain descent.
     pub momentum: f64,
+    /// Whether the parameter moves by where the momentum will be after it ([Nesterov
+    /// 1983](https://www.mathnet.ru/eng/dan46009), in the form of [Sutskever et al.
+    /// 2013](https://proceedings.mlr.press/v28/sutskever13.html)).
+    pub nesterov: bool,
     /// Weight decay, added to the gradient.
     pub decay: f64,
 }
@@ -124,10 +129,77 @@ pub fn sgd_step<B: Backend, const D: usize>(
         gradient
     };
     let momentum = match momentum {
-        Some(momentum) => momentum * step.momentum + gradient,
-        None => gradient,
+        Some(momentum) => momentum * step.momentum + gradient.clone(),
+        None => gradient.clone(),
     };
-    [parameter - momentum.clone() * step.rate, momentum]
+    let change = if step.nesterov {
+        momentum.clone() * step.momentum + gradient
+    } else {
+        momentum.clone()
+    };
+    [parameter - change * step.rate, momentum]
+}
+
+/// What a step over the root of the squared gradients takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RmsStep {
+    /// The learning rate.
+    pub rate: f64,
+    /// How the squares become one: RMSProp's moving average ([Tieleman and Hinton
+    /// 2012](https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf)) keeps so much
+    /// of it; without a number they are summed up, as Adagrad does ([Duchi et al.
+    /// 2011](https://jmlr.org/papers/v12/duchi11a.html)).
+    pub average: Option<f64>,
+    /// What is added to the root.
+    pub epsilon: f64,
+    /// Weight decay, added to the gradient.
+    pub decay: f64,
+}
+
+impl RmsStep {
+    /// How much of the squares is kept, and how much of the new one is added.
+    fn shares(&self) -> [f64; 2] {
+        self.average.map_or([1.0, 1.0], |kept| [kept, 1.0 - kept])
+    }
+}
+
+/// One step of RMSProp or Adagrad on one parameter; without squares they begin at zero. The gradient
+/// is first multiplied by `scale`, of shape `[1]`.
+///
+/// Returns the parameter and the squares, in the memory they had where nobody else holds it.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn rms_step<B: Backend, const D: usize>(
+    step: &RmsStep,
+    parameter: Tensor<B, D>,
+    gradient: Tensor<B, D>,
+    squares: Option<Tensor<B, D>>,
+    scale: Option<Tensor<B, 1>>,
+) -> [Tensor<B, D>; 2] {
+    assert_eq!(
+        gradient.dims(),
+        parameter.dims(),
+        "rms: the gradient's shape"
+    );
+    #[cfg(feature = "ndarray")]
+    if cpu::has_kernels(&[&parameter, &gradient], squares.as_slice()) {
+        return cpu::rms(step, parameter, gradient, squares, scale);
+    }
+    let gradient = scaled(gradient, scale);
+    let gradient = if step.decay > 0.0 {
+        gradient + parameter.clone() * step.decay
+    } else {
+        gradient
+    };
+    let [kept, added] = step.shares();
+    let square = gradient.clone() * gradient.clone() * added;
+    let squares = match squares {
+        Some(squares) => squares * kept + square,
+        None => square,
+    };
+    let change = gradient / (squares.clone().sqrt() + step.epsilon) * step.rate;
+    [parameter - change, squares]
 }
 
 /// The sum of the squares of all values, `[1]`.
@@ -213,23 +285,57 @@ mod cpu {
         momentum: Option<Tensor<B, D>>,
         scale: Option<Tensor<B, 1>>,
     ) -> [Tensor<B, D>; 2] {
-        count_kernel();
-        let dims = parameter.dims();
         let step = optimizer::Sgd {
             rate: step.rate,
             momentum: step.momentum,
+            ahead: step.nesterov,
             scale: factor(scale),
             decay: step.decay,
         };
+        let kernel = |parameter: &mut [f32], gradient: &[f32], momentum: &mut [f32]| {
+            optimizer::sgd(&step, parameter, gradient, momentum);
+        };
+        with_one(kernel, parameter, gradient, momentum)
+    }
+
+    pub(super) fn rms<B: Backend, const D: usize>(
+        step: &RmsStep,
+        parameter: Tensor<B, D>,
+        gradient: Tensor<B, D>,
+        squares: Option<Tensor<B, D>>,
+        scale: Option<Tensor<B, 1>>,
+    ) -> [Tensor<B, D>; 2] {
+        let step = optimizer::Rms {
+            rate: step.rate,
+            shares: step.shares(),
+            epsilon: step.epsilon,
+            scale: factor(scale),
+            decay: step.decay,
+        };
+        let kernel = |parameter: &mut [f32], gradient: &[f32], squares: &mut [f32]| {
+            optimizer::rms(&step, parameter, gradient, squares);
+        };
+        with_one(kernel, parameter, gradient, squares)
+    }
+
+    /// A step that remembers one number for each of the parameter's.
+    fn with_one<B: Backend, const D: usize>(
+        kernel: impl FnOnce(&mut [f32], &[f32], &mut [f32]),
+        parameter: Tensor<B, D>,
+        gradient: Tensor<B, D>,
+        past: Option<Tensor<B, D>>,
+    ) -> [Tensor<B, D>; 2] {
+        count_kernel();
+        let dims = parameter.dims();
         let gradient = take(gradient);
         let mut parameter = take(parameter).into_vec();
-        let mut momentum = match momentum {
-            Some(momentum) => take(momentum).into_vec(),
+        let mut past = match past {
+            Some(past) => take(past).into_vec(),
             None => buffer::take_zeroed(parameter.len()),
         };
-        optimizer::sgd(&step, &mut parameter, gradient.values(), &mut momentum);
+        kernel(&mut parameter, gradient.values(), &mut past);
         gradient.give();
-        [parameter, momentum].map(|values| plain(values, dims))
+        [parameter, past].map(|values| plain(values, dims))
     }
 
     pub(super) fn sum_of_squares<B: Backend, const D: usize>(

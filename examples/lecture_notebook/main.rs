@@ -1,0 +1,37 @@
+//! Walks through the computations of the lecture notebook: a network 5-4-3-1 with its backward pass and
+//! its update, zero padding, a convolution, pooling, and a recurrent network, each figure beside the
+//! one that the notebook printed.
+//!
+//! `cargo run --release --example lecture_notebook`
+
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
+mod walk;
+
+use burn_autodiff::Autodiff;
+use burn_ndarray::NdArray;
+
+fn main() -> serde_json::Result<()> {
+    let notebook = include_str!("../../tests/golden/notebook.json");
+    let mut largest: f64 = 0.0;
+    for (chapter, figures) in walk::walk::<Autodiff<NdArray<f64>>>(notebook, &Default::default())? {
+        println!("{chapter}\n");
+        for figure in figures {
+            let error = figure.error();
+            largest = largest.max(error);
+            println!("  {}, {} values", figure.name, figure.expected.len());
+            println!("    expected  {}", shown(&figure.expected));
+            println!("    found     {}", shown(&figure.found));
+        }
+        println!();
+    }
+    println!("the largest difference of all: {largest:.1e}");
+    Ok(())
+}
+
+/// The first dozen of the values.
+fn shown(values: &[f64]) -> String {
+    let first: Vec<String> = values.iter().take(12).map(|v| format!("{v:.8}")).collect();
+    let more = if values.len() > 12 { " …" } else { "" };
+    first.join("  ") + more
+}

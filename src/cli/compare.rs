@@ -1,0 +1,355 @@
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::train::{Recipe, mean_and_deviation};
+use super::{Common, print, print_json};
+use crate::file::write_atomically;
+use crate::picture::{Curve, curves_picture};
+use crate::train::{EpochRecord, RunResult, stop_on_interrupt, time};
+use crate::{BackendName, Error, Result, RunFolder};
+
+#[derive(Args)]
+pub(super) struct CompareArgs {
+    /// The architecture, as in `sori models`
+    model: String,
+    #[command(flatten)]
+    recipe: Recipe,
+    /// One way to train: settings parted by semicolons, such as 'optimizer=sgd; learning_rate=0.1'.
+    /// Given once for each way
+    #[arg(long = "try", value_name = "KEY=VALUE;…", required = true)]
+    tries: Vec<String>,
+    /// Train each way with so many seeds, from --seed on
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    seeds: u16,
+    /// Runs at a time [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// The folder to make: a run for each way and seed, compare.csv and curves.png. The same command
+    /// goes on where it was interrupted
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+/// What is compared, as `compare.json` says.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Plan {
+    tries: Vec<String>,
+    /// The settings of each as TOML.
+    settings: Vec<String>,
+    seeds: Vec<u64>,
+}
+
+/// A run to train: which way, and which seed.
+#[derive(Clone, Copy)]
+struct Job {
+    way: usize,
+    seed: u64,
+}
+
+impl Job {
+    fn folder(self, out: &Path) -> PathBuf {
+        out.join(format!("{}-seed-{}", self.way + 1, self.seed))
+    }
+}
+
+/// How a way did.
+struct Outcome {
+    results: Vec<RunResult>,
+    /// Why runs failed.
+    failures: Vec<String>,
+    /// The epochs of each of its runs.
+    epochs: Vec<Vec<EpochRecord>>,
+}
+
+pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
+    let base = args.recipe.resolve(common, &args.model)?;
+    let mut settings = Vec::with_capacity(args.tries.len());
+    for way in &args.tries {
+        let mut changed = base.clone();
+        for assignment in way.split(';').filter(|part| !part.trim().is_empty()) {
+            changed = changed.with_override(assignment.trim())?;
+        }
+        changed.check()?;
+        settings.push(changed);
+    }
+    let plan = Plan {
+        tries: args.tries.clone(),
+        settings: settings
+            .iter()
+            .map(|settings| settings.absolute()?.to_toml())
+            .collect::<Result<_>>()?,
+        seeds: (0..u64::from(args.seeds))
+            .map(|seed| base.train.seed + seed)
+            .collect(),
+    };
+    begin(&plan, &args.out)?;
+
+    let jobs: Vec<Job> = plan
+        .seeds
+        .iter()
+        .flat_map(|&seed| (0..plan.tries.len()).map(move |way| Job { way, seed }))
+        .collect();
+    let cores = match common.threads {
+        Some(threads) => usize::from(threads),
+        None => available_parallelism().map_or(1, usize::from),
+    };
+    let at_once = args.jobs.map_or(cores, usize::from).min(jobs.len());
+    let threads = (cores / at_once).max(1);
+    let failures = train_all(
+        common,
+        &args.model,
+        &plan,
+        &args.out,
+        jobs,
+        [at_once, threads],
+    )?;
+    let outcomes = gather(&plan, &args.out, &failures)?;
+    report(common, &plan, &args.out, &outcomes)
+}
+
+/// Writes what is compared, or finds that the folder holds just that.
+fn begin(plan: &Plan, out: &Path) -> Result<()> {
+    let path = out.join("compare.json");
+    if path.is_file() {
+        let text = std::fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+        if serde_json::from_str::<Plan>(&text).is_ok_and(|begun| begun == *plan) {
+            return Ok(());
+        }
+        return Err(Error::Input(format!(
+            "{} holds another comparison (its compare.json says which); name another --out, or give \
+             the command that began it",
+            out.display()
+        )));
+    }
+    std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
+    for (index, settings) in plan.settings.iter().enumerate() {
+        write_atomically(&settings_path(out, index), settings.as_bytes())?;
+    }
+    let text = serde_json::to_string_pretty(plan)
+        .map_err(|e| Error::Input(format!("the comparison cannot be written as JSON: {e}")))?;
+    write_atomically(&path, text.as_bytes())
+}
+
+fn settings_path(out: &Path, way: usize) -> PathBuf {
+    out.join(format!("{}.toml", way + 1))
+}
+
+/// Trains what has not been trained, each run in a process of its own, since a process has one state
+/// of random numbers. Tells why runs failed.
+fn train_all(
+    common: &Common,
+    model: &str,
+    plan: &Plan,
+    out: &Path,
+    jobs: Vec<Job>,
+    [at_once, threads]: [usize; 2],
+) -> Result<Vec<(Job, String)>> {
+    let stop = stop_on_interrupt();
+    let total = jobs.len();
+    let backend = common.backend_for(None);
+    let queue = Mutex::new(VecDeque::from(jobs));
+    let done = Mutex::new((0, Vec::new()));
+    let work = || -> Result<()> {
+        while !stop.load(Ordering::Relaxed) {
+            let job = queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(job) = job else {
+                return Ok(());
+            };
+            let failure = train(job, model, out, threads, backend, stop)?;
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            done.0 += 1;
+            let told = match &failure {
+                None => String::new(),
+                Some(reason) => format!(": {reason}"),
+            };
+            let (count, name) = (done.0, &plan.tries[job.way]);
+            common.tell(&format!("{count}/{total}  {name}  seed {}{told}", job.seed))?;
+            done.1.extend(failure.map(|reason| (job, reason)));
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    })?;
+    if stop.load(Ordering::Relaxed) {
+        return Err(Error::Interrupted {
+            again: "the same command".to_string(),
+        });
+    }
+    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).1)
+}
+
+/// Trains one run to its end; tells why it failed, if it did.
+fn train(
+    job: Job,
+    model: &str,
+    out: &Path,
+    threads: usize,
+    backend: BackendName,
+    stop: &AtomicBool,
+) -> Result<Option<String>> {
+    let path = job.folder(out);
+    let begun = path.join("run.json").is_file();
+    if begun && RunFolder::open(&path)?.result()?.is_some() {
+        return Ok(None);
+    }
+    let sori = std::env::current_exe().map_err(Error::io("cannot find", "sori".as_ref()))?;
+    let mut command = Command::new(&sori);
+    command.args(["train", "--quiet", "--threads", &threads.to_string()]);
+    command.args(["--backend", backend.as_str()]);
+    if begun {
+        command.arg("--resume").arg(&path);
+    } else {
+        let settings = settings_path(out, job.way);
+        command.arg(model).arg("--config").arg(settings);
+        command.args(["--seed", &job.seed.to_string()]);
+        command.arg("--out").arg(&path);
+    }
+    // Ctrl-C reaches it too: it writes a checkpoint and ends.
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(Error::io("cannot start", &sori))?;
+    if output.status.success() || stop.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or("it ended without a word");
+    Ok(Some(last.trim_start_matches("error: ").to_string()))
+}
+
+/// Reads how each way did.
+fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Outcome>> {
+    let ways = 0..plan.tries.len();
+    ways.map(|way| {
+        let mut outcome = Outcome {
+            results: Vec::new(),
+            failures: Vec::new(),
+            epochs: Vec::new(),
+        };
+        let failed = failures.iter().filter(|(job, _)| job.way == way);
+        outcome
+            .failures
+            .extend(failed.map(|(_, reason)| reason.clone()));
+        for &seed in &plan.seeds {
+            let path = Job { way, seed }.folder(out);
+            if !path.join("run.json").is_file() {
+                continue;
+            }
+            let run = RunFolder::open(&path)?;
+            outcome.epochs.push(run.metrics()?);
+            outcome.results.extend(run.result()?);
+        }
+        Ok(outcome)
+    })
+    .collect()
+}
+
+/// The table, as lines to read, as JSON and as `compare.csv`, and the curves.
+fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Result<()> {
+    let mut csv = String::from("settings,metric,split,mean,deviation,seeds,failed,seconds\n");
+    let headline = outcomes.iter().find_map(|outcome| outcome.results.first());
+    if let Some(first) = headline {
+        let text = match plan.seeds.len() {
+            1 => String::new(),
+            seeds => format!(", mean and deviation over {seeds} seeds"),
+        };
+        common.tell(&format!(
+            "\n{} on the {} part{text}:",
+            first.metric, first.split
+        ))?;
+    }
+    for (way, outcome) in plan.tries.iter().zip(outcomes) {
+        let values: Vec<f64> = outcome.results.iter().map(|result| result.value).collect();
+        let (mean, deviation) = mean_and_deviation(&values);
+        let seconds: f64 = outcome.results.iter().map(|result| result.seconds).sum();
+        let failed = outcome.failures.len();
+        let first = outcome.results.first();
+        let [metric, split] = [
+            first.map_or("", |result| result.metric.as_str()),
+            first.map_or("", |result| result.split.as_str()),
+        ];
+        let number = |value: f64| {
+            if first.is_some() {
+                format!("{value:.4}")
+            } else {
+                String::new()
+            }
+        };
+        csv.push_str(&format!(
+            "\"{}\",{metric},{split},{},{},{},{failed},{seconds:.1}\n",
+            way.replace('"', "\"\""),
+            number(mean),
+            number(deviation),
+            values.len(),
+        ));
+        if common.json {
+            let seeds: serde_json::Map<_, _> = outcome
+                .results
+                .iter()
+                .map(|result| (result.seed.to_string(), json!(result.value)))
+                .collect();
+            print_json(&json!({
+                "settings": way, "metric": metric, "split": split,
+                "value": first.map(|_| mean), "deviation": first.map(|_| deviation),
+                "seeds": seeds, "failed": outcome.failures, "seconds": seconds,
+            }))?;
+            continue;
+        }
+        let value = match (first, plan.seeds.len()) {
+            (None, _) => "failed".to_string(),
+            (Some(_), 1) => format!("{mean:.4}"),
+            (Some(_), _) => format!("{mean:.4} ± {deviation:.4}"),
+        };
+        let some = match (first, failed) {
+            (None, _) | (_, 0) => String::new(),
+            (_, failed) => format!("  ({failed} failed)"),
+        };
+        let took = time(Duration::from_secs_f64(seconds));
+        print(&format!("{value:<16}  {took:>6}  {way}{some}"))?;
+    }
+    write_atomically(&out.join("compare.csv"), csv.as_bytes())?;
+
+    let curves: Vec<Curve> = plan
+        .tries
+        .iter()
+        .zip(outcomes)
+        .map(|(way, outcome)| Curve {
+            name: way.clone(),
+            train_loss: mean_curve(&outcome.epochs, |epoch| epoch.train_loss),
+            valid: mean_curve(&outcome.epochs, EpochRecord::headline),
+        })
+        .collect();
+    let metric = headline.map_or("metric", |result| result.metric.as_str());
+    let picture = out.join("curves.png");
+    write_atomically(&picture, &curves_picture(&curves, metric)?)?;
+    common.tell(&format!("learning curves: {}", picture.display()))
+}
+
+/// The mean over the runs at each epoch, as far as all of them go.
+fn mean_curve(runs: &[Vec<EpochRecord>], of: impl Fn(&EpochRecord) -> f64) -> Vec<f64> {
+    let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
+    (0..epochs)
+        .map(|epoch| runs.iter().map(|run| of(&run[epoch])).sum::<f64>() / runs.len() as f64)
+        .collect()
+}
