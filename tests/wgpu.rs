@@ -46,6 +46,7 @@ fn small(name: &str) -> ModelConfig {
              dense_channels = 3\nd_hidden = 5"
         }
         "matchboxnet" => "channels = 4\nkernel_sizes = [3, 5]\nouter_channels = 5",
+        "dilated_cnn" => "channels = 4\nskip_channels = 5\nnum_layers_per_cycle = 2",
         _ => "d_hidden = 5",
     };
     let config: ModelConfig =

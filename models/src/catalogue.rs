@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
-    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Las,
-    LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn,
-    MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
+    CrnnConfig, DeepSpeech2, DeepSpeech2Config, DilatedCnn, DilatedCnnConfig, Emissions, Fcn,
+    FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
+    Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -127,6 +127,14 @@ pub fn catalogue() -> &'static [Entry] {
             summary: "Separable convolutions over time with residual connections, for keywords.",
         },
         Entry {
+            name: "dilated_cnn",
+            title: "Dilated convolutional network",
+            task: "classify",
+            paper: "van den Oord et al. (2016): WaveNet: a generative model for raw audio",
+            paper_url: "https://arxiv.org/abs/1609.03499",
+            summary: "Gated convolutions whose dilation doubles from block to block, with residual and skip connections.",
+        },
+        Entry {
             name: "deep_speech2",
             title: "Deep Speech 2",
             task: "transcribe",
@@ -172,6 +180,8 @@ pub enum ModelConfig {
     Musicnn(MusicnnConfig),
     /// See [`crate::matchboxnet`].
     Matchboxnet(MatchboxnetConfig),
+    /// See [`crate::dilated_cnn`].
+    DilatedCnn(DilatedCnnConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
     /// See [`crate::deep_speech2`].
@@ -197,6 +207,7 @@ macro_rules! of_any {
             Self::Crnn($it) => $result,
             Self::Musicnn($it) => $result,
             Self::Matchboxnet($it) => $result,
+            Self::DilatedCnn($it) => $result,
         }
     };
 }
@@ -219,6 +230,7 @@ impl ModelConfig {
             "crnn" => Ok(Self::Crnn(CrnnConfig::default())),
             "musicnn" => Ok(Self::Musicnn(MusicnnConfig::default())),
             "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
+            "dilated_cnn" => Ok(Self::DilatedCnn(DilatedCnnConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
             "las" => Ok(Self::Las(LasConfig::default())),
@@ -246,6 +258,7 @@ impl ModelConfig {
             Self::Crnn(_) => "crnn",
             Self::Musicnn(_) => "musicnn",
             Self::Matchboxnet(_) => "matchboxnet",
+            Self::DilatedCnn(_) => "dilated_cnn",
             Self::Gru(_) => "gru",
             Self::DeepSpeech2(_) => "deep_speech2",
             Self::Las(_) => "las",
@@ -345,7 +358,8 @@ impl ModelConfig {
             | Self::Attention(_)
             | Self::Las(_)
             | Self::Musicnn(_)
-            | Self::Matchboxnet(_) => 1,
+            | Self::Matchboxnet(_)
+            | Self::DilatedCnn(_) => 1,
         }
     }
 
@@ -375,6 +389,7 @@ impl ModelConfig {
             Self::Crnn(config) => Model::Crnn(config.init(device)?),
             Self::Musicnn(config) => Model::Musicnn(config.init(device)?),
             Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
+            Self::DilatedCnn(config) => Model::DilatedCnn(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
             Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
             Self::Las(config) => Model::Las(config.init(device)?),
@@ -411,6 +426,8 @@ pub enum Model<B: Backend> {
     Musicnn(Musicnn<B>),
     /// See [`crate::matchboxnet`].
     Matchboxnet(Matchboxnet<B>),
+    /// See [`crate::dilated_cnn`].
+    DilatedCnn(DilatedCnn<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
     /// See [`crate::deep_speech2`].

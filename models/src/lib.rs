@@ -45,6 +45,7 @@ pub mod cnn1d;
 pub mod cnn2d;
 pub mod crnn;
 pub mod deep_speech2;
+pub mod dilated_cnn;
 pub mod fcn;
 pub mod gru;
 #[cfg(feature = "ndarray")]
@@ -67,6 +68,7 @@ pub use cnn2d::{Cnn2d, Cnn2dConfig};
 pub use config::ConfigError;
 pub use crnn::{Crnn, CrnnConfig};
 pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config, DeepSpeech2Stream};
+pub use dilated_cnn::{DilatedCnn, DilatedCnnConfig};
 pub use emissions::Emissions;
 pub use fcn::{Fcn, FcnConfig};
 pub use gru::{Gru, GruConfig};

@@ -406,6 +406,13 @@ fn activation<B: AutodiffBackend>(
     inputs.results(ops::activate(x, function))
 }
 
+fn gated_unit<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let x = inputs.tensor([batch, frames, 2 * channels]) * 4.0;
+    inputs.results(ops::gated_unit(x, &image.lengths))
+}
+
 fn attention<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
     let mut inputs = Inputs::<B>::new(layout, seed);
     let [batch, frames, _, channels] = image.size;
@@ -642,6 +649,7 @@ proptest! {
         for function in ACTIVATIONS {
             same_as_portable!(ROUNDING, activation(function, sizes, layout, seed));
         }
+        same_as_portable!(ROUNDING, gated_unit(&image, layout, seed));
         same_as_portable!(ROUNDING, attention(&image, layout, seed));
     }
 
@@ -706,6 +714,7 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         results.extend(norm_pool::<Kernels>(&image, relu, plain, 3));
         results.extend(pools::<Kernels>(&image, true, plain, 4));
         results.extend(masked::<Kernels>(&image, plain, 5));
+        results.extend(gated_unit::<Kernels>(&image, plain, 12));
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             results.extend(recurrent::<Kernels>(cell, &sequence, plain, 6));
         }

@@ -36,6 +36,9 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3, 5], "num_sub_blocks": 2,
             "outer_channels": 32, "last_kernel_size": 5, "activation": "sigmoid", "dropout": 0.0}"#,
         r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3], "outer_channels": 8, "dropout": 0.0}"#,
+        r#"{"name": "dilated_cnn", "channels": 8, "skip_channels": 12, "num_layers_per_cycle": 3, "dropout": 0.0}"#,
+        r#"{"name": "dilated_cnn", "channels": 8, "kernel_size": 1, "num_layers_per_cycle": 1, "num_cycles": 1,
+            "init": "he_uniform", "dropout": 0.0}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"))
     .map(|config| {
@@ -325,6 +328,10 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         (
             r#"{"name": "matchboxnet", "kernel_sizes": [13, 14]}"#,
             "`kernel_sizes` is 14, but must be odd, so that a frame lies at its middle",
+        ),
+        (
+            r#"{"name": "dilated_cnn", "num_layers_per_cycle": 21}"#,
+            "`num_layers_per_cycle` is 21, but must be from 1 to 20",
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,

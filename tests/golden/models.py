@@ -304,6 +304,42 @@ class Matchboxnet(Twin):
         return self.classifier(mean_valid(x, lengths))
 
 
+class DilatedCnn(Twin):
+    def __init__(self, num_bins, num_classes, channels, skip_channels, kernel_size, num_layers_per_cycle, num_cycles):
+        super().__init__()
+        pointwise = lambda a, b: nn.Conv1d(a, b, 1, bias=False)
+        self.input = pointwise(num_bins, channels)
+        self.pair("input.weight", self.input, "weight", 1, 0)
+        self.blocks = nn.ModuleList()
+        dilations = [2**layer for layer in range(num_layers_per_cycle)] * num_cycles
+        for index, dilation in enumerate(dilations):
+            block = nn.ModuleDict()
+            conv = nn.Conv1d(channels, 2 * channels, kernel_size, padding="same", dilation=dilation)
+            self.pair_conv(f"blocks.{index}", conv)
+            block["conv"], block["skip"] = conv, pointwise(channels, skip_channels)
+            if index < len(dilations) - 1:
+                block["residual"] = pointwise(channels, channels)
+            for name in block.keys() - {"conv"}:
+                self.pair(f"blocks.{index}.{name}.weight", block[name], "weight", 1, 0)
+            self.blocks.append(block)
+        self.hidden, self.classifier = nn.Linear(skip_channels, skip_channels), nn.Linear(skip_channels, num_classes)
+        self.pair_linear("hidden", self.hidden)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        mask = valid(lengths, x.shape[1])[:, None]
+        x = self.input(x.transpose(1, 2) * mask)
+        skips = 0
+        for block in self.blocks:
+            filters, gates = block["conv"](x * mask).chunk(2, dim=1)
+            z = torch.tanh(filters) * torch.sigmoid(gates)
+            skips = skips + block["skip"](z)
+            if "residual" in block:
+                x = x + block["residual"](z)
+        x = F.relu(self.hidden(F.relu(skips).transpose(1, 2))).transpose(1, 2)
+        return self.classifier(mean_valid(x * mask, lengths))
+
+
 class Musicnn(Twin):
     def __init__(self, num_bins, num_classes, timbral_heights, timbral_channels, temporal_sizes, temporal_channels,
                  dense_channels, d_hidden):
@@ -497,6 +533,12 @@ def main():
         config = dict(sizes, num_sub_blocks=num_sub_blocks)
         name = f"matchboxnet_{num_sub_blocks}"
         case(name, dict(config, name="matchboxnet", dropout=0.0), Matchboxnet(**config), 14, [14, 9, 4, 1], seed=13)
+
+    sizes = dict(num_bins=5, num_classes=4, channels=4, skip_channels=6, kernel_size=3, num_layers_per_cycle=3)
+    for num_cycles in [1, 2]:
+        config = dict(sizes, num_cycles=num_cycles)
+        name = f"dilated_cnn_{num_cycles}"
+        case(name, dict(config, name="dilated_cnn", dropout=0.0), DilatedCnn(**config), 14, [14, 9, 4, 1], seed=15)
 
     sizes = dict(num_bins=10, num_classes=4, timbral_heights=[0.4, 0.75], timbral_channels=4, temporal_sizes=[9, 5])
     sizes = dict(sizes, temporal_channels=3, dense_channels=4, d_hidden=5)

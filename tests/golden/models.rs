@@ -82,6 +82,12 @@ fn matchboxnet_equals_its_torch_twin() {
     equals_twin::<Cpu>("matchboxnet_2");
 }
 
+#[test]
+fn dilated_cnn_equals_its_torch_twin() {
+    equals_twin::<Cpu>("dilated_cnn_1");
+    equals_twin::<Cpu>("dilated_cnn_2");
+}
+
 fn recurrent_equals_twin(name: &str) {
     for ways in ["forward", "both_ways"] {
         for pooling in ["mean", "last"] {

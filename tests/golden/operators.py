@@ -151,6 +151,18 @@ def recurrent(cases, rng, cell):
     cases.add("recurrent", options, [torch.randn(batch, frames, d_input), *weights], run)
 
 
+def gated_units(cases, rng):
+    batch, frames, channels = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 20)
+    lengths = torch.tensor([rng.randint(0, frames) for _ in range(batch)])
+
+    def unit(x):
+        filters, gates = x.chunk(2, dim=2)
+        return [torch.tanh(filters) * torch.sigmoid(gates) * valid(lengths, frames)[:, :, None]]
+
+    x = torch.randn(batch, frames, 2 * channels) * 2
+    cases.add("gated_unit", dict(lengths=lengths.tolist()), [x], unit)
+
+
 ORDER = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
 
 
@@ -163,6 +175,9 @@ def main():
         for cell in ("elman", "lstm", "gru"):
             recurrent(cases, rng, cell)
     activations(cases, rng)
+    # What came later stands at the end, so that the cases before it stay as they are.
+    for _ in range(CASES_OF_EACH):
+        gated_units(cases, rng)
     write(OUT, cases.tensors, {"cases": json.dumps(cases.cases), "torch": torch.__version__})
 
 

@@ -68,6 +68,9 @@ enum Op {
     Activation {
         function: Activation,
     },
+    GatedUnit {
+        lengths: Vec<usize>,
+    },
     Recurrent {
         cell: String,
         lengths: Vec<usize>,
@@ -204,6 +207,10 @@ fn check<B: AutodiffBackend>(case: &Case, golden: &Golden<'_>) {
         }
         Op::Activation { function } => {
             let y = ops::activate(leaves[0].tensor::<2>(), *function);
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::GatedUnit { lengths } => {
+            let y = ops::gated_unit(leaves[0].tensor(), lengths);
             compare(golden, &leaves, y, &[]);
         }
         Op::Recurrent { cell, lengths } => {
