@@ -39,6 +39,10 @@ fn small(name: &str) -> ModelConfig {
         "cnn1d" => "channels = [6, 4]",
         "cnn2d" => "channels = [4, 3]",
         "sample_cnn" => "first_channels = 4\nchannels = [3]",
+        "res_cnn" => {
+            "first_channels = 4\nchannels = [3]\nexcitation_ratio = 2\nnum_levels = 1\n\
+             block_dropout = 0.0"
+        }
         "fcn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]",
         "crnn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]\nd_hidden = 5",
         "musicnn" => {

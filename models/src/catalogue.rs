@@ -6,7 +6,8 @@ use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
     CrnnConfig, DeepSpeech2, DeepSpeech2Config, DilatedCnn, DilatedCnnConfig, Emissions, Fcn,
     FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
-    Mlp, MlpConfig, Musicnn, MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
+    Mlp, MlpConfig, Musicnn, MusicnnConfig, ResCnn, ResCnnConfig, Rnn, RnnConfig, SampleCnn,
+    SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -95,6 +96,14 @@ pub fn catalogue() -> &'static [Entry] {
             summary: "Convolutions of three samples and poolings by three, on the raw waveform.",
         },
         Entry {
+            name: "res_cnn",
+            title: "Residual SampleCNN",
+            task: "tag",
+            paper: "Kim, Lee and Nam (2018): Sample-level CNN architectures for music auto-tagging using raw waveforms",
+            paper_url: "https://arxiv.org/abs/1710.10451",
+            summary: "SampleCNN with residual connections and squeeze-and-excitation, on the raw waveform.",
+        },
+        Entry {
             name: "fcn",
             title: "Fully convolutional network",
             task: "tag",
@@ -170,6 +179,8 @@ pub enum ModelConfig {
     Lstm(LstmConfig),
     /// See [`crate::sample_cnn`].
     SampleCnn(SampleCnnConfig),
+    /// See [`crate::res_cnn`].
+    ResCnn(ResCnnConfig),
     /// See [`crate::attention`].
     Attention(AttentionConfig),
     /// See [`crate::fcn`].
@@ -203,6 +214,7 @@ macro_rules! of_any {
             Self::Gru($it) => $result,
             Self::Attention($it) => $result,
             Self::SampleCnn($it) => $result,
+            Self::ResCnn($it) => $result,
             Self::Fcn($it) => $result,
             Self::Crnn($it) => $result,
             Self::Musicnn($it) => $result,
@@ -225,6 +237,7 @@ impl ModelConfig {
             "rnn" => Ok(Self::Rnn(RnnConfig::default())),
             "lstm" => Ok(Self::Lstm(LstmConfig::default())),
             "sample_cnn" => Ok(Self::SampleCnn(SampleCnnConfig::default())),
+            "res_cnn" => Ok(Self::ResCnn(ResCnnConfig::default())),
             "attention" => Ok(Self::Attention(AttentionConfig::default())),
             "fcn" => Ok(Self::Fcn(FcnConfig::default())),
             "crnn" => Ok(Self::Crnn(CrnnConfig::default())),
@@ -253,6 +266,7 @@ impl ModelConfig {
             Self::Rnn(_) => "rnn",
             Self::Lstm(_) => "lstm",
             Self::SampleCnn(_) => "sample_cnn",
+            Self::ResCnn(_) => "res_cnn",
             Self::Attention(_) => "attention",
             Self::Fcn(_) => "fcn",
             Self::Crnn(_) => "crnn",
@@ -348,6 +362,7 @@ impl ModelConfig {
             Self::Cnn1d(config) => config.min_frames(),
             Self::Cnn2d(config) => config.min_frames(),
             Self::SampleCnn(config) => config.min_frames(),
+            Self::ResCnn(config) => config.min_frames(),
             Self::Fcn(config) => config.min_frames(),
             Self::Crnn(config) => config.min_frames(),
             Self::DeepSpeech2(config) => config.min_frames(),
@@ -384,6 +399,7 @@ impl ModelConfig {
             Self::Rnn(config) => Model::Rnn(config.init(device)?),
             Self::Lstm(config) => Model::Lstm(config.init(device)?),
             Self::SampleCnn(config) => Model::SampleCnn(config.init(device)?),
+            Self::ResCnn(config) => Model::ResCnn(config.init(device)?),
             Self::Attention(config) => Model::Attention(config.init(device)?),
             Self::Fcn(config) => Model::Fcn(config.init(device)?),
             Self::Crnn(config) => Model::Crnn(config.init(device)?),
@@ -416,6 +432,8 @@ pub enum Model<B: Backend> {
     Lstm(Lstm<B>),
     /// See [`crate::sample_cnn`].
     SampleCnn(SampleCnn<B>),
+    /// See [`crate::res_cnn`].
+    ResCnn(ResCnn<B>),
     /// See [`crate::attention`].
     Attention(Attention<B>),
     /// See [`crate::fcn`].

@@ -58,6 +58,7 @@ pub mod matchboxnet;
 pub mod mlp;
 pub mod musicnn;
 pub mod ops;
+pub mod res_cnn;
 pub mod rnn;
 pub mod sample_cnn;
 
@@ -77,5 +78,6 @@ pub use lstm::{Lstm, LstmConfig};
 pub use matchboxnet::{Matchboxnet, MatchboxnetConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use musicnn::{Musicnn, MusicnnConfig};
+pub use res_cnn::{ResCnn, ResCnnConfig};
 pub use rnn::{Rnn, RnnConfig};
 pub use sample_cnn::{SampleCnn, SampleCnnConfig};

@@ -413,6 +413,14 @@ fn gated_unit<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> V
     inputs.results(ops::gated_unit(x, &image.lengths))
 }
 
+fn scale_channels<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let x = inputs.tensor([batch, frames, channels]);
+    let scale = inputs.tensor([batch, channels]);
+    inputs.results(ops::scale_channels(x, scale))
+}
+
 fn attention<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
     let mut inputs = Inputs::<B>::new(layout, seed);
     let [batch, frames, _, channels] = image.size;
@@ -650,6 +658,7 @@ proptest! {
             same_as_portable!(ROUNDING, activation(function, sizes, layout, seed));
         }
         same_as_portable!(ROUNDING, gated_unit(&image, layout, seed));
+        same_as_portable!(ROUNDING, scale_channels(&image, layout, seed));
         same_as_portable!(ROUNDING, attention(&image, layout, seed));
     }
 
@@ -715,6 +724,7 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         results.extend(pools::<Kernels>(&image, true, plain, 4));
         results.extend(masked::<Kernels>(&image, plain, 5));
         results.extend(gated_unit::<Kernels>(&image, plain, 12));
+        results.extend(scale_channels::<Kernels>(&image, plain, 13));
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             results.extend(recurrent::<Kernels>(cell, &sequence, plain, 6));
         }

@@ -27,6 +27,10 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "gru", "d_hidden": 8, "bidirectional": false, "dropout": 0.0}"#,
         r#"{"name": "attention", "d_hidden": 8, "d_attention": 5, "dropout": 0.0}"#,
         r#"{"name": "sample_cnn", "first_channels": 6, "channels": [8], "dropout": 0.0}"#,
+        r#"{"name": "res_cnn", "first_channels": 6, "channels": [6, 8], "excitation_ratio": 2, "num_levels": 2,
+            "block_dropout": 0.0, "dropout": 0.0}"#,
+        r#"{"name": "res_cnn", "first_channels": 6, "channels": [8], "convs_per_block": 1, "residual": false,
+            "num_levels": 1, "block_dropout": 0.0, "dropout": 0.0}"#,
         r#"{"name": "fcn", "channels": [8, 8], "pools": [[2, 2], [2, 3]], "dropout": 0.0}"#,
         r#"{"name": "cnn1d", "channels": [24], "activation": "sigmoid", "dropout": 0.0}"#,
         r#"{"name": "cnn2d", "channels": [8, 8], "activation": "gelu", "init": "he_normal", "dropout": 0.0}"#,
@@ -332,6 +336,10 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         (
             r#"{"name": "dilated_cnn", "num_layers_per_cycle": 21}"#,
             "`num_layers_per_cycle` is 21, but must be from 1 to 20",
+        ),
+        (
+            r#"{"name": "res_cnn", "channels": [8, 8]}"#,
+            "`num_levels` is 3, but must be from 1 to the 2 blocks of `channels`",
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,

@@ -199,6 +199,78 @@ class SampleCnn(Twin):
         return self.classifier(mean_valid(x, lengths))
 
 
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, ratio):
+        super().__init__()
+        self.hidden, self.gate = nn.Linear(channels, channels * ratio), nn.Linear(channels * ratio, channels)
+
+    def forward(self, x, lengths):
+        return x * torch.sigmoid(self.gate(F.relu(self.hidden(mean_valid(x, lengths)))))[:, :, None]
+
+
+class ResCnn(Twin):
+    def __init__(self, num_bins, num_classes, first_channels, channels, convs_per_block, residual,
+                 squeeze_excitation, excitation_ratio, num_levels):
+        super().__init__()
+        self.num_levels = num_levels
+        self.first = self.conv_norm("first", nn.Conv1d(num_bins, first_channels, 3, stride=3))
+        self.blocks = nn.ModuleList()
+        for index, (a, b) in enumerate(zip([first_channels, *channels], channels)):
+            path, block = f"blocks.{index}", nn.ModuleDict()
+            sizes = [a] + [b] * convs_per_block
+            block["convs"] = nn.ModuleList(
+                self.conv_norm(f"{path}.convs.{conv}", nn.Conv1d(a, b, 3, padding=1))
+                for conv, (a, b) in enumerate(zip(sizes, sizes[1:]))
+            )
+            if residual:
+                conv = lambda: self.conv_norm(f"{path}.shortcut", nn.Conv1d(a, b, 1))
+                block["around"] = nn.Identity() if a == b else conv()
+            if squeeze_excitation:
+                block["excitation"] = SqueezeExcitation(b, excitation_ratio)
+                self.pair_linear(f"{path}.excitation.hidden", block["excitation"].hidden)
+                self.pair_linear(f"{path}.excitation.gate", block["excitation"].gate)
+            self.blocks.append(block)
+        size = sum(channels[-num_levels:])
+        self.hidden, self.hidden_norm = nn.Linear(size, size), nn.BatchNorm1d(size)
+        self.classifier = nn.Linear(size, num_classes)
+        self.pair_linear("hidden", self.hidden)
+        self.pair_norm("hidden_norm", self.hidden_norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def conv_norm(self, path, conv):
+        norm = nn.BatchNorm1d(conv.out_channels)
+        self.pair_conv(f"{path}.conv", conv)
+        self.pair_norm(f"{path}.norm", norm)
+        return nn.ModuleList([conv, norm])
+
+    def forward(self, x, lengths):
+        plain, excite_nothing = lambda x: x, lambda x, lengths: x
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        lengths = lengths // 3
+        conv, norm = self.first
+        x = norm_valid(norm, conv(x), lengths)
+        levels = []
+        for block in self.blocks:
+            below, excite = x, block["excitation"] if "excitation" in block else excite_nothing
+            for conv, norm in block["convs"][:-1]:
+                x = norm_valid(norm, conv(x), lengths)
+            conv, norm = block["convs"][-1]
+            x = norm_valid(norm, conv(x), lengths, plain)
+            if "around" in block:
+                around = below
+                if not isinstance(block["around"], nn.Identity):
+                    conv, norm = block["around"]
+                    around = norm_valid(norm, conv(below), lengths, plain)
+                x, lengths = pool_valid(F.relu(excite(x, lengths) + around), lengths, 3)
+            else:
+                x, lengths = pool_valid(F.relu(x), lengths, 3)
+                x = excite(x, lengths)
+            padding = ~valid(lengths, x.shape[2])[:, None]
+            levels.append(x.masked_fill(padding, -torch.inf).max(2).values)
+        x = torch.cat(levels[-self.num_levels :], 1)
+        return self.classifier(F.relu(self.hidden_norm(self.hidden(x))))
+
+
 class Fcn(Twin):
     """The convolutions of FCN-5 and of CRNN, and the classifier of the first."""
 
@@ -319,7 +391,7 @@ class DilatedCnn(Twin):
             block["conv"], block["skip"] = conv, pointwise(channels, skip_channels)
             if index < len(dilations) - 1:
                 block["residual"] = pointwise(channels, channels)
-            for name in block.keys() - {"conv"}:
+            for name in ["skip", "residual"] if "residual" in block else ["skip"]:
                 self.pair(f"blocks.{index}.{name}.weight", block[name], "weight", 1, 0)
             self.blocks.append(block)
         self.hidden, self.classifier = nn.Linear(skip_channels, skip_channels), nn.Linear(skip_channels, num_classes)
@@ -513,6 +585,22 @@ def main():
     case("fcn", dict(sizes, name="fcn", dropout=0.0), Fcn(**sizes), 13, [13, 7, 6, 13], seed=5)
     sizes = dict(num_bins=1, num_classes=4, first_channels=5, channels=[6, 7])
     case("sample_cnn", dict(sizes, name="sample_cnn", dropout=0.0), SampleCnn(**sizes), 60, [60, 27, 35, 54], seed=6)
+
+    sizes = dict(num_bins=1, num_classes=4, first_channels=4, excitation_ratio=2)
+    # Its head's norm sees a value per row, as musicnn's.
+    lengths = [120, 81, 90, 119, 83, 108, 99, 120]
+    for block, convs, residual, excitation, channels, levels in [
+        ("basic", 1, False, False, [4, 5], 1),
+        ("se", 1, False, True, [4, 5], 1),
+        ("res1", 1, True, False, [4, 5, 6], 2),
+        ("rese1", 1, True, True, [4, 5], 2),
+        ("rese2", 2, True, True, [5, 5, 6], 3),
+    ]:
+        sizes = dict(sizes, convs_per_block=convs, residual=residual, squeeze_excitation=excitation)
+        sizes = dict(sizes, channels=channels, num_levels=levels)
+        config = dict(sizes, name="res_cnn", block_dropout=0.0, dropout=0.0)
+        case(f"res_cnn_{block}", config, ResCnn(**sizes), 120, lengths, seed=16)
+    lengths = [11, 7, 4, 11]
 
     # Other nonlinearities: with most of them zero does not stay zero, or is not the least.
     sizes = dict(num_bins=5, num_classes=4, d_hidden=[12, 7], num_frames=11, activation="tanh")

@@ -62,6 +62,13 @@ fn sample_cnn_equals_its_torch_twin() {
 }
 
 #[test]
+fn res_cnn_equals_its_torch_twin() {
+    for block in ["basic", "se", "res1", "rese1", "rese2"] {
+        equals_twin::<Cpu>(&format!("res_cnn_{block}"));
+    }
+}
+
+#[test]
 fn fcn_equals_its_torch_twin() {
     equals_twin::<Cpu>("fcn");
 }

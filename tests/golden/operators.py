@@ -163,6 +163,12 @@ def gated_units(cases, rng):
     cases.add("gated_unit", dict(lengths=lengths.tolist()), [x], unit)
 
 
+def scales(cases, rng):
+    batch, frames, channels = rng.randint(1, 4), rng.randint(1, 30), rng.randint(1, 9)
+    inputs = [torch.randn(batch, frames, channels), torch.randn(batch, channels)]
+    cases.add("scale_channels", {}, inputs, lambda x, scale: [x * scale[:, None]])
+
+
 ORDER = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
 
 
@@ -178,6 +184,8 @@ def main():
     # What came later stands at the end, so that the cases before it stay as they are.
     for _ in range(CASES_OF_EACH):
         gated_units(cases, rng)
+    for _ in range(CASES_OF_EACH):
+        scales(cases, rng)
     write(OUT, cases.tensors, {"cases": json.dumps(cases.cases), "torch": torch.__version__})
 
 

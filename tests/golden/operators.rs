@@ -71,6 +71,7 @@ enum Op {
     GatedUnit {
         lengths: Vec<usize>,
     },
+    ScaleChannels {},
     Recurrent {
         cell: String,
         lengths: Vec<usize>,
@@ -211,6 +212,10 @@ fn check<B: AutodiffBackend>(case: &Case, golden: &Golden<'_>) {
         }
         Op::GatedUnit { lengths } => {
             let y = ops::gated_unit(leaves[0].tensor(), lengths);
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::ScaleChannels {} => {
+            let y = ops::scale_channels(leaves[0].tensor(), leaves[1].tensor());
             compare(golden, &leaves, y, &[]);
         }
         Op::Recurrent { cell, lengths } => {

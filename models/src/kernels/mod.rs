@@ -37,6 +37,7 @@ pub(crate) mod padding;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod recurrent;
+pub(crate) mod scale;
 pub(crate) mod speller;
 mod tile;
 
