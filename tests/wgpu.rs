@@ -39,6 +39,10 @@ fn small(name: &str) -> ModelConfig {
         "cnn1d" => "channels = [6, 4]",
         "cnn2d" => "channels = [4, 3]",
         "sample_cnn" => "first_channels = 4\nchannels = [3]",
+        "res_cnn" => {
+            "first_channels = 4\nchannels = [3]\nexcitation_ratio = 2\nnum_levels = 1\n\
+             block_dropout = 0.0"
+        }
         "fcn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]",
         "crnn" => "channels = [4, 3]\npools = [[2, 2], [2, 3]]\nd_hidden = 5",
         "musicnn" => {
@@ -46,6 +50,11 @@ fn small(name: &str) -> ModelConfig {
              dense_channels = 3\nd_hidden = 5"
         }
         "matchboxnet" => "channels = 4\nkernel_sizes = [3, 5]\nouter_channels = 5",
+        "dilated_cnn" => "channels = 4\nskip_channels = 5\nnum_layers_per_cycle = 2",
+        "random_wired" => {
+            "stem_channels = [4]\nchannels = [4, 5]\nnum_nodes = 5\nnum_neighbors = 2\n\
+             head_channels = 6"
+        }
         _ => "d_hidden = 5",
     };
     let config: ModelConfig =

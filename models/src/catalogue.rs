@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
-    CrnnConfig, DeepSpeech2, DeepSpeech2Config, Emissions, Fcn, FcnConfig, Gru, GruConfig, Las,
-    LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig, Mlp, MlpConfig, Musicnn,
-    MusicnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
+    CrnnConfig, DeepSpeech2, DeepSpeech2Config, DilatedCnn, DilatedCnnConfig, Emissions, Fcn,
+    FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
+    Mlp, MlpConfig, Musicnn, MusicnnConfig, RandomWired, RandomWiredConfig, ResCnn, ResCnnConfig,
+    Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -95,6 +96,14 @@ pub fn catalogue() -> &'static [Entry] {
             summary: "Convolutions of three samples and poolings by three, on the raw waveform.",
         },
         Entry {
+            name: "res_cnn",
+            title: "Residual SampleCNN",
+            task: "tag",
+            paper: "Kim, Lee and Nam (2018): Sample-level CNN architectures for music auto-tagging using raw waveforms",
+            paper_url: "https://arxiv.org/abs/1710.10451",
+            summary: "SampleCNN with residual connections and squeeze-and-excitation, on the raw waveform.",
+        },
+        Entry {
             name: "fcn",
             title: "Fully convolutional network",
             task: "tag",
@@ -125,6 +134,22 @@ pub fn catalogue() -> &'static [Entry] {
             paper: "Majumdar and Ginsburg (2020): MatchboxNet: 1D time-channel separable convolutional neural network architecture for speech commands recognition",
             paper_url: "https://arxiv.org/abs/2004.08531",
             summary: "Separable convolutions over time with residual connections, for keywords.",
+        },
+        Entry {
+            name: "dilated_cnn",
+            title: "Dilated convolutional network",
+            task: "classify",
+            paper: "van den Oord et al. (2016): WaveNet: a generative model for raw audio",
+            paper_url: "https://arxiv.org/abs/1609.03499",
+            summary: "Gated convolutions whose dilation doubles from block to block, with residual and skip connections.",
+        },
+        Entry {
+            name: "random_wired",
+            title: "Randomly wired network",
+            task: "classify",
+            paper: "Xie et al. (2019): Exploring randomly wired neural networks for image recognition",
+            paper_url: "https://arxiv.org/abs/1904.01569",
+            summary: "Separable convolutions over time, wired as random graphs.",
         },
         Entry {
             name: "deep_speech2",
@@ -162,6 +187,8 @@ pub enum ModelConfig {
     Lstm(LstmConfig),
     /// See [`crate::sample_cnn`].
     SampleCnn(SampleCnnConfig),
+    /// See [`crate::res_cnn`].
+    ResCnn(ResCnnConfig),
     /// See [`crate::attention`].
     Attention(AttentionConfig),
     /// See [`crate::fcn`].
@@ -172,6 +199,10 @@ pub enum ModelConfig {
     Musicnn(MusicnnConfig),
     /// See [`crate::matchboxnet`].
     Matchboxnet(MatchboxnetConfig),
+    /// See [`crate::dilated_cnn`].
+    DilatedCnn(DilatedCnnConfig),
+    /// See [`crate::random_wired`].
+    RandomWired(RandomWiredConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
     /// See [`crate::deep_speech2`].
@@ -193,10 +224,13 @@ macro_rules! of_any {
             Self::Gru($it) => $result,
             Self::Attention($it) => $result,
             Self::SampleCnn($it) => $result,
+            Self::ResCnn($it) => $result,
             Self::Fcn($it) => $result,
             Self::Crnn($it) => $result,
             Self::Musicnn($it) => $result,
             Self::Matchboxnet($it) => $result,
+            Self::DilatedCnn($it) => $result,
+            Self::RandomWired($it) => $result,
         }
     };
 }
@@ -214,11 +248,14 @@ impl ModelConfig {
             "rnn" => Ok(Self::Rnn(RnnConfig::default())),
             "lstm" => Ok(Self::Lstm(LstmConfig::default())),
             "sample_cnn" => Ok(Self::SampleCnn(SampleCnnConfig::default())),
+            "res_cnn" => Ok(Self::ResCnn(ResCnnConfig::default())),
             "attention" => Ok(Self::Attention(AttentionConfig::default())),
             "fcn" => Ok(Self::Fcn(FcnConfig::default())),
             "crnn" => Ok(Self::Crnn(CrnnConfig::default())),
             "musicnn" => Ok(Self::Musicnn(MusicnnConfig::default())),
             "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
+            "dilated_cnn" => Ok(Self::DilatedCnn(DilatedCnnConfig::default())),
+            "random_wired" => Ok(Self::RandomWired(RandomWiredConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
             "las" => Ok(Self::Las(LasConfig::default())),
@@ -241,11 +278,14 @@ impl ModelConfig {
             Self::Rnn(_) => "rnn",
             Self::Lstm(_) => "lstm",
             Self::SampleCnn(_) => "sample_cnn",
+            Self::ResCnn(_) => "res_cnn",
             Self::Attention(_) => "attention",
             Self::Fcn(_) => "fcn",
             Self::Crnn(_) => "crnn",
             Self::Musicnn(_) => "musicnn",
             Self::Matchboxnet(_) => "matchboxnet",
+            Self::DilatedCnn(_) => "dilated_cnn",
+            Self::RandomWired(_) => "random_wired",
             Self::Gru(_) => "gru",
             Self::DeepSpeech2(_) => "deep_speech2",
             Self::Las(_) => "las",
@@ -335,6 +375,7 @@ impl ModelConfig {
             Self::Cnn1d(config) => config.min_frames(),
             Self::Cnn2d(config) => config.min_frames(),
             Self::SampleCnn(config) => config.min_frames(),
+            Self::ResCnn(config) => config.min_frames(),
             Self::Fcn(config) => config.min_frames(),
             Self::Crnn(config) => config.min_frames(),
             Self::DeepSpeech2(config) => config.min_frames(),
@@ -345,7 +386,9 @@ impl ModelConfig {
             | Self::Attention(_)
             | Self::Las(_)
             | Self::Musicnn(_)
-            | Self::Matchboxnet(_) => 1,
+            | Self::Matchboxnet(_)
+            | Self::DilatedCnn(_)
+            | Self::RandomWired(_) => 1,
         }
     }
 
@@ -370,11 +413,14 @@ impl ModelConfig {
             Self::Rnn(config) => Model::Rnn(config.init(device)?),
             Self::Lstm(config) => Model::Lstm(config.init(device)?),
             Self::SampleCnn(config) => Model::SampleCnn(config.init(device)?),
+            Self::ResCnn(config) => Model::ResCnn(config.init(device)?),
             Self::Attention(config) => Model::Attention(config.init(device)?),
             Self::Fcn(config) => Model::Fcn(config.init(device)?),
             Self::Crnn(config) => Model::Crnn(config.init(device)?),
             Self::Musicnn(config) => Model::Musicnn(config.init(device)?),
             Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
+            Self::DilatedCnn(config) => Model::DilatedCnn(config.init(device)?),
+            Self::RandomWired(config) => Model::RandomWired(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
             Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
             Self::Las(config) => Model::Las(config.init(device)?),
@@ -401,6 +447,8 @@ pub enum Model<B: Backend> {
     Lstm(Lstm<B>),
     /// See [`crate::sample_cnn`].
     SampleCnn(SampleCnn<B>),
+    /// See [`crate::res_cnn`].
+    ResCnn(ResCnn<B>),
     /// See [`crate::attention`].
     Attention(Attention<B>),
     /// See [`crate::fcn`].
@@ -411,6 +459,10 @@ pub enum Model<B: Backend> {
     Musicnn(Musicnn<B>),
     /// See [`crate::matchboxnet`].
     Matchboxnet(Matchboxnet<B>),
+    /// See [`crate::dilated_cnn`].
+    DilatedCnn(DilatedCnn<B>),
+    /// See [`crate::random_wired`].
+    RandomWired(RandomWired<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
     /// See [`crate::deep_speech2`].

@@ -406,6 +406,35 @@ fn activation<B: AutodiffBackend>(
     inputs.results(ops::activate(x, function))
 }
 
+fn gated_unit<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let x = inputs.tensor([batch, frames, 2 * channels]) * 4.0;
+    inputs.results(ops::gated_unit(x, &image.lengths))
+}
+
+fn scale_channels<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let x = inputs.tensor([batch, frames, channels]);
+    let scale = inputs.tensor([batch, channels]);
+    inputs.results(ops::scale_channels(x, scale))
+}
+
+fn gated_sum<B: AutodiffBackend>(
+    count: usize,
+    image: &Image,
+    layout: Layout,
+    seed: u64,
+) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let weights = inputs.tensor([count]) * 4.0;
+    let terms = (0..count).map(|_| inputs.tensor([batch, frames, channels]));
+    let terms = terms.collect();
+    inputs.results(ops::gated_sum(terms, weights))
+}
+
 fn attention<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
     let mut inputs = Inputs::<B>::new(layout, seed);
     let [batch, frames, _, channels] = image.size;
@@ -660,6 +689,9 @@ proptest! {
         for function in ACTIVATIONS {
             same_as_portable!(ROUNDING, activation(function, sizes, layout, seed));
         }
+        same_as_portable!(ROUNDING, gated_unit(&image, layout, seed));
+        same_as_portable!(ROUNDING, scale_channels(&image, layout, seed));
+        same_as_portable!(ROUNDING, gated_sum(sizes[0], &image, layout, seed));
         same_as_portable!(ROUNDING, attention(&image, layout, seed));
     }
 
@@ -724,6 +756,9 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         results.extend(norm_pool::<Kernels>(&image, relu, plain, 3));
         results.extend(pools::<Kernels>(&image, true, plain, 4));
         results.extend(masked::<Kernels>(&image, plain, 5));
+        results.extend(gated_unit::<Kernels>(&image, plain, 12));
+        results.extend(scale_channels::<Kernels>(&image, plain, 13));
+        results.extend(gated_sum::<Kernels>(3, &image, plain, 14));
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             results.extend(recurrent::<Kernels>(cell, &sequence, plain, 6));
         }

@@ -400,7 +400,7 @@ impl Settings {
     /// When there is no such model.
     pub fn new(model: &str, train: &str, sample_rate_hz: u32) -> Result<Self> {
         let kind = match model {
-            "sample_cnn" => FeatureKind::Waveform,
+            "sample_cnn" | "res_cnn" => FeatureKind::Waveform,
             _ => FeatureConfig::default().kind,
         };
         let mut settings = Self {

@@ -199,6 +199,78 @@ class SampleCnn(Twin):
         return self.classifier(mean_valid(x, lengths))
 
 
+class SqueezeExcitation(nn.Module):
+    def __init__(self, channels, ratio):
+        super().__init__()
+        self.hidden, self.gate = nn.Linear(channels, channels * ratio), nn.Linear(channels * ratio, channels)
+
+    def forward(self, x, lengths):
+        return x * torch.sigmoid(self.gate(F.relu(self.hidden(mean_valid(x, lengths)))))[:, :, None]
+
+
+class ResCnn(Twin):
+    def __init__(self, num_bins, num_classes, first_channels, channels, convs_per_block, residual,
+                 squeeze_excitation, excitation_ratio, num_levels):
+        super().__init__()
+        self.num_levels = num_levels
+        self.first = self.conv_norm("first", nn.Conv1d(num_bins, first_channels, 3, stride=3))
+        self.blocks = nn.ModuleList()
+        for index, (a, b) in enumerate(zip([first_channels, *channels], channels)):
+            path, block = f"blocks.{index}", nn.ModuleDict()
+            sizes = [a] + [b] * convs_per_block
+            block["convs"] = nn.ModuleList(
+                self.conv_norm(f"{path}.convs.{conv}", nn.Conv1d(a, b, 3, padding=1))
+                for conv, (a, b) in enumerate(zip(sizes, sizes[1:]))
+            )
+            if residual:
+                conv = lambda: self.conv_norm(f"{path}.shortcut", nn.Conv1d(a, b, 1))
+                block["around"] = nn.Identity() if a == b else conv()
+            if squeeze_excitation:
+                block["excitation"] = SqueezeExcitation(b, excitation_ratio)
+                self.pair_linear(f"{path}.excitation.hidden", block["excitation"].hidden)
+                self.pair_linear(f"{path}.excitation.gate", block["excitation"].gate)
+            self.blocks.append(block)
+        size = sum(channels[-num_levels:])
+        self.hidden, self.hidden_norm = nn.Linear(size, size), nn.BatchNorm1d(size)
+        self.classifier = nn.Linear(size, num_classes)
+        self.pair_linear("hidden", self.hidden)
+        self.pair_norm("hidden_norm", self.hidden_norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def conv_norm(self, path, conv):
+        norm = nn.BatchNorm1d(conv.out_channels)
+        self.pair_conv(f"{path}.conv", conv)
+        self.pair_norm(f"{path}.norm", norm)
+        return nn.ModuleList([conv, norm])
+
+    def forward(self, x, lengths):
+        plain, excite_nothing = lambda x: x, lambda x, lengths: x
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        lengths = lengths // 3
+        conv, norm = self.first
+        x = norm_valid(norm, conv(x), lengths)
+        levels = []
+        for block in self.blocks:
+            below, excite = x, block["excitation"] if "excitation" in block else excite_nothing
+            for conv, norm in block["convs"][:-1]:
+                x = norm_valid(norm, conv(x), lengths)
+            conv, norm = block["convs"][-1]
+            x = norm_valid(norm, conv(x), lengths, plain)
+            if "around" in block:
+                around = below
+                if not isinstance(block["around"], nn.Identity):
+                    conv, norm = block["around"]
+                    around = norm_valid(norm, conv(below), lengths, plain)
+                x, lengths = pool_valid(F.relu(excite(x, lengths) + around), lengths, 3)
+            else:
+                x, lengths = pool_valid(F.relu(x), lengths, 3)
+                x = excite(x, lengths)
+            padding = ~valid(lengths, x.shape[2])[:, None]
+            levels.append(x.masked_fill(padding, -torch.inf).max(2).values)
+        x = torch.cat(levels[-self.num_levels :], 1)
+        return self.classifier(F.relu(self.hidden_norm(self.hidden(x))))
+
+
 class Fcn(Twin):
     """The convolutions of FCN-5 and of CRNN, and the classifier of the first."""
 
@@ -301,6 +373,159 @@ class Matchboxnet(Twin):
             x = x * valid(lengths, x.shape[2])[:, None]
         for conv, norm in [self.dilated, self.last]:
             x = norm_valid(norm, conv(x), lengths, self.activation)
+        return self.classifier(mean_valid(x, lengths))
+
+
+class DilatedCnn(Twin):
+    def __init__(self, num_bins, num_classes, channels, skip_channels, kernel_size, num_layers_per_cycle, num_cycles):
+        super().__init__()
+        pointwise = lambda a, b: nn.Conv1d(a, b, 1, bias=False)
+        self.input = pointwise(num_bins, channels)
+        self.pair("input.weight", self.input, "weight", 1, 0)
+        self.blocks = nn.ModuleList()
+        dilations = [2**layer for layer in range(num_layers_per_cycle)] * num_cycles
+        for index, dilation in enumerate(dilations):
+            block = nn.ModuleDict()
+            conv = nn.Conv1d(channels, 2 * channels, kernel_size, padding="same", dilation=dilation)
+            self.pair_conv(f"blocks.{index}", conv)
+            block["conv"], block["skip"] = conv, pointwise(channels, skip_channels)
+            if index < len(dilations) - 1:
+                block["residual"] = pointwise(channels, channels)
+            for name in ["skip", "residual"] if "residual" in block else ["skip"]:
+                self.pair(f"blocks.{index}.{name}.weight", block[name], "weight", 1, 0)
+            self.blocks.append(block)
+        self.hidden, self.classifier = nn.Linear(skip_channels, skip_channels), nn.Linear(skip_channels, num_classes)
+        self.pair_linear("hidden", self.hidden)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        mask = valid(lengths, x.shape[1])[:, None]
+        x = self.input(x.transpose(1, 2) * mask)
+        skips = 0
+        for block in self.blocks:
+            filters, gates = block["conv"](x * mask).chunk(2, dim=1)
+            z = torch.tanh(filters) * torch.sigmoid(gates)
+            skips = skips + block["skip"](z)
+            if "residual" in block:
+                x = x + block["residual"](z)
+        x = F.relu(self.hidden(F.relu(skips).transpose(1, 2))).transpose(1, 2)
+        return self.classifier(mean_valid(x * mask, lengths))
+
+
+class SplitMix64:
+    """Random numbers as models/src/random_wired/graph.rs says."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def number(self):
+        mask = 2**64 - 1
+        self.state = (self.state + 0x9E3779B97F4A7C15) & mask
+        z = self.state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+        return z ^ (z >> 31)
+
+    def fraction(self):
+        return (self.number() >> 11) / 2**53
+
+    def below(self, bound):
+        return self.number() * bound >> 64
+
+
+def erdos_renyi(rng, num_nodes, edge_probability):
+    pairs = [(a, b) for a in range(num_nodes) for b in range(a + 1, num_nodes)]
+    return {pair for pair in pairs if rng.fraction() < edge_probability}
+
+
+def barabasi_albert(rng, num_nodes, edges_per_node):
+    edges, ends = set(), []
+    for node in range(edges_per_node, num_nodes):
+        others = [] if ends else list(range(edges_per_node))
+        while len(others) < edges_per_node:
+            other = ends[rng.below(len(ends))]
+            if other not in others:
+                others.append(other)
+        edges |= {(other, node) for other in others}
+        ends += [end for other in others for end in (other, node)]
+    return edges
+
+
+def watts_strogatz(rng, num_nodes, num_neighbors, rewiring_probability):
+    nodes, distances = range(num_nodes), range(1, num_neighbors // 2 + 1)
+    edge = lambda a, b: (min(a, b), max(a, b))
+    edges = {edge(node, (node + distance) % num_nodes) for distance in distances for node in nodes}
+    for distance in distances:
+        for node in nodes:
+            # Both are asked for each edge, the number first.
+            if rng.fraction() >= rewiring_probability or sum(node in pair for pair in edges) == num_nodes - 1:
+                continue
+            other = rng.below(num_nodes)
+            while other == node or edge(node, other) in edges:
+                other = rng.below(num_nodes)
+            edges -= {edge(node, (node + distance) % num_nodes)}
+            edges |= {edge(node, other)}
+    return edges
+
+
+GRAPHS = dict(erdos_renyi=erdos_renyi, barabasi_albert=barabasi_albert, watts_strogatz=watts_strogatz)
+
+
+class RandomWired(Twin):
+    def __init__(self, num_bins, num_classes, stem_channels, channels, graph, graph_seed, num_nodes, kernel_size,
+                 head_channels, **options):
+        super().__init__()
+        rng = SplitMix64(graph_seed)
+        self.edges = [sorted(GRAPHS[graph](rng, num_nodes, **options), key=lambda edge: edge[::-1]) for _ in channels]
+        self.stem, below = nn.ModuleList(), num_bins
+        for index, size in enumerate(stem_channels):
+            conv, norm = nn.Conv1d(below, size, kernel_size, padding="same"), nn.BatchNorm1d(size)
+            self.pair_conv(f"stem.{index}.conv", conv)
+            self.pair_norm(f"stem.{index}.norm", norm)
+            self.stem.append(nn.ModuleList([conv, norm]))
+            below = size
+        self.stages = nn.ModuleList()
+        for stage, (size, edges) in enumerate(zip(channels, self.edges)):
+            nodes = nn.ModuleList()
+            for index in range(num_nodes):
+                path, node = f"stages.{stage}.nodes.{index}", nn.ParameterDict()
+                num_inputs = sum(to == index for _, to in edges)
+                if num_inputs:
+                    node["weights"] = nn.Parameter(torch.zeros(num_inputs))
+                    self.pair(f"{path}.weights", node, "weights", 0)
+                a, stride = (size, 1) if num_inputs else (below, 2)
+                padding = kernel_size // 2
+                depthwise = nn.Conv1d(a, a, kernel_size, stride, padding, groups=a, bias=False)
+                pointwise, norm = nn.Conv1d(a, size, 1, bias=False), nn.BatchNorm1d(size)
+                self.pair(f"{path}.conv.depthwise", depthwise, "weight", 2, 1, 0)
+                self.pair(f"{path}.conv.pointwise.weight", pointwise, "weight", 1, 0)
+                self.pair_norm(f"{path}.norm", norm)
+                nodes.append(nn.ModuleList([node, nn.Sequential(depthwise, pointwise), norm]))
+            self.stages.append(nodes)
+            below = size
+        self.head, self.head_norm = nn.Conv1d(below, head_channels, 1, bias=False), nn.BatchNorm1d(head_channels)
+        self.classifier = nn.Linear(head_channels, num_classes)
+        self.pair("head.weight", self.head, "weight", 1, 0)
+        self.pair_norm("head_norm", self.head_norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        plain = lambda x: x
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        for conv, norm in self.stem:
+            x = norm_valid(norm, conv(x), lengths)
+        for nodes, edges in zip(self.stages, self.edges):
+            steps, outputs = (lengths + 1) // 2, []
+            for index, (node, conv, norm) in enumerate(nodes):
+                y = x
+                if "weights" in node:
+                    inputs = [outputs[a] for a, b in edges if b == index]
+                    gates = torch.sigmoid(node["weights"])
+                    y = sum(gate * y for gate, y in zip(gates, inputs))
+                outputs.append(norm_valid(norm, conv(F.relu(y)), steps, plain))
+            ends = set(range(len(nodes))) - {a for a, _ in edges}
+            x, lengths = sum(outputs[end] for end in ends) / len(ends), steps
+        x = norm_valid(self.head_norm, self.head(F.relu(x)), lengths)
         return self.classifier(mean_valid(x, lengths))
 
 
@@ -411,7 +636,7 @@ def write(path, tensors, metadata):
     path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
-def case(name, config, twin, frames, lengths, seed):
+def case(name, config, twin, frames, lengths, seed, **metadata):
     torch.manual_seed(seed)
     num_bins, num_classes = config["num_bins"], config["num_classes"]
     lengths = torch.tensor(lengths)
@@ -422,7 +647,7 @@ def case(name, config, twin, frames, lengths, seed):
 
     tensors = {"lengths": lengths, "targets": targets}
     record(tensors, twin, features, lengths, lambda logits: F.cross_entropy(logits, targets))
-    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__})
+    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__, **metadata})
 
 
 def record(tensors, twin, features, lengths, loss_of):
@@ -478,6 +703,22 @@ def main():
     sizes = dict(num_bins=1, num_classes=4, first_channels=5, channels=[6, 7])
     case("sample_cnn", dict(sizes, name="sample_cnn", dropout=0.0), SampleCnn(**sizes), 60, [60, 27, 35, 54], seed=6)
 
+    sizes = dict(num_bins=1, num_classes=4, first_channels=4, excitation_ratio=2)
+    # Its head's norm sees a value per row, as musicnn's.
+    lengths = [120, 81, 90, 119, 83, 108, 99, 120]
+    for block, convs, residual, excitation, channels, levels in [
+        ("basic", 1, False, False, [4, 5], 1),
+        ("se", 1, False, True, [4, 5], 1),
+        ("res1", 1, True, False, [4, 5, 6], 2),
+        ("rese1", 1, True, True, [4, 5], 2),
+        ("rese2", 2, True, True, [5, 5, 6], 3),
+    ]:
+        sizes = dict(sizes, convs_per_block=convs, residual=residual, squeeze_excitation=excitation)
+        sizes = dict(sizes, channels=channels, num_levels=levels)
+        config = dict(sizes, name="res_cnn", block_dropout=0.0, dropout=0.0)
+        case(f"res_cnn_{block}", config, ResCnn(**sizes), 120, lengths, seed=16)
+    lengths = [11, 7, 4, 11]
+
     # Other nonlinearities: with most of them zero does not stay zero, or is not the least.
     sizes = dict(num_bins=5, num_classes=4, d_hidden=[12, 7], num_frames=11, activation="tanh")
     case("mlp_tanh", dict(sizes, name="mlp", dropout=0.0), Mlp(**sizes), 11, lengths, seed=8)
@@ -497,6 +738,25 @@ def main():
         config = dict(sizes, num_sub_blocks=num_sub_blocks)
         name = f"matchboxnet_{num_sub_blocks}"
         case(name, dict(config, name="matchboxnet", dropout=0.0), Matchboxnet(**config), 14, [14, 9, 4, 1], seed=13)
+
+    sizes = dict(num_bins=5, num_classes=4, channels=4, skip_channels=6, kernel_size=3, num_layers_per_cycle=3)
+    for num_cycles in [1, 2]:
+        config = dict(sizes, num_cycles=num_cycles)
+        name = f"dilated_cnn_{num_cycles}"
+        case(name, dict(config, name="dilated_cnn", dropout=0.0), DilatedCnn(**config), 14, [14, 9, 4, 1], seed=15)
+
+    sizes = dict(num_bins=5, num_classes=4, stem_channels=[4], channels=[5, 4], graph_seed=3, num_nodes=7)
+    sizes = dict(sizes, kernel_size=3, head_channels=6)
+    for graph, options in [
+        ("erdos_renyi", dict(edge_probability=0.3)),
+        ("barabasi_albert", dict(edges_per_node=2)),
+        ("watts_strogatz", dict(num_neighbors=4, rewiring_probability=0.75)),
+    ]:
+        config = dict(sizes, graph=graph, **options)
+        twin = RandomWired(**config)
+        config = dict(config, name="random_wired", dropout=0.0)
+        lengths = [26, 17, 9, 1, 22, 26]
+        case(f"random_wired_{graph}", config, twin, 26, lengths, seed=17, edges=json.dumps(twin.edges))
 
     sizes = dict(num_bins=10, num_classes=4, timbral_heights=[0.4, 0.75], timbral_channels=4, temporal_sizes=[9, 5])
     sizes = dict(sizes, temporal_channels=3, dense_channels=4, d_hidden=5)

@@ -62,6 +62,13 @@ fn sample_cnn_equals_its_torch_twin() {
 }
 
 #[test]
+fn res_cnn_equals_its_torch_twin() {
+    for block in ["basic", "se", "res1", "rese1", "rese2"] {
+        equals_twin::<Cpu>(&format!("res_cnn_{block}"));
+    }
+}
+
+#[test]
 fn fcn_equals_its_torch_twin() {
     equals_twin::<Cpu>("fcn");
 }
@@ -80,6 +87,30 @@ fn musicnn_equals_its_torch_twin() {
 fn matchboxnet_equals_its_torch_twin() {
     equals_twin::<Cpu>("matchboxnet_1");
     equals_twin::<Cpu>("matchboxnet_2");
+}
+
+#[test]
+fn dilated_cnn_equals_its_torch_twin() {
+    equals_twin::<Cpu>("dilated_cnn_1");
+    equals_twin::<Cpu>("dilated_cnn_2");
+}
+
+/// The twin draws the graphs by itself: others would have other parameters, or other outputs.
+#[test]
+fn random_wired_equals_its_torch_twin() {
+    for graph in ["erdos_renyi", "barabasi_albert", "watts_strogatz"] {
+        let name = format!("random_wired_{graph}");
+        let golden = Golden::read(&name);
+        let ModelConfig::RandomWired(config) = golden.config() else {
+            panic!("the configuration of another model");
+        };
+        let graphs = config.graphs().expect("the golden configuration");
+        let edges = graphs.iter().map(|graph| graph.edges().collect());
+        let edges: Vec<Vec<(usize, usize)>> = edges.collect();
+        let drawn: Vec<Vec<(usize, usize)>> = golden.metadata("edges");
+        assert_eq!(drawn, edges, "{name}");
+        equals_twin::<Cpu>(&name);
+    }
 }
 
 fn recurrent_equals_twin(name: &str) {

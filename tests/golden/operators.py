@@ -151,6 +151,30 @@ def recurrent(cases, rng, cell):
     cases.add("recurrent", options, [torch.randn(batch, frames, d_input), *weights], run)
 
 
+def gated_units(cases, rng):
+    batch, frames, channels = rng.randint(1, 4), rng.randint(1, 9), rng.randint(1, 20)
+    lengths = torch.tensor([rng.randint(0, frames) for _ in range(batch)])
+
+    def unit(x):
+        filters, gates = x.chunk(2, dim=2)
+        return [torch.tanh(filters) * torch.sigmoid(gates) * valid(lengths, frames)[:, :, None]]
+
+    x = torch.randn(batch, frames, 2 * channels) * 2
+    cases.add("gated_unit", dict(lengths=lengths.tolist()), [x], unit)
+
+
+def scales(cases, rng):
+    batch, frames, channels = rng.randint(1, 4), rng.randint(1, 30), rng.randint(1, 9)
+    inputs = [torch.randn(batch, frames, channels), torch.randn(batch, channels)]
+    cases.add("scale_channels", {}, inputs, lambda x, scale: [x * scale[:, None]])
+
+
+def gated_sums(cases, rng):
+    count, dims = rng.randint(1, 5), [rng.randint(1, 4), rng.randint(1, 12), rng.randint(1, 9)]
+    total = lambda weights, *inputs: [sum(gate * x for gate, x in zip(torch.sigmoid(weights), inputs))]
+    cases.add("gated_sum", {}, [torch.randn(count) * 2, *torch.randn(count, *dims)], total)
+
+
 ORDER = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
 
 
@@ -163,6 +187,13 @@ def main():
         for cell in ("elman", "lstm", "gru"):
             recurrent(cases, rng, cell)
     activations(cases, rng)
+    # What came later stands at the end, so that the cases before it stay as they are.
+    for _ in range(CASES_OF_EACH):
+        gated_units(cases, rng)
+    for _ in range(CASES_OF_EACH):
+        scales(cases, rng)
+    for _ in range(CASES_OF_EACH):
+        gated_sums(cases, rng)
     write(OUT, cases.tensors, {"cases": json.dumps(cases.cases), "torch": torch.__version__})
 
 

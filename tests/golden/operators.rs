@@ -68,6 +68,11 @@ enum Op {
     Activation {
         function: Activation,
     },
+    GatedUnit {
+        lengths: Vec<usize>,
+    },
+    ScaleChannels {},
+    GatedSum {},
     Recurrent {
         cell: String,
         lengths: Vec<usize>,
@@ -204,6 +209,19 @@ fn check<B: AutodiffBackend>(case: &Case, golden: &Golden<'_>) {
         }
         Op::Activation { function } => {
             let y = ops::activate(leaves[0].tensor::<2>(), *function);
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::GatedUnit { lengths } => {
+            let y = ops::gated_unit(leaves[0].tensor(), lengths);
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::ScaleChannels {} => {
+            let y = ops::scale_channels(leaves[0].tensor(), leaves[1].tensor());
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::GatedSum {} => {
+            let terms = leaves[1..].iter().map(Leaf::tensor).collect();
+            let y = ops::gated_sum(terms, vector(0));
             compare(golden, &leaves, y, &[]);
         }
         Op::Recurrent { cell, lengths } => {

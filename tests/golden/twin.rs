@@ -16,13 +16,14 @@ const TOLERANCE: f32 = 1e-5;
 /// The largest value a tensor is taken to have at least.
 const FLOOR: f32 = 0.02;
 /// The same for what is zero, or nearly, by cancellation of a sum over a whole batch: the gradient
-/// of a convolution's bias ahead of batch norm, and of the one scale of a normalised input.
-const CANCELLED_FLOOR: f32 = 0.05;
+/// of the bias of a convolution or a hidden layer ahead of batch norm, and of the one scale of a
+/// normalised input.
+const CANCELLED_FLOOR: f32 = 0.1;
 
 /// The values of one small configuration.
 pub struct Golden {
     name: String,
-    config: String,
+    metadata: HashMap<String, String>,
     data: HashMap<String, TensorData>,
 }
 
@@ -46,14 +47,19 @@ impl Golden {
         });
         Self {
             name: name.to_owned(),
-            config: metadata["config"].clone(),
+            metadata: metadata.clone(),
             data: data.collect(),
         }
     }
 
     /// The configuration of the model.
     pub fn config<C: DeserializeOwned>(&self) -> C {
-        serde_json::from_str(&self.config).expect("a configuration")
+        self.metadata("config")
+    }
+
+    /// What is beside the tensors, as JSON.
+    pub fn metadata<T: DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_str(&self.metadata[key]).expect("what the caller asks for")
     }
 
     /// A tensor.
@@ -123,7 +129,9 @@ impl Golden {
             "{}: shape of {key}",
             self.name
         );
-        let cancelled = key.starts_with("grad.norm.") || key.ends_with("conv.bias");
+        let cancelled = key.starts_with("grad.norm.")
+            || key.ends_with("conv.bias")
+            || key == "grad.hidden.bias";
         let floor = if cancelled { CANCELLED_FLOOR } else { FLOOR };
         let largest = expected
             .iter::<f32>()

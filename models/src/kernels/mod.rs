@@ -28,6 +28,8 @@ pub(crate) mod conv;
 pub(crate) mod ctc;
 mod depthwise;
 pub(crate) mod directions;
+pub(crate) mod gated_sum;
+pub(crate) mod gated_unit;
 pub(crate) mod loss;
 pub(crate) mod math;
 pub(crate) mod norm;
@@ -36,6 +38,7 @@ pub(crate) mod padding;
 pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod recurrent;
+pub(crate) mod scale;
 pub(crate) mod speller;
 mod tile;
 

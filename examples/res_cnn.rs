@@ -1,0 +1,38 @@
+//! Trains a residual network on raw waveforms to tell the sixteen keys of a telephone by their tones, in
+//! noise: windows of three samples, made three times shorter again and again.
+//!
+//! `cargo run --release --example res_cnn`
+
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
+use sori::train::fresh_folder;
+use sori::{BackendName, Settings, Show, fit, guesses};
+
+fn main() -> sori::Result<()> {
+    let settings = Settings::new("res_cnn", "synth:dtmf", 8000)?
+        .with_override("kind=waveform")?
+        .with_override("channels=[32, 32, 48, 48, 64, 64]")?
+        .with_override("first_channels=32")?
+        .with_override("excitation_ratio=2")?
+        .with_override("block_dropout=0")?
+        .with_override("model.dropout=0.2")?
+        .with_override("learning_rate=0.003")?
+        .with_override("epochs=8")?;
+    let backend = BackendName::default();
+    let folder = fresh_folder("runs".as_ref(), "example-res_cnn")?;
+    let trained = fit(&settings, &folder, backend, Show::Auto)?;
+
+    println!(
+        "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
+        trained.run.info()?.splits.test,
+        trained.result.value
+    );
+    for guess in guesses(&trained.run, 8, backend)? {
+        println!("key {} heard as {}", guess.truth, guess.prediction.answer);
+    }
+    println!(
+        "use it: sori predict {} AUDIO…",
+        trained.run.path().display()
+    );
+    Ok(())
+}
