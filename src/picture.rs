@@ -334,7 +334,7 @@ pub fn draw_graph(config: &RandomWiredConfig, path: &Path) -> Result<()> {
         config.graph_seed
     );
     let height = TITLE_HEIGHT + graphs.len() as u32 * STAGE_HEIGHT;
-    picture(height, path, |area| {
+    let png = picture(height, |area| {
         let (above, mut below) = area.split_vertically(TITLE_HEIGHT);
         above.draw(&Text::new(title, (20, 14), ("sans-serif", 20)))?;
         legend(&above)?;
@@ -351,7 +351,8 @@ pub fn draw_graph(config: &RandomWiredConfig, path: &Path) -> Result<()> {
             below = rest;
         }
         Ok(())
-    })
+    })?;
+    write_atomically(path, &png)
 }
 
 const TITLE_HEIGHT: u32 = 76;
