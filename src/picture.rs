@@ -192,13 +192,19 @@ pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) 
     const LONGEST: usize = 16;
     let count = labels.len();
     let side = (700 / count.max(1) as u32).clamp(12, 48);
-    picture(side * count as u32 + 190, |area| {
-        let (matrix, _) = area.split_horizontally(side * count as u32 + 190);
+    let longest = labels.iter().map(|label| label.chars().count()).max();
+    // Room for the labels, and for what an axis is.
+    let labelled = 44 + 8 * longest.unwrap_or(0).min(LONGEST) as u32;
+    let size = side * count as u32 + labelled + 24;
+    // The last of a range of plotters' segments is a segment too.
+    let segments = || (0..count.saturating_sub(1)).into_segmented();
+    picture(size, |area| {
+        let (matrix, _) = area.split_horizontally(size);
         let mut chart = ChartBuilder::on(&matrix)
             .margin(12)
-            .x_label_area_size(150)
-            .y_label_area_size(150)
-            .build_cartesian_2d((0..count).into_segmented(), (0..count).into_segmented())?;
+            .x_label_area_size(labelled)
+            .y_label_area_size(labelled)
+            .build_cartesian_2d(segments(), segments())?;
         let name = |at: &SegmentValue<usize>, turned: bool| match at {
             SegmentValue::CenterOf(at) if *at < count => {
                 let label = &labels[if turned { count - 1 - at } else { *at }];
@@ -502,7 +508,7 @@ fn attention(
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d(0.0..seconds, (0..count.max(1)).into_segmented())?;
+        .build_cartesian_2d(0.0..seconds, (0..count.saturating_sub(1)).into_segmented())?;
     let symbol = |row: &usize| match alignment.symbols.iter().rev().nth(*row) {
         Some(' ') => "␣".to_string(),
         Some(symbol) => symbol.to_string(),

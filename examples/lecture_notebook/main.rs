@@ -8,13 +8,10 @@
 
 mod walk;
 
-use burn_autodiff::Autodiff;
-use burn_ndarray::NdArray;
-
 fn main() -> serde_json::Result<()> {
     let notebook = include_str!("../../tests/golden/notebook.json");
     let mut largest: f64 = 0.0;
-    for (chapter, figures) in walk::walk::<Autodiff<NdArray<f64>>>(notebook, &Default::default())? {
+    for (chapter, figures) in walk::in_double_precision(notebook)? {
         println!("{chapter}\n");
         for figure in figures {
             let error = figure.error();

@@ -4,9 +4,11 @@
 //! a row and a weight as `[input, output]`, so its tables here are turned.
 
 use burn::module::Param;
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData, set_default_dtypes};
+use burn_autodiff::Autodiff;
+use burn_ndarray::NdArray;
 use serde_json::Value;
 use sori_models::layers::Linear;
 use sori_models::loss::binary_cross_entropy;
@@ -37,24 +39,26 @@ impl Figure {
     }
 }
 
-/// The chapters of the notebook, each with its figures. `notebook` is `tests/golden/notebook.json`.
-pub fn walk<B: AutodiffBackend>(
-    notebook: &str,
-    device: &B::Device,
-) -> serde_json::Result<Vec<(&'static str, Vec<Figure>)>> {
+/// The chapters of the notebook, each with its figures, in double precision as NumPy's are; for the
+/// whole process, so before anything else is computed. `notebook` is `tests/golden/notebook.json`.
+pub fn in_double_precision(notebook: &str) -> serde_json::Result<Vec<(&'static str, Vec<Figure>)>> {
+    type Cpu = Autodiff<NdArray<f64>>;
+    let device = Default::default();
+    set_default_dtypes::<Cpu>(&device, DType::F64, DType::I64)
+        .expect("nothing was computed before");
     let notebook = Notebook(serde_json::from_str(notebook)?);
     Ok(vec![
         (
             "A network 5-4-3-1: forward, cost, backward, update",
-            network::<B>(&notebook, device),
+            network::<Cpu>(&notebook, &device),
         ),
         (
             "A convolution with padding 2 and stride 2, and pooling",
-            convolution::<B>(&notebook, device),
+            convolution::<Cpu>(&notebook, &device),
         ),
         (
             "A recurrent network against its equations, step by step",
-            recurrence::<B>(device),
+            recurrence::<Cpu>(&device),
         ),
     ])
 }
@@ -122,9 +126,11 @@ fn network<B: AutodiffBackend>(notebook: &Notebook, device: &B::Device) -> Vec<F
         let [bias, _] = sgd_step(&step, layer.bias.val().inner(), of_bias(layer), None, None);
         bias
     };
+    // By its formula: Burn's own sigmoid computes in single precision.
+    let al = (logits.inner().neg().exp() + 1.0).recip();
     let (first, second, last) = (&model.hidden[0], &model.hidden[1], &model.classifier);
     vec![
-        notebook.figure("AL", sigmoid(logits.inner())),
+        notebook.figure("AL", al),
         notebook.figure("cost", cost.inner()),
         notebook.figure("db3", of_bias(last)),
         notebook.figure("dW3", of_weight(last).transpose()),

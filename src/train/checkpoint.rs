@@ -152,7 +152,8 @@ impl Checkpoint {
     /// The kernel `[kernel, channels_in, channels_out]` of the model's first convolution over time,
     /// where it begins with one.
     pub(crate) fn first_kernel(&self) -> Option<&TensorData> {
-        let weight = self.tensors.get("model.blocks.0.conv.weight")?;
+        let paths = ["model.first.conv.weight", "model.blocks.0.conv.weight"];
+        let weight = paths.iter().find_map(|path| self.tensors.get(*path))?;
         (weight.shape.len() == 3).then_some(weight)
     }
 

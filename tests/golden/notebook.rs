@@ -5,12 +5,12 @@
 #[path = "../../examples/lecture_notebook/walk.rs"]
 mod walk;
 
-use burn::tensor::backend::AutodiffBackend;
-use burn_autodiff::Autodiff;
-use burn_ndarray::NdArray;
+/// The notebook printed eight decimals, and its input is known by what they say alone.
+const TOLERANCE: f64 = 1.5e-8;
 
-fn figures_within<B: AutodiffBackend>(tolerance: f64) {
-    let chapters = walk::walk::<B>(include_str!("notebook.json"), &Default::default()).unwrap();
+#[test]
+fn the_notebooks_figures_come_out() {
+    let chapters = walk::in_double_precision(include_str!("notebook.json")).unwrap();
     let figures: Vec<_> = chapters
         .into_iter()
         .flat_map(|(_, figures)| figures)
@@ -19,18 +19,7 @@ fn figures_within<B: AutodiffBackend>(tolerance: f64) {
     let apart: Vec<_> = figures
         .iter()
         .map(|figure| (&figure.name, figure.error()))
-        .filter(|(_, error)| error.is_nan() || *error >= tolerance)
+        .filter(|(_, error)| error.is_nan() || *error >= TOLERANCE)
         .collect();
     assert!(apart.is_empty(), "{apart:?}");
-}
-
-/// The notebook printed eight decimals, and its input is known by what they say alone.
-#[test]
-fn the_notebooks_figures_come_out_in_double_precision() {
-    figures_within::<Autodiff<NdArray<f64>>>(1.5e-8);
-}
-
-#[test]
-fn the_kernels_give_them_in_single_precision() {
-    figures_within::<Autodiff<NdArray<f32>>>(5e-7);
 }

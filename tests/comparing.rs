@@ -1,0 +1,128 @@
+//! `sori compare` trains each way with each seed, once, and `sori report` puts a run on a page that needs
+//! nothing else.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn sori(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sori"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Three ways, two seeds.
+fn compare(out: &Path, epochs: &str) -> Output {
+    sori(&[
+        "compare",
+        "cnn1d",
+        "--data",
+        "synth:dtmf?size=64",
+        "--epochs",
+        epochs,
+        "--set",
+        "channels=[8]",
+        "--seeds",
+        "2",
+        "--seed",
+        "5",
+        "--try",
+        "optimizer=adam; learning_rate=0.01",
+        "--try",
+        "optimizer=lbfgs; learning_rate=0.5",
+        "--try",
+        "optimizer=sgd; learning_rate=1e30; clip_norm=0",
+        "--out",
+        out.to_str().unwrap(),
+        "--json",
+    ])
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_way_is_trained_with_each_seed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("compared");
+    let first = compare(&out, "2");
+    assert!(first.status.success(), "{first:?}");
+    let table = lines(&first);
+    assert_eq!(table.len(), 3);
+    for way in &table[..2] {
+        assert_eq!(way["seeds"].as_object().unwrap().len(), 2, "{way}");
+        assert!(way["seeds"]["5"].is_number() && way["seeds"]["6"].is_number());
+        let seeds = way["seeds"].as_object().unwrap().values();
+        let mean = seeds.map(|value| value.as_f64().unwrap()).sum::<f64>() / 2.0;
+        assert!((way["value"].as_f64().unwrap() - mean).abs() < 1e-12);
+    }
+    // A way that diverges is said to, and the others are not lost by it.
+    assert!(table[2]["value"].is_null());
+    let reason = table[2]["failed"][0].as_str().unwrap();
+    assert!(reason.contains("diverged"), "{reason}");
+    let csv = std::fs::read_to_string(out.join("compare.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 4, "{csv}");
+    let png = std::fs::read(out.join("curves.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
+
+    // Again: what is there stays, what is missing comes anew, to the same numbers.
+    let kept = out.join("1-seed-5/checkpoints/last.safetensors");
+    let before = std::fs::metadata(&kept).unwrap().modified().unwrap();
+    std::fs::remove_dir_all(out.join("2-seed-6")).unwrap();
+    let again = lines(&compare(&out, "2"));
+    for (one, other) in table.iter().zip(&again) {
+        assert_eq!(one["seeds"], other["seeds"]);
+    }
+    assert_eq!(
+        std::fs::metadata(&kept).unwrap().modified().unwrap(),
+        before
+    );
+
+    // Another comparison does not go into the same folder.
+    let other = compare(&out, "3");
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success());
+    assert!(said.contains("holds another comparison"), "{said}");
+
+    // A run of it on a page.
+    let run = out.join("1-seed-5");
+    let reported = sori(&["report", run.to_str().unwrap(), "--worst", "2"]);
+    assert!(reported.status.success(), "{reported:?}");
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert_eq!(page.matches("<audio").count(), 2);
+    // The curves, the confusion matrix, and a spectrogram for each.
+    assert_eq!(page.matches("<img").count(), 4);
+    let sources = page.matches("src=\"").count();
+    assert_eq!(page.matches("src=\"data:").count(), sources);
+    assert!(!page.contains("href=") && !page.contains("<script"));
+    for part in ["accuracy", "Learning curves", "optimizer = &quot;adam&quot;"] {
+        assert!(page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn a_wrong_setting_is_refused_before_anything_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("compared");
+    let output = sori(&[
+        "compare",
+        "mlp",
+        "--try",
+        "learning_rate=0.1",
+        "--try",
+        "optimizer=magic",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(said.contains("magic") && said.contains("lbfgs"), "{said}");
+    assert!(!out.exists());
+}
