@@ -102,7 +102,11 @@ fn each_way_is_trained_with_each_seed_once() {
     let sources = page.matches("src=\"").count();
     assert_eq!(page.matches("src=\"data:").count(), sources);
     assert!(!page.contains("href=") && !page.contains("<script"));
-    for part in ["accuracy", "Learning curves", "optimizer = &quot;adam&quot;"] {
+    for part in [
+        "accuracy",
+        "Learning curves",
+        "optimizer = &quot;adam&quot;",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }

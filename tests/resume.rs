@@ -42,6 +42,8 @@ fn train(model: &str, out: &Path) -> Child {
     };
     let varied = match model {
         "cnn1d" => &VARIED[..],
+        // With a history of steps and their gradients.
+        "gru" => &["train.optimizer=lbfgs", "train.learning_rate=0.3"],
         "deep_speech2" => &["model.d_hidden=8", "train.batch_size=8", "text.unk=true"],
         "las" => &[
             "model.d_speller=16",
