@@ -51,6 +51,10 @@ fn small(name: &str) -> ModelConfig {
         }
         "matchboxnet" => "channels = 4\nkernel_sizes = [3, 5]\nouter_channels = 5",
         "dilated_cnn" => "channels = 4\nskip_channels = 5\nnum_layers_per_cycle = 2",
+        "random_wired" => {
+            "stem_channels = [4]\nchannels = [4, 5]\nnum_nodes = 5\nnum_neighbors = 2\n\
+             head_channels = 6"
+        }
         _ => "d_hidden = 5",
     };
     let config: ModelConfig =

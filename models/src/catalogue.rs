@@ -6,8 +6,8 @@ use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
     CrnnConfig, DeepSpeech2, DeepSpeech2Config, DilatedCnn, DilatedCnnConfig, Emissions, Fcn,
     FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
-    Mlp, MlpConfig, Musicnn, MusicnnConfig, ResCnn, ResCnnConfig, Rnn, RnnConfig, SampleCnn,
-    SampleCnnConfig,
+    Mlp, MlpConfig, Musicnn, MusicnnConfig, RandomWired, RandomWiredConfig, ResCnn, ResCnnConfig,
+    Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -144,6 +144,14 @@ pub fn catalogue() -> &'static [Entry] {
             summary: "Gated convolutions whose dilation doubles from block to block, with residual and skip connections.",
         },
         Entry {
+            name: "random_wired",
+            title: "Randomly wired network",
+            task: "classify",
+            paper: "Xie et al. (2019): Exploring randomly wired neural networks for image recognition",
+            paper_url: "https://arxiv.org/abs/1904.01569",
+            summary: "Separable convolutions over time, wired as random graphs.",
+        },
+        Entry {
             name: "deep_speech2",
             title: "Deep Speech 2",
             task: "transcribe",
@@ -193,6 +201,8 @@ pub enum ModelConfig {
     Matchboxnet(MatchboxnetConfig),
     /// See [`crate::dilated_cnn`].
     DilatedCnn(DilatedCnnConfig),
+    /// See [`crate::random_wired`].
+    RandomWired(RandomWiredConfig),
     /// See [`crate::gru`].
     Gru(GruConfig),
     /// See [`crate::deep_speech2`].
@@ -220,6 +230,7 @@ macro_rules! of_any {
             Self::Musicnn($it) => $result,
             Self::Matchboxnet($it) => $result,
             Self::DilatedCnn($it) => $result,
+            Self::RandomWired($it) => $result,
         }
     };
 }
@@ -244,6 +255,7 @@ impl ModelConfig {
             "musicnn" => Ok(Self::Musicnn(MusicnnConfig::default())),
             "matchboxnet" => Ok(Self::Matchboxnet(MatchboxnetConfig::default())),
             "dilated_cnn" => Ok(Self::DilatedCnn(DilatedCnnConfig::default())),
+            "random_wired" => Ok(Self::RandomWired(RandomWiredConfig::default())),
             "gru" => Ok(Self::Gru(GruConfig::default())),
             "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
             "las" => Ok(Self::Las(LasConfig::default())),
@@ -273,6 +285,7 @@ impl ModelConfig {
             Self::Musicnn(_) => "musicnn",
             Self::Matchboxnet(_) => "matchboxnet",
             Self::DilatedCnn(_) => "dilated_cnn",
+            Self::RandomWired(_) => "random_wired",
             Self::Gru(_) => "gru",
             Self::DeepSpeech2(_) => "deep_speech2",
             Self::Las(_) => "las",
@@ -374,7 +387,8 @@ impl ModelConfig {
             | Self::Las(_)
             | Self::Musicnn(_)
             | Self::Matchboxnet(_)
-            | Self::DilatedCnn(_) => 1,
+            | Self::DilatedCnn(_)
+            | Self::RandomWired(_) => 1,
         }
     }
 
@@ -406,6 +420,7 @@ impl ModelConfig {
             Self::Musicnn(config) => Model::Musicnn(config.init(device)?),
             Self::Matchboxnet(config) => Model::Matchboxnet(config.init(device)?),
             Self::DilatedCnn(config) => Model::DilatedCnn(config.init(device)?),
+            Self::RandomWired(config) => Model::RandomWired(config.init(device)?),
             Self::Gru(config) => Model::Gru(config.init(device)?),
             Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
             Self::Las(config) => Model::Las(config.init(device)?),
@@ -446,6 +461,8 @@ pub enum Model<B: Backend> {
     Matchboxnet(Matchboxnet<B>),
     /// See [`crate::dilated_cnn`].
     DilatedCnn(DilatedCnn<B>),
+    /// See [`crate::random_wired`].
+    RandomWired(RandomWired<B>),
     /// See [`crate::gru`].
     Gru(Gru<B>),
     /// See [`crate::deep_speech2`].

@@ -421,6 +421,20 @@ fn scale_channels<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) 
     inputs.results(ops::scale_channels(x, scale))
 }
 
+fn gated_sum<B: AutodiffBackend>(
+    count: usize,
+    image: &Image,
+    layout: Layout,
+    seed: u64,
+) -> Vec<TensorData> {
+    let mut inputs = Inputs::<B>::new(layout, seed);
+    let [batch, frames, _, channels] = image.size;
+    let weights = inputs.tensor([count]) * 4.0;
+    let terms = (0..count).map(|_| inputs.tensor([batch, frames, channels]));
+    let terms = terms.collect();
+    inputs.results(ops::gated_sum(terms, weights))
+}
+
 fn attention<B: AutodiffBackend>(image: &Image, layout: Layout, seed: u64) -> Vec<TensorData> {
     let mut inputs = Inputs::<B>::new(layout, seed);
     let [batch, frames, _, channels] = image.size;
@@ -659,6 +673,7 @@ proptest! {
         }
         same_as_portable!(ROUNDING, gated_unit(&image, layout, seed));
         same_as_portable!(ROUNDING, scale_channels(&image, layout, seed));
+        same_as_portable!(ROUNDING, gated_sum(sizes[0], &image, layout, seed));
         same_as_portable!(ROUNDING, attention(&image, layout, seed));
     }
 
@@ -725,6 +740,7 @@ fn on_threads(threads: usize) -> Vec<TensorData> {
         results.extend(masked::<Kernels>(&image, plain, 5));
         results.extend(gated_unit::<Kernels>(&image, plain, 12));
         results.extend(scale_channels::<Kernels>(&image, plain, 13));
+        results.extend(gated_sum::<Kernels>(3, &image, plain, 14));
         for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
             results.extend(recurrent::<Kernels>(cell, &sequence, plain, 6));
         }

@@ -43,6 +43,11 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "dilated_cnn", "channels": 8, "skip_channels": 12, "num_layers_per_cycle": 3, "dropout": 0.0}"#,
         r#"{"name": "dilated_cnn", "channels": 8, "kernel_size": 1, "num_layers_per_cycle": 1, "num_cycles": 1,
             "init": "he_uniform", "dropout": 0.0}"#,
+        r#"{"name": "random_wired", "stem_channels": [8], "channels": [8, 8], "num_nodes": 6, "head_channels": 16}"#,
+        r#"{"name": "random_wired", "stem_channels": [8], "channels": [8], "num_nodes": 7, "head_channels": 16,
+            "graph": "barabasi_albert", "edges_per_node": 3}"#,
+        r#"{"name": "random_wired", "stem_channels": [6, 8], "channels": [8], "num_nodes": 8, "head_channels": 16,
+            "graph": "erdos_renyi", "kernel_size": 5}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"))
     .map(|config| {
@@ -340,6 +345,26 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         (
             r#"{"name": "res_cnn", "channels": [8, 8]}"#,
             "`num_levels` is 3, but must be from 1 to the 2 blocks of `channels`",
+        ),
+        (
+            r#"{"name": "random_wired", "num_nodes": 0}"#,
+            "`num_nodes` is 0, but must be from 1 to 1024",
+        ),
+        (
+            r#"{"name": "random_wired", "num_neighbors": 5}"#,
+            "`num_neighbors` is 5, but must be even, at least 2 and below the 32 of `num_nodes`",
+        ),
+        (
+            r#"{"name": "random_wired", "rewiring_probability": 1.5}"#,
+            "`rewiring_probability` is 1.5, but must be from 0 to 1",
+        ),
+        (
+            r#"{"name": "random_wired", "graph": "barabasi_albert", "num_nodes": 5}"#,
+            "`edges_per_node` is 5, but must be at least 1 and below the 5 of `num_nodes`",
+        ),
+        (
+            r#"{"name": "random_wired", "graph": "erdos_renyi", "edge_probability": -0.1}"#,
+            "`edge_probability` is -0.1, but must be from 0 to 1",
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,

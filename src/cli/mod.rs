@@ -56,7 +56,7 @@ pub(crate) struct Common {
 #[derive(Subcommand)]
 enum Command {
     /// List the zoo: name, task, paper, parameters
-    Models,
+    Models(models::ModelsArgs),
     /// Train a model, or go on with an interrupted run
     Train(train::TrainArgs),
     /// Measure a run's best checkpoint on a whole set
@@ -104,7 +104,7 @@ fn run(cli: Cli) -> Result<()> {
     let common = &cli.common;
     use_threads(common)?;
     match cli.command {
-        Command::Models => models::run(common),
+        Command::Models(args) => models::run(common, &args),
         Command::Train(args) => train::run(common, args),
         Command::Eval(args) => eval::run(common, &args),
         Command::Predict(args) => predict::run(common, &args),

@@ -1,10 +1,25 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use sori_models::{Entry, ModelConfig, catalogue, num_params};
 
 use super::{Common, print, print_json};
-use crate::Result;
 use crate::backend::{BackendName, Job, run_on};
+use crate::picture::draw_graph;
 use crate::train::thousands;
+use crate::{Error, Result, Settings};
+
+#[derive(Args)]
+pub(super) struct ModelsArgs {
+    /// Draw how random_wired is wired instead, as a picture
+    #[arg(long, value_name = "x.png")]
+    graph: Option<PathBuf>,
+    /// One of its settings, such as graph=barabasi_albert or graph_seed=1; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", requires = "graph")]
+    set: Vec<String>,
+}
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -25,7 +40,56 @@ impl Job for Count {
     }
 }
 
-pub(super) fn run(common: &Common) -> Result<()> {
+pub(super) fn run(common: &Common, args: &ModelsArgs) -> Result<()> {
+    match &args.graph {
+        Some(path) => draw(common, &args.set, path),
+        None => list(common),
+    }
+}
+
+fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
+    if path.extension().is_none_or(|extension| extension != "png") {
+        return Err(Error::Input(format!(
+            "--graph {}: its name must end in .png (a picture)",
+            path.display()
+        )));
+    }
+    // As the model of a run, whose other settings do not matter here.
+    let mut settings = Settings::new("random_wired", "", 16_000)?;
+    for assignment in assignments {
+        settings = settings.with_override(assignment)?;
+    }
+    let ModelConfig::RandomWired(config) = settings.model else {
+        return Err(Error::Input(
+            "only random_wired has graphs; `model.name` must stay as it is".to_string(),
+        ));
+    };
+    draw_graph(&config, path)?;
+    let graphs = config.graphs()?;
+    if common.json {
+        let stages = graphs.iter().map(|graph| {
+            json!({
+                "nodes": graph.num_nodes(), "edges": graph.edges().collect::<Vec<_>>(),
+                "inputs": graph.sources(), "outputs": graph.sinks(),
+            })
+        });
+        return print_json(&json!({
+            "graph": config.graph, "seed": config.graph_seed, "out": path,
+            "stages": stages.collect::<Vec<_>>(),
+        }));
+    }
+    let edges = graphs.iter().map(|graph| graph.edges().count());
+    print(&format!(
+        "{}: {} stages of {} nodes, {} edges → {}",
+        config.graph.title(),
+        graphs.len(),
+        config.num_nodes,
+        edges.sum::<usize>(),
+        path.display()
+    ))
+}
+
+fn list(common: &Common) -> Result<()> {
     // Counting needs no device, so the first backend that works will do.
     let backend = BackendName::compiled().last().unwrap_or_default();
     for entry in catalogue() {

@@ -412,6 +412,123 @@ class DilatedCnn(Twin):
         return self.classifier(mean_valid(x * mask, lengths))
 
 
+class SplitMix64:
+    """Random numbers as models/src/random_wired/graph.rs says."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def number(self):
+        mask = 2**64 - 1
+        self.state = (self.state + 0x9E3779B97F4A7C15) & mask
+        z = self.state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB & mask
+        return z ^ (z >> 31)
+
+    def fraction(self):
+        return (self.number() >> 11) / 2**53
+
+    def below(self, bound):
+        return self.number() * bound >> 64
+
+
+def erdos_renyi(rng, num_nodes, edge_probability):
+    pairs = [(a, b) for a in range(num_nodes) for b in range(a + 1, num_nodes)]
+    return {pair for pair in pairs if rng.fraction() < edge_probability}
+
+
+def barabasi_albert(rng, num_nodes, edges_per_node):
+    edges, ends = set(), []
+    for node in range(edges_per_node, num_nodes):
+        others = [] if ends else list(range(edges_per_node))
+        while len(others) < edges_per_node:
+            other = ends[rng.below(len(ends))]
+            if other not in others:
+                others.append(other)
+        edges |= {(other, node) for other in others}
+        ends += [end for other in others for end in (other, node)]
+    return edges
+
+
+def watts_strogatz(rng, num_nodes, num_neighbors, rewiring_probability):
+    nodes, distances = range(num_nodes), range(1, num_neighbors // 2 + 1)
+    edge = lambda a, b: (min(a, b), max(a, b))
+    edges = {edge(node, (node + distance) % num_nodes) for distance in distances for node in nodes}
+    for distance in distances:
+        for node in nodes:
+            # Both are asked for each edge, the number first.
+            if rng.fraction() >= rewiring_probability or sum(node in pair for pair in edges) == num_nodes - 1:
+                continue
+            other = rng.below(num_nodes)
+            while other == node or edge(node, other) in edges:
+                other = rng.below(num_nodes)
+            edges -= {edge(node, (node + distance) % num_nodes)}
+            edges |= {edge(node, other)}
+    return edges
+
+
+GRAPHS = dict(erdos_renyi=erdos_renyi, barabasi_albert=barabasi_albert, watts_strogatz=watts_strogatz)
+
+
+class RandomWired(Twin):
+    def __init__(self, num_bins, num_classes, stem_channels, channels, graph, graph_seed, num_nodes, kernel_size,
+                 head_channels, **options):
+        super().__init__()
+        rng = SplitMix64(graph_seed)
+        self.edges = [sorted(GRAPHS[graph](rng, num_nodes, **options), key=lambda edge: edge[::-1]) for _ in channels]
+        self.stem, below = nn.ModuleList(), num_bins
+        for index, size in enumerate(stem_channels):
+            conv, norm = nn.Conv1d(below, size, kernel_size, padding="same"), nn.BatchNorm1d(size)
+            self.pair_conv(f"stem.{index}.conv", conv)
+            self.pair_norm(f"stem.{index}.norm", norm)
+            self.stem.append(nn.ModuleList([conv, norm]))
+            below = size
+        self.stages = nn.ModuleList()
+        for stage, (size, edges) in enumerate(zip(channels, self.edges)):
+            nodes = nn.ModuleList()
+            for index in range(num_nodes):
+                path, node = f"stages.{stage}.nodes.{index}", nn.ParameterDict()
+                num_inputs = sum(to == index for _, to in edges)
+                if num_inputs:
+                    node["weights"] = nn.Parameter(torch.zeros(num_inputs))
+                    self.pair(f"{path}.weights", node, "weights", 0)
+                a, stride = (size, 1) if num_inputs else (below, 2)
+                padding = kernel_size // 2
+                depthwise = nn.Conv1d(a, a, kernel_size, stride, padding, groups=a, bias=False)
+                pointwise, norm = nn.Conv1d(a, size, 1, bias=False), nn.BatchNorm1d(size)
+                self.pair(f"{path}.conv.depthwise", depthwise, "weight", 2, 1, 0)
+                self.pair(f"{path}.conv.pointwise.weight", pointwise, "weight", 1, 0)
+                self.pair_norm(f"{path}.norm", norm)
+                nodes.append(nn.ModuleList([node, nn.Sequential(depthwise, pointwise), norm]))
+            self.stages.append(nodes)
+            below = size
+        self.head, self.head_norm = nn.Conv1d(below, head_channels, 1, bias=False), nn.BatchNorm1d(head_channels)
+        self.classifier = nn.Linear(head_channels, num_classes)
+        self.pair("head.weight", self.head, "weight", 1, 0)
+        self.pair_norm("head_norm", self.head_norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        plain = lambda x: x
+        x = (x * valid(lengths, x.shape[1])[:, :, None]).transpose(1, 2)
+        for conv, norm in self.stem:
+            x = norm_valid(norm, conv(x), lengths)
+        for nodes, edges in zip(self.stages, self.edges):
+            steps, outputs = (lengths + 1) // 2, []
+            for index, (node, conv, norm) in enumerate(nodes):
+                y = x
+                if "weights" in node:
+                    inputs = [outputs[a] for a, b in edges if b == index]
+                    gates = torch.sigmoid(node["weights"])
+                    y = sum(gate * y for gate, y in zip(gates, inputs))
+                outputs.append(norm_valid(norm, conv(F.relu(y)), steps, plain))
+            ends = set(range(len(nodes))) - {a for a, _ in edges}
+            x, lengths = sum(outputs[end] for end in ends) / len(ends), steps
+        x = norm_valid(self.head_norm, self.head(F.relu(x)), lengths)
+        return self.classifier(mean_valid(x, lengths))
+
+
 class Musicnn(Twin):
     def __init__(self, num_bins, num_classes, timbral_heights, timbral_channels, temporal_sizes, temporal_channels,
                  dense_channels, d_hidden):
@@ -519,7 +636,7 @@ def write(path, tensors, metadata):
     path.write_bytes(struct.pack("<Q", len(header)) + header + data)
 
 
-def case(name, config, twin, frames, lengths, seed):
+def case(name, config, twin, frames, lengths, seed, **metadata):
     torch.manual_seed(seed)
     num_bins, num_classes = config["num_bins"], config["num_classes"]
     lengths = torch.tensor(lengths)
@@ -530,7 +647,7 @@ def case(name, config, twin, frames, lengths, seed):
 
     tensors = {"lengths": lengths, "targets": targets}
     record(tensors, twin, features, lengths, lambda logits: F.cross_entropy(logits, targets))
-    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__})
+    write(OUT / f"{name}.safetensors", tensors, {"config": json.dumps(config), "torch": torch.__version__, **metadata})
 
 
 def record(tensors, twin, features, lengths, loss_of):
@@ -627,6 +744,19 @@ def main():
         config = dict(sizes, num_cycles=num_cycles)
         name = f"dilated_cnn_{num_cycles}"
         case(name, dict(config, name="dilated_cnn", dropout=0.0), DilatedCnn(**config), 14, [14, 9, 4, 1], seed=15)
+
+    sizes = dict(num_bins=5, num_classes=4, stem_channels=[4], channels=[5, 4], graph_seed=3, num_nodes=7)
+    sizes = dict(sizes, kernel_size=3, head_channels=6)
+    for graph, options in [
+        ("erdos_renyi", dict(edge_probability=0.3)),
+        ("barabasi_albert", dict(edges_per_node=2)),
+        ("watts_strogatz", dict(num_neighbors=4, rewiring_probability=0.75)),
+    ]:
+        config = dict(sizes, graph=graph, **options)
+        twin = RandomWired(**config)
+        config = dict(config, name="random_wired", dropout=0.0)
+        lengths = [26, 17, 9, 1, 22, 26]
+        case(f"random_wired_{graph}", config, twin, 26, lengths, seed=17, edges=json.dumps(twin.edges))
 
     sizes = dict(num_bins=10, num_classes=4, timbral_heights=[0.4, 0.75], timbral_channels=4, temporal_sizes=[9, 5])
     sizes = dict(sizes, temporal_channels=3, dense_channels=4, d_hidden=5)

@@ -95,6 +95,24 @@ fn dilated_cnn_equals_its_torch_twin() {
     equals_twin::<Cpu>("dilated_cnn_2");
 }
 
+/// The twin draws the graphs by itself: others would have other parameters, or other outputs.
+#[test]
+fn random_wired_equals_its_torch_twin() {
+    for graph in ["erdos_renyi", "barabasi_albert", "watts_strogatz"] {
+        let name = format!("random_wired_{graph}");
+        let golden = Golden::read(&name);
+        let ModelConfig::RandomWired(config) = golden.config() else {
+            panic!("the configuration of another model");
+        };
+        let graphs = config.graphs().expect("the golden configuration");
+        let edges = graphs.iter().map(|graph| graph.edges().collect());
+        let edges: Vec<Vec<(usize, usize)>> = edges.collect();
+        let drawn: Vec<Vec<(usize, usize)>> = golden.metadata("edges");
+        assert_eq!(drawn, edges, "{name}");
+        equals_twin::<Cpu>(&name);
+    }
+}
+
 fn recurrent_equals_twin(name: &str) {
     for ways in ["forward", "both_ways"] {
         for pooling in ["mean", "last"] {

@@ -169,6 +169,12 @@ def scales(cases, rng):
     cases.add("scale_channels", {}, inputs, lambda x, scale: [x * scale[:, None]])
 
 
+def gated_sums(cases, rng):
+    count, dims = rng.randint(1, 5), [rng.randint(1, 4), rng.randint(1, 12), rng.randint(1, 9)]
+    total = lambda weights, *inputs: [sum(gate * x for gate, x in zip(torch.sigmoid(weights), inputs))]
+    cases.add("gated_sum", {}, [torch.randn(count) * 2, *torch.randn(count, *dims)], total)
+
+
 ORDER = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
 
 
@@ -186,6 +192,8 @@ def main():
         gated_units(cases, rng)
     for _ in range(CASES_OF_EACH):
         scales(cases, rng)
+    for _ in range(CASES_OF_EACH):
+        gated_sums(cases, rng)
     write(OUT, cases.tensors, {"cases": json.dumps(cases.cases), "torch": torch.__version__})
 
 

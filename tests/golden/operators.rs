@@ -72,6 +72,7 @@ enum Op {
         lengths: Vec<usize>,
     },
     ScaleChannels {},
+    GatedSum {},
     Recurrent {
         cell: String,
         lengths: Vec<usize>,
@@ -216,6 +217,11 @@ fn check<B: AutodiffBackend>(case: &Case, golden: &Golden<'_>) {
         }
         Op::ScaleChannels {} => {
             let y = ops::scale_channels(leaves[0].tensor(), leaves[1].tensor());
+            compare(golden, &leaves, y, &[]);
+        }
+        Op::GatedSum {} => {
+            let terms = leaves[1..].iter().map(Leaf::tensor).collect();
+            let y = ops::gated_sum(terms, vector(0));
             compare(golden, &leaves, y, &[]);
         }
         Op::Recurrent { cell, lengths } => {

@@ -23,7 +23,7 @@ const CANCELLED_FLOOR: f32 = 0.1;
 /// The values of one small configuration.
 pub struct Golden {
     name: String,
-    config: String,
+    metadata: HashMap<String, String>,
     data: HashMap<String, TensorData>,
 }
 
@@ -47,14 +47,19 @@ impl Golden {
         });
         Self {
             name: name.to_owned(),
-            config: metadata["config"].clone(),
+            metadata: metadata.clone(),
             data: data.collect(),
         }
     }
 
     /// The configuration of the model.
     pub fn config<C: DeserializeOwned>(&self) -> C {
-        serde_json::from_str(&self.config).expect("a configuration")
+        self.metadata("config")
+    }
+
+    /// What is beside the tensors, as JSON.
+    pub fn metadata<T: DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_str(&self.metadata[key]).expect("what the caller asks for")
     }
 
     /// A tensor.

@@ -28,6 +28,7 @@ pub(crate) mod conv;
 pub(crate) mod ctc;
 mod depthwise;
 pub(crate) mod directions;
+pub(crate) mod gated_sum;
 pub(crate) mod gated_unit;
 pub(crate) mod loss;
 pub(crate) mod math;
