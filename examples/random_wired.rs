@@ -13,7 +13,7 @@ fn main() -> sori::Result<()> {
         .with_override("channels=[32, 48]")?
         .with_override("num_nodes=12")?
         .with_override("head_channels=128")?
-        .with_override("epochs=6")?;
+        .with_override("epochs=8")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-random_wired")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;
