@@ -13,7 +13,7 @@ fn main() -> sori::Result<()> {
         .with_override("channels=32")?
         .with_override("skip_channels=64")?
         .with_override("num_layers_per_cycle=4")?
-        .with_override("epochs=6")?;
+        .with_override("epochs=10")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-dilated_cnn")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

@@ -10,10 +10,10 @@ use sori::{BackendName, Settings, Show, fit, guesses};
 fn main() -> sori::Result<()> {
     let settings = Settings::new("random_wired", "synth:dtmf", 8000)?
         .with_override("stem_channels=[32]")?
-        .with_override("model.channels=[32, 48]")?
+        .with_override("channels=[32, 48]")?
         .with_override("num_nodes=12")?
         .with_override("head_channels=128")?
-        .with_override("epochs=6")?;
+        .with_override("epochs=8")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-random_wired")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

@@ -15,7 +15,7 @@ fn main() -> sori::Result<()> {
         .with_override("first_channels=32")?
         .with_override("excitation_ratio=2")?
         .with_override("block_dropout=0")?
-        .with_override("model.dropout=0.2")?
+        .with_override("dropout=0.2")?
         .with_override("learning_rate=0.003")?
         .with_override("epochs=8")?;
     let backend = BackendName::default();

@@ -374,7 +374,7 @@ const ROLES: [(&str, RGBColor); 4] = [
 fn legend(area: &Area<'_>) -> std::result::Result<(), Failure> {
     for (index, (role, color)) in ROLES.into_iter().enumerate() {
         let x = 28 + 220 * index as i32;
-        area.draw(&Circle::new((x, 56), 7, color.filled()))?;
+        area.draw(&Circle::new((x, 53), 7, color.filled()))?;
         area.draw(&Text::new(role, (x + 14, 48), ("sans-serif", 15)))?;
     }
     Ok(())

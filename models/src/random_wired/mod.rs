@@ -341,6 +341,7 @@ mod tests {
             below = channels;
         }
         expected += 312 * 1280 + 2 * 1280 + (1280 + 1) * 10;
+        assert_eq!(expected, 4_336_723);
         let model = config.init::<NdArray>(&Default::default());
         assert_eq!(num_params(&model.expect("valid defaults")), expected);
     }
