@@ -181,7 +181,9 @@ fn lines<'a>(
         let points = values(curve).iter().enumerate();
         let points = points.filter(|(_, value)| value.is_finite());
         let points = points.map(|(epoch, &value)| (epoch as f64 + 1.0, scale(value)));
-        chart.draw_series(LineSeries::new(points, line_style(index)))?;
+        // A dot for each epoch, as one alone is no line.
+        let line = LineSeries::new(points, line_style(index).filled()).point_size(2);
+        chart.draw_series(line)?;
     }
     Ok(())
 }
@@ -191,10 +193,10 @@ fn lines<'a>(
 pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) -> Result<Vec<u8>> {
     const LONGEST: usize = 16;
     let count = labels.len();
-    let side = (700 / count.max(1) as u32).clamp(12, 48);
     let longest = labels.iter().map(|label| label.chars().count()).max();
     // Room for the labels, and for what an axis is.
     let labelled = 44 + 8 * longest.unwrap_or(0).min(LONGEST) as u32;
+    let side = ((WIDTH - labelled - 24) / count.max(1) as u32).clamp(1, 48);
     let size = side * count as u32 + labelled + 24;
     // The last of a range of plotters' segments is a segment too.
     let segments = || (0..count.saturating_sub(1)).into_segmented();
@@ -206,7 +208,7 @@ pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) 
             .y_label_area_size(labelled)
             .build_cartesian_2d(segments(), segments())?;
         let name = |at: &SegmentValue<usize>, turned: bool| match at {
-            SegmentValue::CenterOf(at) if *at < count => {
+            SegmentValue::CenterOf(at) if *at < count && side >= 9 => {
                 let label = &labels[if turned { count - 1 - at } else { *at }];
                 label.chars().take(LONGEST).collect()
             }

@@ -292,7 +292,6 @@ impl<B: Backend> Predictor<B> {
         })
     }
 
-    /// A transcript as those that were learned are written.
     /// The right answer, as a prediction would say it.
     pub(crate) fn truth(&self, target: &Target) -> Answer {
         let name = |label: &usize| self.labels()[*label].clone();
@@ -303,6 +302,7 @@ impl<B: Backend> Predictor<B> {
         }
     }
 
+    /// A transcript as those that were learned are written.
     fn normalized(&self, text: &str) -> String {
         match &self.coding {
             Coding::Symbols(alphabet) => alphabet.normalization().apply(text),

@@ -4,7 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use burn::tensor::backend::AutodiffBackend;
-use sori_datasets::{FeatureConfig, FeatureExtractor, Item, Target, Waveform, text::words};
+use sori_datasets::{
+    FeatureConfig, FeatureExtractor, FeatureKind, Item, Target, Waveform, text::words,
+};
 
 use crate::backend::{Job, run_on};
 use crate::metric::{ConfusionMatrix, Edits};
@@ -72,7 +74,13 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
                     .map(|(name, value)| [name.as_str(), value.as_str()]),
             );
         }
-        None => page.text("Training has not ended; these are of the best checkpoint so far."),
+        None => page.text("Training has not ended, and nothing was measured on it yet."),
+    }
+    if judged.by_windows {
+        page.text(
+            "Of recordings longer than any that it learned from, the metrics are of the whole and what \
+             follows is of their windows, as `sori predict` has them.",
+        );
     }
     if let Some(confusion) = &judged.confusion {
         page.picture(
@@ -108,7 +116,7 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
 
 /// The kernels `[kernel, channels]` of a first convolution over a waveform, where the model has one.
 fn waveform_filters(run: &RunFolder) -> Result<Option<Vec<Vec<f32>>>> {
-    if run.settings()?.features.num_bins() != 1 {
+    if run.settings()?.features.kind != FeatureKind::Waveform {
         return Ok(None);
     }
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
@@ -133,6 +141,8 @@ struct Judged {
     split: &'static str,
     total: usize,
     confusion: Option<ConfusionMatrix>,
+    /// Whether some were predicted window by window.
+    by_windows: bool,
     worst: Vec<Worst>,
 }
 
@@ -163,32 +173,37 @@ impl Job for Judge<'_> {
         let classes = items
             .iter()
             .all(|item| matches!(item.target, Target::Class(_)));
-        let mut confusion = classes.then(|| ConfusionMatrix::new(labels.len()));
-        let mut judged: Vec<(f64, &Item, Prediction)> = Vec::with_capacity(items.len());
+        let mut confusion =
+            (classes && labels.len() > 1).then(|| ConfusionMatrix::new(labels.len()));
+        let mut by_windows = false;
+        let mut judged: Vec<(f64, &Item)> = Vec::with_capacity(items.len());
         for item in &items {
             let prediction = predictor.predict(&item.waveform(rate)?, windows)?;
             if let (Some(confusion), Target::Class(truth)) = (&mut confusion, &item.target) {
                 confusion.add(*truth, crate::task::argmax(&prediction.scores));
             }
             let badness = badness(&item.target, &prediction, &predictor.truth(&item.target));
-            judged.push((badness, item, prediction));
+            by_windows |= !prediction.windows.is_empty();
+            judged.push((badness, item));
         }
         // Of equals the first.
         judged.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
         judged.truncate(self.most);
-        let worst = judged.into_iter().map(|(_, item, prediction)| {
+        let worst = judged.into_iter().map(|(_, item)| {
+            let waveform = item.waveform(rate)?;
             Ok(Worst {
                 id: item.id.clone(),
                 truth: predictor.truth(&item.target).to_string(),
-                prediction,
+                prediction: predictor.predict(&waveform, windows)?,
                 labels: labels.clone(),
-                waveform: item.waveform(rate)?,
+                waveform,
             })
         });
         Ok(Judged {
             split,
             total: items.len(),
             worst: worst.collect::<Result<_>>()?,
+            by_windows,
             confusion,
         })
     }
@@ -217,6 +232,9 @@ fn badness(target: &Target, prediction: &Prediction, truth: &Answer) -> f64 {
         }
     }
 }
+
+/// The longest sound that a page holds, so that it stays one that a browser opens.
+const LONGEST_S: f64 = 30.0;
 
 /// A page of HTML.
 #[derive(Default)]
@@ -295,15 +313,21 @@ impl Page {
             "</table><div class=\"id\">{}</div>\n",
             escaped(&worst.id)
         ));
-        let sound = STANDARD.encode(wav(&worst.waveform)?);
+        let mut waveform = worst.waveform.clone();
+        let longest = (LONGEST_S * f64::from(waveform.sample_rate_hz)) as usize;
+        if waveform.samples.len() > longest {
+            waveform.samples.truncate(longest);
+            self.text(&format!("Here are the first {LONGEST_S} s of it."));
+        }
+        let sound = STANDARD.encode(wav(&waveform)?);
         self.add(&format!(
             "<audio controls src=\"data:audio/wav;base64,{sound}\"></audio>\n"
         ));
         let config = FeatureConfig {
-            sample_rate_hz: worst.waveform.sample_rate_hz,
+            sample_rate_hz: waveform.sample_rate_hz,
             ..FeatureConfig::default()
         };
-        let features = FeatureExtractor::new(&config)?.extract(&worst.waveform)?;
+        let features = FeatureExtractor::new(&config)?.extract(&waveform)?;
         self.picture(
             "Its spectrogram",
             &features_picture(&features, &config, "")?,

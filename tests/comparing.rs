@@ -91,6 +91,12 @@ fn each_way_is_trained_with_each_seed_once() {
     assert!(!other.status.success());
     assert!(said.contains("holds another comparison"), "{said}");
 
+    // Nor do runs that a lost plan left behind count for another.
+    std::fs::remove_file(out.join("compare.json")).unwrap();
+    let other = compare(&out, "3");
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(said.contains("holds something else"), "{said}");
+
     // A run of it on a page.
     let run = out.join("1-seed-5");
     let reported = sori(&["report", run.to_str().unwrap(), "--worst", "2"]);
@@ -115,18 +121,24 @@ fn each_way_is_trained_with_each_seed_once() {
 fn a_wrong_setting_is_refused_before_anything_is_trained() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("compared");
-    let output = sori(&[
-        "compare",
-        "mlp",
-        "--try",
-        "learning_rate=0.1",
-        "--try",
-        "optimizer=magic",
-        "--out",
-        out.to_str().unwrap(),
-    ]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
-    assert!(said.contains("magic") && said.contains("lbfgs"), "{said}");
+    for (wrong, reasons) in [
+        ("optimizer=magic", ["magic", "lbfgs"]),
+        ("seed=7", ["seed", "--seeds"]),
+    ] {
+        let (mlp, out) = ("mlp", out.to_str().unwrap());
+        let output = sori(&[
+            "compare",
+            mlp,
+            "--try",
+            "learning_rate=0.1",
+            "--try",
+            wrong,
+            "--out",
+            out,
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(reasons.iter().all(|reason| said.contains(reason)), "{said}");
+    }
     assert!(!out.exists());
 }

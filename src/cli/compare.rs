@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, available_parallelism};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use serde_json::json;
 use super::train::{Recipe, mean_and_deviation};
 use super::{Common, print, print_json};
 use crate::file::write_atomically;
+use crate::metric::csv_cell;
 use crate::picture::{Curve, curves_picture};
 use crate::train::{EpochRecord, RunResult, stop_on_interrupt, time};
 use crate::{BackendName, Error, Result, RunFolder};
@@ -46,6 +47,7 @@ struct Plan {
     /// The settings of each as TOML.
     settings: Vec<String>,
     seeds: Vec<u64>,
+    backend: String,
 }
 
 /// A run to train: which way, and which seed.
@@ -79,6 +81,12 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
             changed = changed.with_override(assignment.trim())?;
         }
         changed.check()?;
+        if changed.train.seed != base.train.seed {
+            return Err(Error::Input(format!(
+                "--try '{way}': the seed is not a way to train; --seed and --seeds say with which \
+                 seeds each way is trained"
+            )));
+        }
         settings.push(changed);
     }
     let plan = Plan {
@@ -90,6 +98,7 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
         seeds: (0..u64::from(args.seeds))
             .map(|seed| base.train.seed + seed)
             .collect(),
+        backend: common.backend_for(None).as_str().to_string(),
     };
     begin(&plan, &args.out)?;
 
@@ -121,22 +130,30 @@ fn begin(plan: &Plan, out: &Path) -> Result<()> {
     let path = out.join("compare.json");
     if path.is_file() {
         let text = std::fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-        if serde_json::from_str::<Plan>(&text).is_ok_and(|begun| begun == *plan) {
-            return Ok(());
+        if serde_json::from_str::<Plan>(&text).ok().as_ref() != Some(plan) {
+            return Err(Error::Input(format!(
+                "{} holds another comparison (its compare.json says which); name another --out, or \
+                 give the command that began it",
+                out.display()
+            )));
         }
-        return Err(Error::Input(format!(
-            "{} holds another comparison (its compare.json says which); name another --out, or give \
-             the command that began it",
-            out.display()
-        )));
+    } else {
+        std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
+        let mut entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
+        if entries.next().is_some() {
+            return Err(Error::Input(format!(
+                "{} holds something else; a comparison needs a folder of its own",
+                out.display()
+            )));
+        }
+        let text = serde_json::to_string_pretty(plan)
+            .map_err(|e| Error::Input(format!("the comparison cannot be written as JSON: {e}")))?;
+        write_atomically(&path, text.as_bytes())?;
     }
-    std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
     for (index, settings) in plan.settings.iter().enumerate() {
         write_atomically(&settings_path(out, index), settings.as_bytes())?;
     }
-    let text = serde_json::to_string_pretty(plan)
-        .map_err(|e| Error::Input(format!("the comparison cannot be written as JSON: {e}")))?;
-    write_atomically(&path, text.as_bytes())
+    Ok(())
 }
 
 fn settings_path(out: &Path, way: usize) -> PathBuf {
@@ -167,7 +184,10 @@ fn train_all(
             let Some(job) = job else {
                 return Ok(());
             };
-            let failure = train(job, model, out, threads, backend, stop)?;
+            let failure = match train(job, model, out, threads, backend, stop) {
+                Ok(failure) => failure,
+                Err(error) => Some(error.to_string()),
+            };
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -225,17 +245,50 @@ fn train(
         command.args(["--seed", &job.seed.to_string()]);
         command.arg("--out").arg(&path);
     }
-    // Ctrl-C reaches it too: it writes a checkpoint and ends.
-    let output = command
+    let said = out.join(format!(".{}-seed-{}.log", job.way + 1, job.seed));
+    let log = std::fs::File::create(&said).map_err(Error::io("cannot write", &said))?;
+    let mut child = command
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
         .map_err(Error::io("cannot start", &sori))?;
-    if output.status.success() || stop.load(Ordering::Relaxed) {
+    let status = wait(&mut child, stop).map_err(Error::io("cannot wait for", &sori))?;
+    let text = std::fs::read(&said).unwrap_or_default();
+    // What it said is told below; a log that stays is only untidy.
+    let _ = std::fs::remove_file(&said);
+    if status.success() || stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().last().unwrap_or("it ended without a word");
-    Ok(Some(last.trim_start_matches("error: ").to_string()))
+    let text = String::from_utf8_lossy(&text);
+    let reason = text
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("error: "));
+    let panic = || text.lines().find(|line| line.contains("panicked"));
+    Ok(Some(reason.or_else(panic).map_or_else(
+        || format!("its process ended by {status}"),
+        str::to_string,
+    )))
+}
+
+/// Waits for a run to end. Ctrl-C reaches it too, and it writes a checkpoint; after other signals, or
+/// where it takes too long, it is killed, as a run may be at any moment.
+fn wait(child: &mut Child, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
+    const LOOK: Duration = Duration::from_millis(20);
+    const GRACE: Duration = Duration::from_secs(10);
+    let mut stopped = None;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if stop.load(Ordering::Relaxed)
+            && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE
+        {
+            child.kill()?;
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Reads how each way did.
@@ -247,6 +300,7 @@ fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Out
             failures: Vec::new(),
             epochs: Vec::new(),
         };
+        let mut unfinished = Vec::new();
         let failed = failures.iter().filter(|(job, _)| job.way == way);
         outcome
             .failures
@@ -257,8 +311,16 @@ fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Out
                 continue;
             }
             let run = RunFolder::open(&path)?;
-            outcome.epochs.push(run.metrics()?);
-            outcome.results.extend(run.result()?);
+            match run.result()? {
+                Some(result) => {
+                    outcome.epochs.push(run.metrics()?);
+                    outcome.results.push(result);
+                }
+                None => unfinished.push(run.metrics()?),
+            }
+        }
+        if outcome.epochs.is_empty() {
+            outcome.epochs = unfinished;
         }
         Ok(outcome)
     })
@@ -267,7 +329,8 @@ fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Out
 
 /// The table, as lines to read, as JSON and as `compare.csv`, and the curves.
 fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Result<()> {
-    let mut csv = String::from("settings,metric,split,mean,deviation,seeds,failed,seconds\n");
+    let mut csv =
+        String::from("settings,metric,split,mean,deviation,seeds,failed,seconds,reason\n");
     let headline = outcomes.iter().find_map(|outcome| outcome.results.first());
     if let Some(first) = headline {
         let text = match plan.seeds.len() {
@@ -284,6 +347,7 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
         let (mean, deviation) = mean_and_deviation(&values);
         let seconds: f64 = outcome.results.iter().map(|result| result.seconds).sum();
         let failed = outcome.failures.len();
+        let reason = outcome.failures.first().map_or("", String::as_str);
         let first = outcome.results.first();
         let [metric, split] = [
             first.map_or("", |result| result.metric.as_str()),
@@ -297,11 +361,12 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
             }
         };
         csv.push_str(&format!(
-            "\"{}\",{metric},{split},{},{},{},{failed},{seconds:.1}\n",
-            way.replace('"', "\"\""),
+            "{},{metric},{split},{},{},{},{failed},{seconds:.1},{}\n",
+            csv_cell(way),
             number(mean),
             number(deviation),
             values.len(),
+            csv_cell(reason),
         ));
         if common.json {
             let seeds: serde_json::Map<_, _> = outcome
@@ -322,8 +387,8 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
             (Some(_), _) => format!("{mean:.4} ± {deviation:.4}"),
         };
         let some = match (first, failed) {
-            (None, _) | (_, 0) => String::new(),
-            (_, failed) => format!("  ({failed} failed)"),
+            (_, 0) => String::new(),
+            (_, failed) => format!("  ({failed} failed: {reason})"),
         };
         let took = time(Duration::from_secs_f64(seconds));
         print(&format!("{value:<16}  {took:>6}  {way}{some}"))?;
@@ -343,7 +408,13 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
     let metric = headline.map_or("metric", |result| result.metric.as_str());
     let picture = out.join("curves.png");
     write_atomically(&picture, &curves_picture(&curves, metric)?)?;
-    common.tell(&format!("learning curves: {}", picture.display()))
+    common.tell(&format!("learning curves: {}", picture.display()))?;
+    if headline.is_none() {
+        return Err(Error::Input(
+            "no way could be trained; compare.csv says why".to_string(),
+        ));
+    }
+    Ok(())
 }
 
 /// The mean over the runs at each epoch, as far as all of them go.

@@ -9,7 +9,7 @@ pub use errors::{Edits, Transcript, TranscriptErrors};
 pub use tags::{TagMetrics, TagScores};
 
 /// A label as one cell of comma-separated values.
-fn csv_cell(label: &str) -> String {
+pub(crate) fn csv_cell(label: &str) -> String {
     if label.contains(['"', ',', '\n', '\r']) {
         format!("\"{}\"", label.replace('"', "\"\""))
     } else {

@@ -157,6 +157,18 @@ impl Checkpoint {
         (weight.shape.len() == 3).then_some(weight)
     }
 
+    /// The values of the running statistics of batch norm.
+    #[cfg(test)]
+    pub(super) fn running_statistics(&self) -> Vec<Vec<f32>> {
+        let running = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.contains("running_"));
+        running
+            .map(|(_, data)| data.iter::<f32>().collect())
+            .collect()
+    }
+
     /// The state that was written with the tensors.
     pub(super) fn state<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_str(&self.state).map_err(|e| bad(&self.path, &e))

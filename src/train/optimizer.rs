@@ -117,15 +117,20 @@ impl<B: Backend> Optimizer<B> {
             direction = gradient.clone();
             slope = dot(&gradient, &direction);
         }
+        // Trials are evaluated as training is, and would move the running statistics each time.
+        let statistics = Statistics::of::<A, M>(&model);
         let mut length = learning_rate;
         if self.lbfgs.pairs.is_empty() {
             // Nothing is known of how far the slope reaches: a small step, as PyTorch's is.
             length *= scalar(gradient.clone().abs().sum()).recip().min(1.0);
         }
-        for _ in 0..MAX_HALVINGS {
+        for _ in 0..=MAX_HALVINGS {
             let step = gradients.with_values(direction.clone());
             let moved = self.moved::<A, M>(model.clone(), step, None, length);
-            if let Some((there, found)) = evaluate(&moved)
+            let evaluated = evaluate(&moved);
+            // A clone shares them with its original.
+            let moved = statistics.restored::<A, M>(moved);
+            if let Some((there, found)) = evaluated
                 && there <= value - SUFFICIENT_DECREASE * length * slope
             {
                 let turned = found.flat() - gradient;
@@ -278,20 +283,37 @@ impl<B: Backend> Gradients<B> {
         Self(parts.collect())
     }
 
-    /// With those of the penalties `l1·Σ|w| + l2/2·Σw²` over the parameters of `model` that have a
-    /// gradient, and the value of these.
-    pub(super) fn penalised<A, M>(self, model: &M, l1: f64, l2: f64) -> (Self, f64)
+    /// With those of the penalty `l1·Σ|w|` over the parameters of `model` that have a gradient.
+    pub(super) fn with_l1<A, M>(self, model: &M, l1: f64) -> Self
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
     {
-        if l1 == 0.0 && l2 == 0.0 {
+        if l1 == 0.0 {
+            return self;
+        }
+        let mut penalise = Penalise::<A> {
+            gradients: self.0,
+            penalty: Penalty::L1(l1),
+            value: 0.0,
+            path: ModulePath::default(),
+        };
+        model.visit(&mut penalise);
+        Self(penalise.gradients)
+    }
+
+    /// With those of the penalty `l2/2·Σw²` over the same, and its value.
+    pub(super) fn with_l2<A, M>(self, model: &M, l2: f64) -> (Self, f64)
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        if l2 == 0.0 {
             return (self, 0.0);
         }
         let mut penalise = Penalise::<A> {
             gradients: self.0,
-            l1,
-            l2,
+            penalty: Penalty::L2(l2),
             value: 0.0,
             path: ModulePath::default(),
         };
@@ -317,6 +339,82 @@ impl<B: Backend> Gradients<B> {
         }
         let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
         Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+    }
+}
+
+/// The running statistics of a model: what it has beside parameters, which have gradients.
+struct Statistics<B: Backend> {
+    values: BTreeMap<String, Primitive<B>>,
+    path: ModulePath,
+}
+
+impl<B: Backend> Statistics<B> {
+    fn of<A, M>(model: &M) -> Self
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        let mut collect = CollectStatistics::<A>(Self {
+            values: BTreeMap::new(),
+            path: ModulePath::default(),
+        });
+        model.visit(&mut collect);
+        collect.0
+    }
+
+    fn restored<A, M>(&self, model: M) -> M
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        model.map(&mut RestoreStatistics::<A> {
+            values: &self.values,
+            path: ModulePath::default(),
+        })
+    }
+}
+
+struct CollectStatistics<A: AutodiffBackend>(Statistics<A::InnerBackend>);
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for CollectStatistics<A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.0.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.0.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+        let value = param.val();
+        if !value.is_require_grad() {
+            let value = value.inner().into_primitive().tensor();
+            self.0.values.insert(self.0.path.to_string(), value);
+        }
+    }
+}
+
+struct RestoreStatistics<'a, A: AutodiffBackend> {
+    values: &'a BTreeMap<String, Primitive<A::InnerBackend>>,
+    path: ModulePath,
+}
+
+impl<A: AutodiffBackend> ModuleMapper<A> for RestoreStatistics<'_, A> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<A, D>>) -> Param<Tensor<A, D>> {
+        let Some(value) = self.values.get(&self.path.to_string()) else {
+            return param;
+        };
+        let (id, _, mapper) = param.consume();
+        let value = Tensor::from_inner(tensor(value.clone()));
+        Param::from_mapped_value(id, value, mapper)
     }
 }
 
@@ -376,10 +474,16 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Squares<'_, A> {
     }
 }
 
+/// What is added to the loss, and how much of it.
+enum Penalty {
+    L1(f64),
+    L2(f64),
+}
+
 struct Penalise<A: AutodiffBackend> {
     gradients: BTreeMap<String, Primitive<A::InnerBackend>>,
-    l1: f64,
-    l2: f64,
+    penalty: Penalty,
+    /// Of L2, whose optimizer compares values.
     value: f64,
     path: ModulePath,
 }
@@ -398,16 +502,15 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Penalise<A> {
         let Some(gradient) = self.gradients.remove(&path) else {
             return;
         };
-        let mut gradient: Tensor<A::InnerBackend, D> = tensor(gradient);
+        let gradient: Tensor<A::InnerBackend, D> = tensor(gradient);
         let weight = param.val().inner();
-        if self.l1 > 0.0 {
-            gradient = gradient + weight.clone().sign() * self.l1;
-            self.value += self.l1 * scalar(weight.clone().abs().sum());
-        }
-        if self.l2 > 0.0 {
-            gradient = gradient + weight.clone() * self.l2;
-            self.value += self.l2 / 2.0 * scalar(sum_of_squares(weight));
-        }
+        let gradient = match self.penalty {
+            Penalty::L1(share) => gradient + weight.sign() * share,
+            Penalty::L2(share) => {
+                self.value += share / 2.0 * scalar(sum_of_squares(weight.clone()));
+                gradient + weight * share
+            }
+        };
         self.gradients
             .insert(path, gradient.into_primitive().tensor());
     }

@@ -88,8 +88,7 @@ impl<B: AutodiffBackend> Stepper<B> {
         if let (Some(gradients), Some(model)) = (gradients, self.model.take()) {
             let model = if optimizer == OptimizerKind::Lbfgs {
                 let penalised = |model: &Model<B>, loss, gradients: Gradients<_>| {
-                    let (gradients, penalty) =
-                        gradients.penalised::<B, _>(model, l1_penalty, weight_decay);
+                    let (gradients, penalty) = gradients.with_l2::<B, _>(model, weight_decay);
                     (loss + penalty, gradients)
                 };
                 let start = penalised(&model, step.loss, gradients);
@@ -100,7 +99,7 @@ impl<B: AutodiffBackend> Stepper<B> {
                 self.optimizer
                     .second_order_step::<B, _>(model, start, learning_rate, evaluate)
             } else {
-                let (gradients, _) = gradients.penalised::<B, _>(&model, l1_penalty, 0.0);
+                let gradients = gradients.with_l1::<B, _>(&model, l1_penalty);
                 self.optimizer.step::<B, _>(model, gradients, learning_rate)
             };
             self.average.follow(&model, self.optimizer.steps);
@@ -158,5 +157,72 @@ impl<B: AutodiffBackend> Work<'_, B> {
             });
         }
         (step, sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+    use sori_datasets::{Features, Target};
+    use sori_models::ModelConfig;
+
+    use super::*;
+    use crate::batch::{Coding, FrameLimits, HostBatch, Row};
+    use crate::task::Task;
+    use crate::train::{Checkpoint, random_model};
+
+    type Cpu = Autodiff<NdArray<f32>>;
+
+    /// The running statistics of a network with batch norm after a step, and its loss in a second one.
+    fn after_a_step(optimizer: OptimizerKind, learning_rate: f64) -> (Vec<Vec<f32>>, f64) {
+        let device = Default::default();
+        let config: ModelConfig =
+            toml::from_str("name = \"cnn1d\"\nchannels = [4]\ndropout = 0.0").unwrap();
+        let config = config.with_input(0, 3, 2);
+        let rows: Vec<_> = [1.0, -1.0, 0.5, 2.0]
+            .iter()
+            .enumerate()
+            .map(|(row, level)| {
+                let values = (0..24).map(|i| level * ((i * (row + 3)) as f32).sin());
+                let (frames, bins, values) = (8, 3, values.collect());
+                let features = Features {
+                    frames,
+                    bins,
+                    values,
+                };
+                Row::new(features, Target::Class(row % 2))
+            })
+            .collect();
+        let batch = HostBatch::collate(&rows, FrameLimits::default(), &Coding::Labels(2)).unwrap();
+        let batch = batch.to_device::<Cpu>(&device);
+        let settings = TrainSettings {
+            optimizer,
+            clip_norm: 0.0,
+            ..TrainSettings::default()
+        };
+        let model = random_model::<Cpu>(&config, 1, &device).unwrap();
+        let mut stepper = Stepper::new(model, &settings);
+        let plain = Objective::plain(Task::Classify);
+        stepper.step(batch.clone(), &plain, learning_rate);
+        let nothing = None::<(&Optimizer<NdArray<f32>>, &Average<NdArray<f32>>)>;
+        let statistics = Checkpoint::of(stepper.model(), nothing, &())
+            .unwrap()
+            .running_statistics();
+        (statistics, stepper.step(batch, &plain, learning_rate).loss)
+    }
+
+    /// However many trials a step of L-BFGS takes, and wherever they lead, batch norm has seen the batch
+    /// once.
+    #[test]
+    fn trials_of_a_step_leave_running_statistics_alone() {
+        let (expected, _) = after_a_step(OptimizerKind::Sgd, 0.1);
+        assert_eq!(expected.len(), 2);
+        let (_, small) = after_a_step(OptimizerKind::Lbfgs, 1.0);
+        for learning_rate in [1.0, 300.0, 1e30] {
+            let (found, loss) = after_a_step(OptimizerKind::Lbfgs, learning_rate);
+            assert_eq!(found, expected, "a rate of {learning_rate}");
+            assert!(loss.is_finite() && loss <= small * 2.0, "{loss}");
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
-use super::settings::Settings;
+use super::settings::{OptimizerKind, Settings};
 use super::stepper::{Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
 use crate::decode::{Beam, Decoding};
@@ -651,6 +651,13 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         });
         let mut stepper = Stepper::new(model, &settings.train);
         checkpoint.load_optimizer(&mut stepper.optimizer, &mut stepper.average, device);
+        if settings.train.optimizer == OptimizerKind::Sgd && !stepper.optimizer.moments.is_empty() {
+            return Err(Error::run(
+                run.path(),
+                "it was begun when `sgd` had momentum, which is `momentum` now: set \
+                 optimizer = \"momentum\" in its config.toml to go on as before",
+            ));
+        }
         stepper.optimizer.steps = state.step;
         let best = state.best.as_ref();
         let just_best = best.is_some_and(|best| best.epoch == state.epoch);
