@@ -290,7 +290,7 @@ impl Page {
     }
 
     fn example(&mut self, worst: &Worst) -> Result<()> {
-        self.add("<section><table>\n");
+        self.add("<section>\n");
         let mut rows = vec![
             ("is", worst.truth.clone()),
             ("heard as", worst.prediction.answer.to_string()),
@@ -305,14 +305,8 @@ impl Page {
         if !best.is_empty() {
             rows.push(("scores", best.join(", ")));
         }
-        for (name, value) in rows {
-            let value = escaped(&value);
-            self.add(&format!("<tr><td>{name}</td><td>{value}</td></tr>\n"));
-        }
-        self.add(&format!(
-            "</table><div class=\"id\">{}</div>\n",
-            escaped(&worst.id)
-        ));
+        self.table(rows.iter().map(|(name, value)| [*name, value]));
+        self.add(&format!("<div class=\"id\">{}</div>\n", escaped(&worst.id)));
         let mut waveform = worst.waveform.clone();
         let longest = (LONGEST_S * f64::from(waveform.sample_rate_hz)) as usize;
         if waveform.samples.len() > longest {

@@ -67,12 +67,6 @@ impl Default for DilatedCnnConfig {
 }
 
 impl DilatedCnnConfig {
-    /// Frames that a step hears of, itself in their middle.
-    pub fn receptive_frames(&self) -> usize {
-        let dilations = (1 << self.num_layers_per_cycle) - 1; // 1 + 2 + … + 2ⁿ⁻¹
-        1 + self.num_cycles * dilations * (self.kernel_size - 1)
-    }
-
     /// Checks every field.
     ///
     /// # Errors
@@ -250,7 +244,9 @@ mod tests {
         let model = config
             .init::<NdArray>(&device)
             .expect("a valid configuration");
-        let reach = config.receptive_frames() / 2;
+        // Frames to either side of it: in each cycle 1 + 2 + … + 2ⁿ⁻¹ times half a kernel.
+        let dilations = (1 << config.num_layers_per_cycle) - 1;
+        let reach = config.num_cycles * dilations * (config.kernel_size - 1) / 2;
         assert_eq!(reach, 14);
         let frames = 2 * reach + 3;
         let middle = |changed: Option<usize>| {

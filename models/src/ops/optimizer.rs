@@ -61,13 +61,8 @@ pub fn adam_step<B: Backend, const D: usize>(
     ) {
         return cpu::adam(step, parameter, gradient, moments, scale);
     }
-    let gradient = scaled(gradient, scale);
     let [added, kept] = step.decays();
-    let gradient = if added > 0.0 {
-        gradient + parameter.clone() * added
-    } else {
-        gradient
-    };
+    let gradient = decayed(scaled(gradient, scale), &parameter, added);
     let [beta_1, beta_2] = step.betas;
     let square = gradient.clone() * gradient.clone();
     let (first, second) = match moments {
@@ -122,12 +117,7 @@ pub fn sgd_step<B: Backend, const D: usize>(
     if cpu::has_kernels(&[&parameter, &gradient], momentum.as_slice()) {
         return cpu::sgd(step, parameter, gradient, momentum, scale);
     }
-    let gradient = scaled(gradient, scale);
-    let gradient = if step.decay > 0.0 {
-        gradient + parameter.clone() * step.decay
-    } else {
-        gradient
-    };
+    let gradient = decayed(scaled(gradient, scale), &parameter, step.decay);
     let momentum = match momentum {
         Some(momentum) => momentum * step.momentum + gradient.clone(),
         None => gradient.clone(),
@@ -186,12 +176,7 @@ pub fn rms_step<B: Backend, const D: usize>(
     if cpu::has_kernels(&[&parameter, &gradient], squares.as_slice()) {
         return cpu::rms(step, parameter, gradient, squares, scale);
     }
-    let gradient = scaled(gradient, scale);
-    let gradient = if step.decay > 0.0 {
-        gradient + parameter.clone() * step.decay
-    } else {
-        gradient
-    };
+    let gradient = decayed(scaled(gradient, scale), &parameter, step.decay);
     let [kept, added] = step.shares();
     let square = gradient.clone() * gradient.clone() * added;
     let squares = match squares {
@@ -218,6 +203,19 @@ fn scaled<B: Backend, const D: usize>(
     match scale {
         Some(scale) => gradient * scale.reshape([1; D]),
         None => gradient,
+    }
+}
+
+/// The gradient with that of the L2 penalty.
+fn decayed<B: Backend, const D: usize>(
+    gradient: Tensor<B, D>,
+    parameter: &Tensor<B, D>,
+    decay: f64,
+) -> Tensor<B, D> {
+    if decay > 0.0 {
+        gradient + parameter.clone() * decay
+    } else {
+        gradient
     }
 }
 
