@@ -8,6 +8,7 @@ use sori_datasets::{Alphabet, Features, Target};
 use sori_models::ModelConfig;
 
 use crate::Result;
+use crate::task::Scale;
 
 /// A batch on the device.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub struct Batch<B: Backend> {
     pub lengths: Vec<usize>,
     /// The right answer of each row.
     pub targets: Targets,
+    /// The domain of each row, by index; none where domains are not looked at.
+    pub domains: Vec<usize>,
 }
 
 /// The right answers of a batch.
@@ -30,6 +33,10 @@ pub enum Targets {
     Weights(Vec<f32>),
     /// The symbols that each row says.
     Transcripts(Vec<Vec<usize>>),
+    /// How much there is in each row, as [`Scale`] has it.
+    Values(Vec<f32>),
+    /// None, where patches are made.
+    Nothing,
 }
 
 /// How answers become numbers.
@@ -39,14 +46,18 @@ pub enum Coding {
     Labels(usize),
     /// They are transcripts, by the symbols of an alphabet.
     Symbols(Arc<Alphabet>),
+    /// They are numbers.
+    Value(Scale),
+    /// There are none: patches are made.
+    Nothing,
 }
 
 impl Coding {
-    /// How many labels there are; none of transcripts.
+    /// How many labels there are; none of other answers.
     pub fn num_labels(&self) -> usize {
         match self {
             Self::Labels(labels) => *labels,
-            Self::Symbols(_) => 0,
+            _ => 0,
         }
     }
 }
@@ -55,7 +66,7 @@ impl Targets {
     /// How much of each of `labels` labels is in each row, `[rows, labels]`.
     ///
     /// # Panics
-    /// For transcripts, which have no labels.
+    /// For other answers, which have no labels.
     pub fn to_weights(&self, labels: usize) -> Vec<f32> {
         match self {
             Self::Weights(weights) => weights.clone(),
@@ -66,7 +77,7 @@ impl Targets {
                 }
                 weights
             }
-            Self::Transcripts(_) => panic!("a transcript has no labels"),
+            _ => panic!("there are no labels"),
         }
     }
 }
@@ -78,6 +89,8 @@ pub struct Row {
     pub features: Features,
     /// Its right answer; where recordings were mixed, each one's and its share.
     pub targets: Vec<(Target, f32)>,
+    /// Its domain, where domains are looked at.
+    pub domain: Option<usize>,
 }
 
 impl Row {
@@ -86,6 +99,7 @@ impl Row {
         Self {
             features,
             targets: vec![(target, 1.0)],
+            domain: None,
         }
     }
 }
@@ -116,6 +130,7 @@ pub struct HostBatch {
     bins: usize,
     lengths: Vec<usize>,
     targets: Targets,
+    domains: Vec<usize>,
 }
 
 impl HostBatch {
@@ -154,7 +169,10 @@ impl HostBatch {
             targets: match coding {
                 Coding::Labels(labels) => of_labels(rows, *labels),
                 Coding::Symbols(alphabet) => of_symbols(rows, alphabet)?,
+                Coding::Value(scale) => of_values(rows, *scale),
+                Coding::Nothing => Targets::Nothing,
             },
+            domains: rows.iter().filter_map(|row| row.domain).collect(),
         })
     }
 
@@ -178,6 +196,7 @@ impl HostBatch {
             ),
             lengths: self.lengths,
             targets: self.targets,
+            domains: self.domains,
         }
     }
 }
@@ -197,7 +216,7 @@ fn of_labels(rows: &[Row], labels: usize) -> Targets {
             let found = match target {
                 Target::Class(class) => std::slice::from_ref(class),
                 Target::Tags(tags) => tags.as_slice(),
-                Target::Text(_) => panic!("a row of labels has a transcript"),
+                Target::Text(_) | Target::Value(_) => panic!("a row of labels has no label"),
             };
             for &label in found {
                 weights[label] = (weights[label] + share).min(1.0);
@@ -205,6 +224,16 @@ fn of_labels(rows: &[Row], labels: usize) -> Targets {
         }
     }
     Targets::Weights(weights)
+}
+
+/// The number of each row; where rows were mixed, so are their numbers.
+fn of_values(rows: &[Row], scale: Scale) -> Targets {
+    let scaled = |(target, share): &(Target, f32)| match target {
+        Target::Value(value) => *share * scale.scaled(*value) as f32,
+        _ => panic!("a row of numbers has another answer"),
+    };
+    let value = |row: &Row| row.targets.iter().map(scaled).sum();
+    Targets::Values(rows.iter().map(value).collect())
 }
 
 fn of_symbols(rows: &[Row], alphabet: &Alphabet) -> Result<Targets> {

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod decode;
 mod error;
 mod file;
+pub mod generate;
 pub mod metric;
 pub mod picture;
 pub mod predict;
@@ -21,6 +22,7 @@ pub mod train;
 
 pub use backend::BackendName;
 pub use error::{Error, Result};
+pub use generate::generate;
 pub use predict::{Predictor, guesses};
 pub use report::report;
 pub use sori_datasets as datasets;

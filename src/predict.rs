@@ -13,7 +13,7 @@ use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
 use crate::decode::{self, Beam, Decoding, Word};
 use crate::picture::draw_alignment;
 use crate::task::{
-    Task, argmax, best_paths, host, indices, log_probs, searched, spelled_best, written,
+    Estimate, Task, argmax, best_paths, host, indices, log_probs, searched, spelled_best, written,
 };
 use crate::train::{Checkpoint, Data, RunFolder, RunInfo, Settings, pipeline, thresholds};
 use crate::{Error, Result};
@@ -49,9 +49,13 @@ pub struct Windows {
 /// What a run says of a recording, and how sure it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The label, the tags or the transcript.
+    /// The label, the tags, the transcript or the value.
     #[serde(flatten)]
     pub answer: Answer,
+    /// The standard deviation a value is taken to have, where the model says it. Of a recording of several
+    /// windows the value is their mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<f64>,
     /// Probability of each label, in the order of the run's labels. Of a recording of several
     /// windows it is their mean where one label is said, and their largest where tags are. None of
     /// a transcript.
@@ -69,6 +73,20 @@ pub struct Prediction {
     /// The best transcripts of a search, this one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nbest: Vec<ScoredTranscript>,
+}
+
+impl Prediction {
+    fn of(answer: Answer) -> Self {
+        Self {
+            answer,
+            deviation: None,
+            scores: Vec::new(),
+            windows: Vec::new(),
+            words: Vec::new(),
+            alignment: None,
+            nbest: Vec::new(),
+        }
+    }
 }
 
 /// A transcript among several, and how it is ranked.
@@ -102,6 +120,8 @@ pub enum Answer {
     Tags(Vec<String>),
     /// What is said.
     Text(String),
+    /// How much there is.
+    Value(f64),
 }
 
 impl std::fmt::Display for Answer {
@@ -112,8 +132,18 @@ impl std::fmt::Display for Answer {
             Self::Tags(tags) => f.write_str(&tags.join(", ")),
             Self::Text(text) if text.is_empty() => f.write_str("(nothing)"),
             Self::Text(text) => f.write_str(text),
+            Self::Value(value) => f.write_str(&rounded(*value)),
         }
     }
+}
+
+/// To four significant digits, without an exponent.
+pub(crate) fn rounded(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_string();
+    }
+    let whole_digits = value.abs().log10().floor().clamp(-9.0, 3.0);
+    format!("{value:.0$}", (3.0 - whole_digits) as usize)
 }
 
 /// A part of a recording.
@@ -126,8 +156,9 @@ pub struct Window {
     /// The label or the tags.
     #[serde(flatten)]
     pub answer: Answer,
-    /// The largest probability of a label.
-    pub score: f32,
+    /// The largest probability of a label; none of a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f32>,
 }
 
 impl<B: Backend> Predictor<B> {
@@ -138,6 +169,15 @@ impl<B: Backend> Predictor<B> {
     pub fn open(run: &RunFolder, device: &B::Device) -> Result<Self> {
         let settings = run.settings()?;
         let info = run.info()?;
+        if info.task.generates() {
+            return Err(Error::run(
+                run.path(),
+                format!(
+                    "its {} says nothing of a recording; `sori generate` shows what it makes",
+                    info.model
+                ),
+            ));
+        }
         let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
         let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
         let loader = pipeline(&settings.features, &settings.data, info.stats.as_ref())?.loader()?;
@@ -242,6 +282,7 @@ impl<B: Backend> Predictor<B> {
             (windows.hop_s * rate).round() as usize,
         );
         let mut scores: Vec<Vec<f32>> = Vec::with_capacity(cuts.len());
+        let mut estimates = Vec::new();
         for group in cuts.chunks(WINDOWS_AT_ONCE) {
             let rows = group
                 .iter()
@@ -251,13 +292,23 @@ impl<B: Backend> Predictor<B> {
                         sample_rate_hz: waveform.sample_rate_hz,
                     };
                     // The model does not see the target.
-                    let target = Target::Tags(Vec::new());
+                    let target = match self.coding {
+                        Coding::Value(_) => Target::Value(0.0),
+                        _ => Target::Tags(Vec::new()),
+                    };
                     Ok(Row::new(self.loader.load_waveform(&part)?, target))
                 })
                 .collect::<Result<Vec<_>>>()?;
             let batch = self.batch(&rows)?;
             let logits = self.model.forward(batch.features, &batch.lengths);
-            scores.extend(self.info.task.probabilities(logits));
+            match &self.coding {
+                Coding::Value(scale) => estimates.extend(scale.estimates(logits)),
+                _ => scores.extend(self.info.task.probabilities(logits)),
+            }
+        }
+        let span = |(start, end): (usize, usize)| (start as f64 / rate, end as f64 / rate);
+        if !estimates.is_empty() {
+            return estimated(&estimates, cuts.iter().copied().map(span));
         }
         check_finite(scores.iter().flatten())?;
         let whole: Vec<f32> = (0..self.info.labels.len())
@@ -265,7 +316,7 @@ impl<B: Backend> Predictor<B> {
                 let each = scores.iter().map(|row| row[label]);
                 match self.info.task {
                     Task::Classify => each.sum::<f32>() / scores.len() as f32,
-                    Task::Tag | Task::Transcribe => each.fold(0.0, f32::max),
+                    _ => each.fold(0.0, f32::max),
                 }
             })
             .collect();
@@ -274,21 +325,22 @@ impl<B: Backend> Predictor<B> {
         } else {
             cuts.iter()
                 .zip(&scores)
-                .map(|(&(start, end), row)| Window {
-                    start_s: start as f64 / rate,
-                    end_s: end as f64 / rate,
-                    answer: self.answer(row),
-                    score: row[argmax(row)],
+                .map(|(&cut, row)| {
+                    let (start_s, end_s) = span(cut);
+                    Window {
+                        start_s,
+                        end_s,
+                        answer: self.answer(row),
+                        score: Some(row[argmax(row)]),
+                    }
                 })
                 .collect()
         };
+        let answer = self.answer(&whole);
         Ok(Prediction {
-            answer: self.answer(&whole),
             scores: whole,
             windows,
-            words: Vec::new(),
-            alignment: None,
-            nbest: Vec::new(),
+            ..Prediction::of(answer)
         })
     }
 
@@ -299,6 +351,7 @@ impl<B: Backend> Predictor<B> {
             Target::Class(class) => Answer::Label(name(class)),
             Target::Tags(tags) => Answer::Tags(tags.iter().map(name).collect()),
             Target::Text(text) => Answer::Text(self.normalized(text)),
+            Target::Value(value) => Answer::Value(*value),
         }
     }
 
@@ -306,7 +359,7 @@ impl<B: Backend> Predictor<B> {
     fn normalized(&self, text: &str) -> String {
         match &self.coding {
             Coding::Symbols(alphabet) => alphabet.normalization().apply(text),
-            Coding::Labels(_) => text.to_string(),
+            _ => text.to_string(),
         }
     }
 
@@ -370,13 +423,11 @@ impl<B: Backend> Predictor<B> {
                     .map_or_else(Vec::new, |found| found.symbols)
             }
         };
+        let text = written(alphabet, &indices(&symbols));
         Ok(Prediction {
-            answer: Answer::Text(written(alphabet, &indices(&symbols))),
-            scores: Vec::new(),
-            windows: Vec::new(),
             words: decode::words(&symbols, alphabet, step_s),
-            alignment: None,
             nbest,
+            ..Prediction::of(Answer::Text(text))
         })
     }
 
@@ -402,17 +453,15 @@ impl<B: Backend> Predictor<B> {
         let best = found.into_iter().next().unwrap_or_default();
         check_finite(best.alignment.iter().flatten())?;
         let symbol = |&index: &usize| alphabet.symbol(index);
+        let text = written(alphabet, &best.symbols);
         Ok(Prediction {
-            answer: Answer::Text(written(alphabet, &best.symbols)),
-            scores: Vec::new(),
-            windows: Vec::new(),
-            words: Vec::new(),
             alignment: Some(Alignment {
                 symbols: best.symbols.iter().filter_map(symbol).collect(),
                 weights: best.alignment,
                 step_s,
             }),
             nbest,
+            ..Prediction::of(Answer::Text(text))
         })
     }
 
@@ -428,9 +477,37 @@ impl<B: Backend> Predictor<B> {
                 tags.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
                 Answer::Tags(tags.into_iter().map(|tag| labels[tag].clone()).collect())
             }
-            Task::Transcribe => Answer::Text(String::new()),
+            _ => Answer::Text(String::new()),
         }
     }
+}
+
+/// What a model says of a recording from the number it says of each window, which span these seconds.
+fn estimated(
+    estimates: &[Estimate],
+    spans: impl ExactSizeIterator<Item = (f64, f64)>,
+) -> Result<Prediction> {
+    let values = estimates.iter().map(|each| each.value as f32);
+    check_finite(values.collect::<Vec<_>>().iter())?;
+    let whole = Estimate::mean(estimates);
+    let windows = if spans.len() == 1 {
+        Vec::new()
+    } else {
+        spans
+            .zip(estimates)
+            .map(|((start_s, end_s), estimate)| Window {
+                start_s,
+                end_s,
+                answer: Answer::Value(estimate.value),
+                score: None,
+            })
+            .collect()
+    };
+    Ok(Prediction {
+        deviation: whole.deviation,
+        windows,
+        ..Prediction::of(Answer::Value(whole.value))
+    })
 }
 
 /// Refuses what a model says where it is no number.
@@ -503,7 +580,7 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
     run_on(backend, Guesses(run, most))?
 }
 
-fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a Item> {
+pub(crate) fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a Item> {
     let most = most.min(items.len());
     // One further each time, as labels may come in turn.
     (0..most).map(move |i| items[(i * items.len() / most + i) % items.len()])
@@ -511,8 +588,21 @@ fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a It
 
 #[cfg(test)]
 mod tests {
-    use super::cuts;
+    use super::{cuts, rounded};
     use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_shown_to_four_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (20.345_67, "20.35"),
+            (-0.012_345, "-0.01235"),
+            (123_456.7, "123457"),
+            (1.0, "1.000"),
+        ] {
+            assert_eq!(rounded(value), text);
+        }
+    }
 
     #[test]
     fn a_short_recording_is_one_window() {

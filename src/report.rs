@@ -9,6 +9,7 @@ use sori_datasets::{
 };
 
 use crate::backend::{Job, run_on};
+use crate::generate::generate;
 use crate::metric::{ConfusionMatrix, Edits};
 use crate::picture::{Curve, confusion_picture, curves_picture, features_picture, filters_picture};
 use crate::predict::{Answer, Prediction, Predictor};
@@ -21,8 +22,11 @@ use crate::{BackendName, Error, Result, RunFolder};
 /// # Errors
 /// When the run or its data cannot be read.
 pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<String> {
-    let judged = run_on(backend, Judge { run, most })??;
     let info = run.info()?;
+    let judged = match info.task.generates() {
+        true => None,
+        false => Some(run_on(backend, Judge { run, most })??),
+    };
     let settings = run.settings()?;
     let epochs = run.metrics()?;
     let result = run.result()?;
@@ -62,13 +66,14 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
     }
     page.table(facts.iter().map(|(name, value)| [*name, value]));
 
-    page.heading(&format!("On the {} part", judged.split));
+    let split = match info.splits.test {
+        0 => "valid",
+        _ => "test",
+    };
+    page.heading(&format!("On the {split} part"));
     match &result {
         Some(result) => {
-            let metrics = result.metrics.0.iter();
-            let rows: Vec<_> = metrics
-                .map(|(name, v)| (name.clone(), format!("{v:.4}")))
-                .collect();
+            let rows: Vec<_> = result.metrics.named(info.task.headline()).collect();
             page.table(
                 rows.iter()
                     .map(|(name, value)| [name.as_str(), value.as_str()]),
@@ -76,13 +81,13 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
         }
         None => page.text("Training has not ended, and nothing was measured on it yet."),
     }
-    if judged.by_windows {
+    if judged.as_ref().is_some_and(|judged| judged.by_windows) {
         page.text(
             "Of recordings longer than any that it learned from, the metrics are of the whole and what \
              follows is of their windows, as `sori predict` has them.",
         );
     }
-    if let Some(confusion) = &judged.confusion {
+    if let Some(confusion) = judged.as_ref().and_then(|judged| judged.confusion.as_ref()) {
         page.picture(
             "Confusion matrix",
             &confusion_picture(confusion, &info.labels)?,
@@ -105,14 +110,26 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
             &filters_picture(&filters, f64::from(settings.features.sample_rate_hz))?,
         );
     }
-    page.heading(&format!("What it did worst on, of {}", judged.total));
-    for worst in &judged.worst {
-        page.example(worst)?;
+    match &judged {
+        Some(judged) => {
+            page.heading(&format!("What it did worst on, of {}", judged.total));
+            for worst in &judged.worst {
+                page.example(worst)?;
+            }
+        }
+        None => {
+            page.heading("What it makes");
+            let gallery = generate(run, MADE, 0, backend)?;
+            page.picture("Patches", &gallery.picture()?);
+        }
     }
     page.heading("Its settings");
     page.settings(&settings.to_toml()?);
     Ok(page.end())
 }
+
+/// Patches of a model that makes some.
+const MADE: usize = 16;
 
 /// The kernels `[kernel, channels]` of a first convolution over a waveform, where the model has one.
 fn waveform_filters(run: &RunFolder) -> Result<Option<Vec<Vec<f32>>>> {
@@ -138,7 +155,6 @@ fn waveform_filters(run: &RunFolder) -> Result<Option<Vec<Vec<f32>>>> {
 
 /// How a run does on its test part.
 struct Judged {
-    split: &'static str,
     total: usize,
     confusion: Option<ConfusionMatrix>,
     /// Whether some were predicted window by window.
@@ -165,7 +181,7 @@ impl Job for Judge<'_> {
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
         let data = Data::of_run(self.run)?;
-        let (items, split) = data.held_out();
+        let (items, _) = data.held_out();
         let mut predictor = Predictor::<B::InnerBackend>::open(self.run, device)?;
         let windows = predictor.default_windows();
         let rate = self.run.settings()?.features.sample_rate_hz;
@@ -200,7 +216,6 @@ impl Job for Judge<'_> {
             })
         });
         Ok(Judged {
-            split,
             total: items.len(),
             worst: worst.collect::<Result<_>>()?,
             by_windows,
@@ -226,6 +241,10 @@ fn badness(target: &Target, prediction: &Prediction, truth: &Answer) -> f64 {
             });
             each.sum::<f64>() / scores.len().max(1) as f64
         }
+        Target::Value(truth) => match prediction.answer {
+            Answer::Value(value) => (value - truth).abs(),
+            _ => f64::INFINITY,
+        },
         Target::Text(_) => {
             let [truth, heard] = [truth, &prediction.answer].map(Answer::to_string);
             Edits::between(&words(&truth), &words(&heard)).rate()

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -16,7 +16,12 @@ fn sori(arguments: &[&str]) -> Output {
 
 /// Three ways, two seeds.
 fn compare(out: &Path, epochs: &str) -> Output {
-    sori(&[
+    command(out, epochs).output().unwrap()
+}
+
+fn command(out: &Path, epochs: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sori"));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).args([
         "compare",
         "cnn1d",
         "--data",
@@ -38,7 +43,8 @@ fn compare(out: &Path, epochs: &str) -> Output {
         "--out",
         out.to_str().unwrap(),
         "--json",
-    ])
+    ]);
+    command
 }
 
 fn lines(output: &Output) -> Vec<Value> {
@@ -84,6 +90,30 @@ fn each_way_is_trained_with_each_seed_once() {
         std::fs::metadata(&kept).unwrap().modified().unwrap(),
         before
     );
+
+    // Broken off in the middle, it is gone on with to the same numbers.
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let broken = folder.path().join("broken");
+        let mut child = command(&broken, "2").process_group(0).spawn().unwrap();
+        let begun = broken.join("1-seed-6/run.json");
+        while !begun.is_file() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        // As Ctrl-C in a terminal: all processes of the group.
+        let group = format!("-{}", child.id());
+        let sent = Command::new("kill").args(["-INT", "--", &group]).status();
+        assert!(sent.unwrap().success());
+        assert!(
+            !child.wait().unwrap().success(),
+            "it ended too soon to tell"
+        );
+        let gone_on = lines(&compare(&broken, "2"));
+        for (one, other) in table.iter().zip(&gone_on) {
+            assert_eq!(one["seeds"], other["seeds"]);
+        }
+    }
 
     // Another comparison does not go into the same folder.
     let other = compare(&out, "3");

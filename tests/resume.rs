@@ -9,7 +9,16 @@ use std::time::{Duration, Instant};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-const MODELS: [&str; 5] = ["mlp", "cnn1d", "gru", "deep_speech2", "las"];
+/// Models of the zoo, and one with an adversary beside it.
+const MODELS: [&str; 7] = [
+    "mlp",
+    "cnn1d",
+    "gru",
+    "deep_speech2",
+    "las",
+    "vae",
+    "adversary",
+];
 
 /// Everything else that a later step could depend on.
 const VARIED: [&str; 7] = [
@@ -30,18 +39,21 @@ fn sori() -> Command {
 /// middle of epochs.
 fn train(model: &str, out: &Path) -> Child {
     let data = match model {
-        "deep_speech2" | "las" => "synth:morse?size=40",
-        _ => "synth:dtmf?size=480",
+        "deep_speech2" | "las" => "synth:morse?size=40".to_string(),
+        "adversary" => speakers(out.parent().unwrap()),
+        _ => "synth:dtmf?size=480".to_string(),
     };
     let size = match model {
         "deep_speech2" => "model.channels=[2]",
         "las" => "model.d_listener=8",
-        "mlp" => "model.d_hidden=[48]",
+        "mlp" | "adversary" => "model.d_hidden=[48]",
         "gru" => "model.d_hidden=12",
+        "vae" => "model.d_hidden=[48]",
         _ => "model.channels=[16, 16]",
     };
     let varied = match model {
         "cnn1d" => &VARIED[..],
+        "adversary" => &["train.adversary_weight=0.5", "train.batch_size=8"],
         // With a history of steps and their gradients.
         "gru" => &["train.optimizer=lbfgs", "train.learning_rate=0.3"],
         "deep_speech2" => &["model.d_hidden=8", "train.batch_size=8", "text.unk=true"],
@@ -55,16 +67,55 @@ fn train(model: &str, out: &Path) -> Child {
         ],
         _ => &[],
     };
+    // What is drawn in each step, or changes from one to the next.
+    let chance = match model {
+        "vae" => "model.kl_annealing_epochs=3",
+        _ => "model.dropout=0.3",
+    };
+    let model = match model {
+        "adversary" => "mlp",
+        model => model,
+    };
     sori()
-        .args(["train", model, "--data", data])
+        .args(["train", model, "--data", &data])
         .args(varied.iter().flat_map(|set| ["--set", set]))
         .args(["--epochs", "4", "--seed", "5", "--quiet"])
         .args(["--set", "checkpoint_steps=2", "--set", size])
-        .args(["--set", "model.dropout=0.3", "--out"])
+        .args(["--set", chance, "--out"])
         .arg(out)
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// A manifest of two labels by two speakers, in noise.
+fn speakers(folder: &Path) -> String {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut lines = String::new();
+    for index in 0..120 {
+        let (label, speaker) = (index % 2, index / 2 % 2);
+        let path = folder.join(format!("{index}.wav"));
+        let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+        for n in 0..1600 {
+            let seconds = n as f32 / 8000.0;
+            let tone = |hertz: usize| (std::f32::consts::TAU * hertz as f32 * seconds).sin();
+            let noise = ((n * 7919 + index * 104_729) % 1009) as f32 / 1009.0 - 0.5;
+            let sum = tone(400 + 400 * label) + tone(1600 + 800 * speaker) + noise;
+            writer.write_sample((sum * 8000.0) as i16).unwrap();
+        }
+        writer.finalize().unwrap();
+        lines.push_str(&format!(
+            "{{\"audio\": \"{index}.wav\", \"label\": \"l{label}\", \"domain\": \"s{speaker}\"}}\n"
+        ));
+    }
+    let path = folder.join("speakers.jsonl");
+    fs::write(&path, lines).unwrap();
+    format!("manifest:{}", path.display())
 }
 
 fn resume(out: &Path) -> Child {
@@ -263,6 +314,33 @@ fn two_processes_do_not_train_one_run() {
     assert!(!second.status.success());
     let error = String::from_utf8_lossy(&second.stderr);
     assert!(error.contains("another process"), "{error}");
+}
+
+/// There was a time when `sgd` had momentum.
+#[test]
+fn momentum_is_not_dropped_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let status = sori()
+        .args(["train", "mlp", "--data", "synth:dtmf?size=64", "--quiet"])
+        .args(["--epochs", "1", "--set", "optimizer=momentum", "--out"])
+        .arg(&run)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    fs::remove_file(run.join("result.json")).unwrap();
+    let config = run.join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("optimizer = \"momentum\"", "optimizer = \"sgd\"");
+    fs::write(&config, text.replace("epochs = 1\n", "epochs = 2\n")).unwrap();
+    let output = sori()
+        .args(["train", "--quiet", "--resume"])
+        .arg(&run)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("optimizer = \"momentum\""), "{error}");
 }
 
 #[test]

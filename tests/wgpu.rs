@@ -183,10 +183,11 @@ fn assert_trains_as_ndarray(name: &str) {
 #[cfg(not(feature = "wgpu"))]
 #[test]
 fn every_model_trains_on_wgpu_as_on_ndarray() {
-    // Recognisers have tests of their own.
+    // Recognisers and models that make patches have tests of their own.
+    let others = ["transcribe", "generate"];
     for entry in catalogue()
         .iter()
-        .filter(|entry| entry.task != "transcribe")
+        .filter(|entry| !others.contains(&entry.task))
     {
         let start = std::time::Instant::now();
         assert_trains_as_ndarray(entry.name);
@@ -345,6 +346,73 @@ fn las_has_the_loss_gradients_and_transcripts_of_ndarray() {
         let (found, expected) = (run(BackendName::Wgpu), run(BackendName::Ndarray));
         assert_near(&found.0, &expected.0);
         assert_eq!(found.1, expected.1, "{attention}");
+    }
+}
+
+/// What a small model makes of three patches and the same noise, and the gradients of what it minimises.
+#[cfg(not(feature = "wgpu"))]
+struct Patches {
+    config: ModelConfig,
+    parameters: Vec<TensorData>,
+}
+
+#[cfg(not(feature = "wgpu"))]
+impl Job for Patches {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        let model = self.config.init::<B>(device).unwrap();
+        let model = model.map(&mut Write(self.parameters.into_iter()));
+        let wave = |count: usize| {
+            let values = (0..count).map(|i| (i * 37 % 29) as f32 / 14.5 - 1.0);
+            values.collect::<Vec<_>>()
+        };
+        let features = TensorData::new(wave(3 * 8 * BINS), [3, 8, BINS]);
+        let features = Tensor::<B, 3>::from_data(features, device);
+        let noise = Tensor::<B, 2>::from_data(TensorData::new(wave(3 * 4), [3, 4]), device);
+        let lengths = [8, 5, 3];
+        let (loss, made) = match &model {
+            Model::Vae(model) => {
+                let bound = model.bound(features, &lengths, noise.clone());
+                (bound.loss(0.5), model.decode(noise))
+            }
+            Model::Gan(model) => {
+                let losses = model.losses(features, &lengths, noise.clone());
+                (
+                    losses.discriminator + losses.generator,
+                    model.generate(noise),
+                )
+            }
+            _ => unreachable!("no other makes patches"),
+        };
+        let numbers = vec![loss.to_data(), made.into_data()];
+        let gradients = loss.backward();
+        let mut found = Collect::<B>(&gradients, numbers);
+        model.visit(&mut found);
+        found.1
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn models_that_make_patches_have_the_losses_and_gradients_of_ndarray() {
+    for table in [
+        "name = \"vae\"\nd_hidden = [6]\nd_latent = 4",
+        "name = \"gan\"\nchannels = [3, 4]\nd_latent = 4",
+        "name = \"gan\"\nchannels = [3]\nd_latent = 4\nloss = \"hinge\"",
+    ] {
+        let config: ModelConfig = toml::from_str(table).unwrap();
+        let config = config.with_input(8, BINS, 0);
+        let device = Default::default();
+        let model = random_model::<NdArray>(&config, 1, &device).unwrap();
+        let run = |backend| {
+            let patches = Patches {
+                config: config.clone(),
+                parameters: parameters(&model),
+            };
+            run_on(backend, patches).unwrap()
+        };
+        assert_near(&run(BackendName::Wgpu), &run(BackendName::Ndarray));
     }
 }
 

@@ -289,6 +289,40 @@ fn a_manifest_may_label_tag_or_transcribe() {
     assert_eq!(corpus.task, TaskKind::Transcribe);
     assert!(corpus.labels.is_empty());
     assert_eq!(corpus.items[0].target, Target::Text("안녕".into()));
+
+    let path = manifest(
+        &folder,
+        r#"{"audio": "a.wav", "value": 3, "domain": "theo"}
+{"audio": "b.wav", "value": -0.5, "domain": 7}
+{"audio": "sub/c.wav", "value": 1e3}"#,
+    );
+    let corpus = open("manifest", &path, "").unwrap();
+    assert_eq!(corpus.task, TaskKind::Regress);
+    assert_eq!(corpus.labels, ["value"]);
+    let found = corpus.items.iter();
+    let found: Vec<_> = found
+        .map(|item| (item.target.clone(), item.domain.as_deref()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Target::Value(3.0), Some("theo")),
+            (Target::Value(-0.5), Some("7")),
+            (Target::Value(1000.0), None)
+        ]
+    );
+}
+
+#[test]
+fn values_of_another_quantity_are_refused() {
+    let open = |spec: &str, known: &str| {
+        Corpus::open_with_labels(&spec.parse().unwrap(), &[known.to_owned()])
+    };
+    let speed = "synth:morse?size=4&answer=speed";
+    assert!(open(speed, "words per minute").is_ok());
+    assert!(open(speed, "value").is_ok());
+    let error = open(speed, "hertz").unwrap_err().to_string();
+    assert!(error.contains("'words per minute'"), "{error}");
 }
 
 #[test]
@@ -322,6 +356,15 @@ fn a_bad_manifest_line_is_named() {
             "offset",
         ),
         (r#"{"audio": "b.wav", "label": 1.5}"#, "JSON object"),
+        (r#"{"audio": "b.wav", "value": "much"}"#, "JSON object"),
+        (
+            r#"{"audio": "b.wav", "value": 1.5}"#,
+            "line 1 is to classify",
+        ),
+        (
+            r#"{"audio": "b.wav", "label": "dog", "value": 1.5}"#,
+            "more than one",
+        ),
         ("\u{0}", "expected value"),
     ] {
         let folder = TempDir::new().unwrap();

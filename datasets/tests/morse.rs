@@ -137,6 +137,7 @@ fn keyed(samples: &[f32]) -> Vec<(bool, f64)> {
 
 #[test]
 fn whoever_knows_the_standard_reads_a_clean_clip() {
+    let mut errors = Vec::new();
     for index in 0..300 {
         let clip = MorseClip::new(1, Part::Valid, index, Some(100.0));
         let runs = keyed(&clip.waveform().samples);
@@ -173,5 +174,60 @@ fn whoever_knows_the_standard_reads_a_clean_clip() {
         assert_eq!(text, clip.text(), "clip {index}, a dot is {dot} s");
         // 15 to 30 words of fifty dots a minute.
         assert!((0.038..=0.084).contains(&dot), "{dot} s");
+        errors.push((60.0 / (50.0 * dot) / clip.words_per_minute() - 1.0).abs());
     }
+    // A hand may be a fifth off in a message of a single sign.
+    let worst = errors.iter().copied().fold(0.0, f64::max);
+    assert!(worst < 0.25, "{worst}");
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    assert!(mean < 0.04, "{mean}");
+}
+
+#[test]
+fn the_tone_has_the_pitch_that_is_said() {
+    for index in 0..20 {
+        let clip = MorseClip::new(2, Part::Train, index, Some(60.0));
+        let samples = clip.waveform().samples;
+        let power = |hertz: f64| {
+            let turn = std::f64::consts::TAU * hertz / 8000.0;
+            let (mut re, mut im) = (0.0, 0.0);
+            for (n, &sample) in samples.iter().enumerate() {
+                re += f64::from(sample) * (turn * n as f64).cos();
+                im += f64::from(sample) * (turn * n as f64).sin();
+            }
+            re * re + im * im
+        };
+        let loudest = (380..=920)
+            .map(f64::from)
+            .max_by(|&a, &b| power(a).total_cmp(&power(b)))
+            .unwrap();
+        assert!((loudest - clip.pitch_hz()).abs() <= 1.5, "clip {index}");
+    }
+}
+
+#[test]
+fn speed_or_pitch_may_be_asked_for_in_place_of_the_text() {
+    let texts = open("?size=32");
+    for (query, quantity) in [
+        ("?size=32&answer=speed", "words per minute"),
+        ("?size=32&answer=pitch", "hertz"),
+    ] {
+        let corpus = open(query);
+        assert_eq!(corpus.task, TaskKind::Regress);
+        assert_eq!(corpus.labels, [quantity]);
+        for (item, text) in corpus.items.iter().zip(&texts.items) {
+            let (Target::Value(value), Source::Morse(clip)) = (&item.target, &item.source) else {
+                panic!("{item:?}")
+            };
+            let expected = match quantity {
+                "hertz" => clip.pitch_hz(),
+                _ => clip.words_per_minute(),
+            };
+            assert_eq!(*value, expected);
+            assert_eq!((&item.id, &item.source), (&text.id, &text.source));
+        }
+    }
+    let spec = "synth:morse?answer=colour".parse().unwrap();
+    let error = Corpus::open(&spec).unwrap_err().to_string();
+    assert!(error.contains("text, speed, pitch"), "{error}");
 }

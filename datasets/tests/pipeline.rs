@@ -50,6 +50,7 @@ fn recording(path: &Path, samples: usize) -> Item {
         target: Target::Class(0),
         part: Part::Train,
         group: None,
+        domain: None,
     }
 }
 

@@ -25,6 +25,7 @@ fn named(corpus: &Corpus, part: Part) -> Vec<(String, Vec<String>)> {
                 Target::Class(class) => vec![label(class)],
                 Target::Tags(tags) => tags.iter().map(label).collect(),
                 Target::Text(text) => vec![text.clone()],
+                Target::Value(value) => vec![value.to_string()],
             };
             (item.id.clone(), labels)
         })
@@ -681,6 +682,7 @@ fn item(source: Source) -> Item {
         target: Target::Class(0),
         part: Part::Train,
         group: None,
+        domain: None,
     }
 }
 
@@ -774,14 +776,28 @@ fn a_table_may_label_tag_or_transcribe() {
     let corpus = table("\u{feff}audio,text\na.wav,\"안녕, 소리\"\n").unwrap();
     assert_eq!(corpus.items[0].target, Target::Text("안녕, 소리".into()));
 
+    let corpus = table("audio,value,domain\na.wav,-2.5,theo\nd.wav, 1e2 ,\n").unwrap();
+    assert_eq!(corpus.labels, ["value"]);
+    assert_eq!(corpus.items[0].target, Target::Value(-2.5));
+    assert_eq!(corpus.items[1].target, Target::Value(100.0));
+    assert_eq!(corpus.items[0].domain.as_deref(), Some("theo"));
+    assert_eq!(corpus.items[1].domain, None);
+    for value in ["much", "", "inf", "NaN"] {
+        let error = complaint(table(&format!("audio,value\na.wav,{value}\n")));
+        assert!(error.contains("number"), "{value}: {error}");
+    }
+
     for (text, words) in [
         ("", "empty"),
         ("audio,label\n", "no lines"),
         ("path,label\na.wav,dog\n", "no column 'audio'"),
-        ("audio,lable\na.wav,dog\n", "one of label, tags and text"),
+        (
+            "audio,lable\na.wav,dog\n",
+            "one of label, tags, text and value",
+        ),
         (
             "audio,label,text\na.wav,dog,dog\n",
-            "one of label, tags and text",
+            "one of label, tags, text and value",
         ),
         ("audio,audio,text\na.wav,a.wav,dog\n", "same name"),
     ] {

@@ -265,6 +265,7 @@ fn whatever_changes_a_joined_or_headerless_recording_misses_the_cache() {
             target: Target::Text(String::new()),
             part: Part::Train,
             group: None,
+            domain: None,
         };
         cache.entry(&item, &config).unwrap()
     };

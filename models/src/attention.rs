@@ -110,9 +110,17 @@ impl<B: Backend> Attention<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
     /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let states = self.recurrent.forward(features, lengths).outputs; // [batch, frames, directions·d_hidden]
         let x = self.pooling.forward(states, lengths); // [batch, directions·d_hidden]
-        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+        self.dropout.forward(x) // [batch, directions·d_hidden]
     }
 
     /// How much the answer rests on each frame: features `[batch, frames, bins]` to `[batch,

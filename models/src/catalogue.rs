@@ -2,12 +2,13 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
+use crate::layers::Linear;
 use crate::{
     Attention, AttentionConfig, Cnn1d, Cnn1dConfig, Cnn2d, Cnn2dConfig, ConfigError, Crnn,
     CrnnConfig, DeepSpeech2, DeepSpeech2Config, DilatedCnn, DilatedCnnConfig, Emissions, Fcn,
-    FcnConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet, MatchboxnetConfig,
-    Mlp, MlpConfig, Musicnn, MusicnnConfig, RandomWired, RandomWiredConfig, ResCnn, ResCnnConfig,
-    Rnn, RnnConfig, SampleCnn, SampleCnnConfig,
+    FcnConfig, Gan, GanConfig, Gru, GruConfig, Las, LasConfig, Lstm, LstmConfig, Matchboxnet,
+    MatchboxnetConfig, Mlp, MlpConfig, Musicnn, MusicnnConfig, RandomWired, RandomWiredConfig,
+    ResCnn, ResCnnConfig, Rnn, RnnConfig, SampleCnn, SampleCnnConfig, Vae, VaeConfig,
 };
 
 /// What the zoo says of an architecture.
@@ -17,8 +18,8 @@ pub struct Entry {
     pub name: &'static str,
     /// The name a person would use.
     pub title: &'static str,
-    /// What its paper trains it for, and it is trained for where no data is named: `classify`, `tag`
-    /// or `transcribe`. Any model of the first two does either.
+    /// What its paper trains it for, and it is trained for where no data is named: `classify`, `tag`,
+    /// `transcribe` or `generate`. Any model of the first two does either.
     pub task: &'static str,
     /// The paper it follows: authors, year, title.
     pub paper: &'static str,
@@ -167,6 +168,22 @@ pub fn catalogue() -> &'static [Entry] {
             paper_url: "https://arxiv.org/abs/1508.01211",
             summary: "A pyramid of bidirectional recurrent layers listens, and an LSTM with attention spells what it heard.",
         },
+        Entry {
+            name: "vae",
+            title: "Variational autoencoder",
+            task: "generate",
+            paper: "Kingma and Welling (2014): Auto-encoding variational Bayes",
+            paper_url: "https://arxiv.org/abs/1312.6114",
+            summary: "Patches of a spectrogram through a small random code and back, by the evidence lower bound.",
+        },
+        Entry {
+            name: "gan",
+            title: "Generative adversarial network",
+            task: "generate",
+            paper: "Goodfellow et al. (2014): Generative adversarial networks",
+            paper_url: "https://arxiv.org/abs/1406.2661",
+            summary: "One network makes patches of a spectrogram, another tells them from real ones, and each learns from the other.",
+        },
     ]
 }
 
@@ -209,13 +226,17 @@ pub enum ModelConfig {
     DeepSpeech2(DeepSpeech2Config),
     /// See [`crate::las`].
     Las(LasConfig),
+    /// See [`crate::vae`].
+    Vae(VaeConfig),
+    /// See [`crate::gan`].
+    Gan(GanConfig),
 }
 
-/// The same expression for whichever classifier it is, and another for each recogniser.
+/// The same expression for whichever classifier it is, and another for each of the others.
 macro_rules! of_any {
-    ($model:expr, $it:ident => $result:expr, $($recogniser:pat => $other:expr),+) => {
+    ($model:expr, $it:ident => $result:expr, $($others:pat => $other:expr),+) => {
         match $model {
-            $($recogniser => $other,)+
+            $($others => $other,)+
             Self::Mlp($it) => $result,
             Self::Cnn1d($it) => $result,
             Self::Cnn2d($it) => $result,
@@ -259,6 +280,8 @@ impl ModelConfig {
             "gru" => Ok(Self::Gru(GruConfig::default())),
             "deep_speech2" => Ok(Self::DeepSpeech2(DeepSpeech2Config::default())),
             "las" => Ok(Self::Las(LasConfig::default())),
+            "vae" => Ok(Self::Vae(VaeConfig::default())),
+            "gan" => Ok(Self::Gan(GanConfig::default())),
             _ => {
                 let known: Vec<&str> = catalogue().iter().map(|entry| entry.name).collect();
                 Err(ConfigError::UnknownModel {
@@ -289,41 +312,55 @@ impl ModelConfig {
             Self::Gru(_) => "gru",
             Self::DeepSpeech2(_) => "deep_speech2",
             Self::Las(_) => "las",
+            Self::Vae(_) => "vae",
+            Self::Gan(_) => "gan",
         }
     }
 
     /// The same configuration for data with so many bins and, as outputs, classes, tags, or symbols
-    /// with the blank (or the end of a sentence). `num_frames` is for architectures of fixed length; the
-    /// others take any.
+    /// with the blank (or the end of a sentence); of a model that makes patches, none. `num_frames` is for
+    /// architectures of fixed length; the others take any.
     #[must_use]
     pub fn with_input(mut self, num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
-        if let Self::Mlp(config) = &mut self {
-            config.num_frames = num_frames;
+        match &mut self {
+            Self::Mlp(config) => config.num_frames = num_frames,
+            Self::Vae(config) => config.num_frames = num_frames,
+            Self::Gan(config) => config.num_frames = num_frames,
+            _ => {}
         }
+        let mut no_outputs = 0;
         let (bins, outputs) = of_any!(
             &mut self,
             config => (&mut config.num_bins, &mut config.num_classes),
             Self::DeepSpeech2(config) => (&mut config.num_bins, &mut config.num_symbols),
-            Self::Las(config) => (&mut config.num_bins, &mut config.num_symbols)
+            Self::Las(config) => (&mut config.num_bins, &mut config.num_symbols),
+            Self::Vae(config) => (&mut config.num_bins, &mut no_outputs),
+            Self::Gan(config) => (&mut config.num_bins, &mut no_outputs)
         );
         *bins = num_bins;
         *outputs = num_outputs;
         self
     }
 
-    /// Classes or tags to tell apart, or symbols with the blank.
+    /// Classes or tags to tell apart, or symbols with the blank; 0 of a model that makes patches.
     pub fn num_outputs(&self) -> usize {
         of_any!(
             self,
             config => config.num_classes,
             Self::DeepSpeech2(config) => config.num_symbols,
-            Self::Las(config) => config.num_symbols
+            Self::Las(config) => config.num_symbols,
+            Self::Vae(_) | Self::Gan(_) => 0
         )
     }
 
     /// Whether it writes transcripts, rather than naming one class or many of the whole.
     pub fn transcribes(&self) -> bool {
         matches!(self, Self::DeepSpeech2(_) | Self::Las(_))
+    }
+
+    /// Whether it makes patches of features, rather than saying something of them.
+    pub fn generates(&self) -> bool {
+        matches!(self, Self::Vae(_) | Self::Gan(_))
     }
 
     /// Whether CTC is what it learns by, or a part of it, so that a transcript needs a step for each of
@@ -365,7 +402,9 @@ impl ModelConfig {
             self,
             config => config.check(),
             Self::DeepSpeech2(config) => config.check(),
-            Self::Las(config) => config.check()
+            Self::Las(config) => config.check(),
+            Self::Vae(config) => config.check(),
+            Self::Gan(config) => config.check()
         )
     }
 
@@ -388,7 +427,9 @@ impl ModelConfig {
             | Self::Musicnn(_)
             | Self::Matchboxnet(_)
             | Self::DilatedCnn(_)
-            | Self::RandomWired(_) => 1,
+            | Self::RandomWired(_)
+            | Self::Vae(_)
+            | Self::Gan(_) => 1,
         }
     }
 
@@ -397,6 +438,8 @@ impl ModelConfig {
     pub fn fixed_frames(&self) -> Option<usize> {
         match self {
             Self::Mlp(config) => Some(config.num_frames),
+            Self::Vae(config) => Some(config.num_frames),
+            Self::Gan(config) => Some(config.num_frames),
             _ => None,
         }
     }
@@ -424,6 +467,8 @@ impl ModelConfig {
             Self::Gru(config) => Model::Gru(config.init(device)?),
             Self::DeepSpeech2(config) => Model::DeepSpeech2(config.init(device)?),
             Self::Las(config) => Model::Las(config.init(device)?),
+            Self::Vae(config) => Model::Vae(config.init(device)?),
+            Self::Gan(config) => Model::Gan(config.init(device)?),
         })
     }
 }
@@ -469,6 +514,10 @@ pub enum Model<B: Backend> {
     DeepSpeech2(DeepSpeech2<B>),
     /// See [`crate::las`].
     Las(Las<B>),
+    /// See [`crate::vae`].
+    Vae(Vae<B>),
+    /// See [`crate::gan`].
+    Gan(Gan<B>),
 }
 
 impl<B: Backend> Model<B> {
@@ -483,12 +532,56 @@ impl<B: Backend> Model<B> {
     /// # Panics
     /// If there is not one length for each row, a length is not in
     /// [`ModelConfig::min_frames`]`..=frames`, the bins are not the configuration's, or the model
-    /// [transcribes](ModelConfig::transcribes).
+    /// [transcribes](ModelConfig::transcribes) or [generates](ModelConfig::generates).
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         of_any!(
             self,
             model => model.forward(features, lengths),
-            Self::DeepSpeech2(_) | Self::Las(_) => panic!("a recogniser has no logits for the whole")
+            Self::DeepSpeech2(_) | Self::Las(_) | Self::Vae(_) | Self::Gan(_) => {
+                panic!("this model has no logits for the whole")
+            }
+        )
+    }
+
+    /// What the last layer of a classifier sees: features and lengths as of [`Self::forward`] to
+    /// `[batch, d_embedding]`.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        of_any!(
+            self,
+            model => model.embed(features, lengths),
+            Self::DeepSpeech2(_) | Self::Las(_) | Self::Vae(_) | Self::Gan(_) => {
+                panic!("this model sums nothing up")
+            }
+        )
+    }
+
+    /// The last layer of a classifier: [`Self::embed`]'s `[batch, d_embedding]` to logits `[batch,
+    /// classes]`.
+    ///
+    /// # Panics
+    /// If the model is another.
+    pub fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.classifier().forward(embedding)
+    }
+
+    /// Features that the last layer of a classifier sees.
+    ///
+    /// # Panics
+    /// If the model is another.
+    pub fn d_embedding(&self) -> usize {
+        self.classifier().weight.dims()[0]
+    }
+
+    fn classifier(&self) -> &Linear<B> {
+        of_any!(
+            self,
+            model => &model.classifier,
+            Self::DeepSpeech2(_) | Self::Las(_) | Self::Vae(_) | Self::Gan(_) => {
+                panic!("this model has no last layer for the whole")
+            }
         )
     }
 

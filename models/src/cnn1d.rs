@@ -129,6 +129,14 @@ impl<B: Backend> Cnn1d<B> {
     /// If there is not one length for each row, a length is not in
     /// [`Cnn1dConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);
         let mut x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -136,8 +144,7 @@ impl<B: Backend> Cnn1d<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, channels]
         }
-        let x = self.dropout.forward(masked_mean(x, &lengths)); // [batch, channels]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(masked_mean(x, &lengths)) // [batch, channels]
     }
 }
 

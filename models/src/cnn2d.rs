@@ -124,6 +124,14 @@ impl<B: Backend> Cnn2d<B> {
     /// If there is not one length for each row, a length is not in
     /// [`Cnn2dConfig::min_frames`]`..=frames`, or there are fewer bins than the blocks need.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -133,7 +141,7 @@ impl<B: Backend> Cnn2d<B> {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
         let x = masked_mean2d(x, &lengths); // [batch, channels]
-        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+        self.dropout.forward(x) // [batch, channels]
     }
 }
 

@@ -140,6 +140,14 @@ impl<B: Backend> Crnn<B> {
     /// If there is not one length for each row, a length is not in
     /// [`CrnnConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -151,7 +159,7 @@ impl<B: Backend> Crnn<B> {
         }
         let x = x.flatten(2, 3); // [batch, steps, bands·channels]
         let x = self.recurrent.forward(x, &lengths).last; // [batch, d_hidden]
-        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+        self.dropout.forward(x) // [batch, d_hidden]
     }
 }
 

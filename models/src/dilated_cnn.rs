@@ -193,6 +193,14 @@ impl<B: Backend> DilatedCnn<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not
     /// the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
         let mut x = self.input.forward(ops::zero_padding(features, lengths)); // [batch, frames, channels]
@@ -210,8 +218,7 @@ impl<B: Backend> DilatedCnn<B> {
         }
         let x = ops::activate(skips.expect("a block at least"), Activation::Relu);
         let x = ops::activate(self.hidden.forward(x), Activation::Relu); // [batch, frames, skip_channels]
-        let x = self.dropout.forward(masked_mean(x, lengths)); // [batch, skip_channels]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(masked_mean(x, lengths)) // [batch, skip_channels]
     }
 }
 

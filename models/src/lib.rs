@@ -4,7 +4,7 @@
 //! Each architecture is a module with a configuration, a model and the paper it follows.
 //! [`catalogue`] lists them, [`ModelConfig`] configures any of them by name, and [`Model`] is any of
 //! them. Classifiers and taggers give logits; of the recognisers, [`DeepSpeech2`] gives [`Emissions`],
-//! what it hears at each step, and [`Las`] spells.
+//! what it hears at each step, and [`Las`] spells; [`Vae`] and [`Gan`] make patches of features.
 //!
 //! # Axes
 //! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number
@@ -47,6 +47,7 @@ pub mod crnn;
 pub mod deep_speech2;
 pub mod dilated_cnn;
 pub mod fcn;
+pub mod gan;
 pub mod gru;
 #[cfg(feature = "ndarray")]
 mod kernels;
@@ -62,6 +63,7 @@ pub mod random_wired;
 pub mod res_cnn;
 pub mod rnn;
 pub mod sample_cnn;
+pub mod vae;
 
 pub use attention::{Attention, AttentionConfig};
 pub use catalogue::{Entry, Model, ModelConfig, catalogue, num_params};
@@ -73,6 +75,7 @@ pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config, DeepSpeech2Stream};
 pub use dilated_cnn::{DilatedCnn, DilatedCnnConfig};
 pub use emissions::Emissions;
 pub use fcn::{Fcn, FcnConfig};
+pub use gan::{Gan, GanConfig, GanLosses};
 pub use gru::{Gru, GruConfig};
 pub use las::{Las, LasConfig};
 pub use lstm::{Lstm, LstmConfig};
@@ -83,3 +86,4 @@ pub use random_wired::{RandomWired, RandomWiredConfig};
 pub use res_cnn::{ResCnn, ResCnnConfig};
 pub use rnn::{Rnn, RnnConfig};
 pub use sample_cnn::{SampleCnn, SampleCnnConfig};
+pub use vae::{Posterior, Vae, VaeConfig, VaeOutput};

@@ -115,12 +115,20 @@ impl<B: Backend> Lstm<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
     /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let states = self.recurrent.forward(features, lengths); // [batch, frames, directions·d_hidden]
         let x = match self.pooling {
             Pooling::Mean => masked_mean(states.outputs, lengths),
             Pooling::Last => states.last,
         }; // [batch, directions·d_hidden]
-        self.classifier.forward(self.dropout.forward(x)) // [batch, classes]
+        self.dropout.forward(x) // [batch, directions·d_hidden]
     }
 }
 

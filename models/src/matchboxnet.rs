@@ -208,6 +208,14 @@ impl<B: Backend> Matchboxnet<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
     /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -226,7 +234,7 @@ impl<B: Backend> Matchboxnet<B> {
         let (x, _) = self.dilated.forward(x, &lengths);
         let x = self.activate(x, &lengths); // [batch, steps, outer_channels]
         let x = self.activate(self.last.forward(x, &lengths), &lengths); // [batch, steps, outer_channels]
-        self.classifier.forward(masked_mean(x, &lengths)) // [batch, classes]
+        masked_mean(x, &lengths) // [batch, outer_channels]
     }
 
     /// The nonlinearity and dropout that end a sub-block; zero past `lengths`, as its input is.

@@ -108,6 +108,14 @@ impl<B: Backend> Mlp<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are
     /// not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -116,7 +124,7 @@ impl<B: Backend> Mlp<B> {
             let y = ops::activate(layer.forward(x), self.activation); // [batch, d_hidden]
             x = self.dropout.forward(y);
         }
-        self.classifier.forward(x) // [batch, classes]
+        x // [batch, d_hidden]
     }
 
     /// Crops or fills with zeros to `num_frames`.

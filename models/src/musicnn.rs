@@ -215,6 +215,14 @@ impl<B: Backend> Musicnn<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or there are fewer
     /// bins than the filters span.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -240,8 +248,7 @@ impl<B: Backend> Musicnn<B> {
         let x = self.pooled_norm.forward(x.unsqueeze_dim::<3>(1), &each); // [batch, 1, 2·channels]
         let x = self.hidden.forward(self.dropout.forward(x)); // [batch, 1, d_hidden]
         let x = self.hidden_norm.forward_relu_pool(x, &each, [1, 1]); // [batch, 1, d_hidden]
-        let x = self.dropout.forward(x.squeeze_dim(1)); // [batch, d_hidden]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(x.squeeze_dim(1)) // [batch, d_hidden]
     }
 }
 

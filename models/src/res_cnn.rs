@@ -285,6 +285,14 @@ impl<B: Backend> ResCnn<B> {
     /// If there is not one length for each row, a length is not in
     /// [`ResCnnConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);
         let ConvNorm { conv, norm } = &self.first;
@@ -303,8 +311,7 @@ impl<B: Backend> ResCnn<B> {
         let x = self
             .hidden_norm
             .forward_relu_pool(x, &vec![1; batch], [1, 1]);
-        let x = self.dropout.forward(x.squeeze_dim(1)); // [batch, d_hidden]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(x.squeeze_dim(1)) // [batch, d_hidden]
     }
 }
 

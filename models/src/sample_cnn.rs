@@ -119,6 +119,14 @@ impl<B: Backend> SampleCnn<B> {
     /// If there is not one length for each row, a length is not in
     /// [`SampleCnnConfig::min_frames`]`..=frames`, or the bins are not the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, self.min_frames);
         let mut x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -126,8 +134,7 @@ impl<B: Backend> SampleCnn<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, channels]
         }
-        let x = self.dropout.forward(masked_mean(x, &lengths)); // [batch, channels]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(masked_mean(x, &lengths)) // [batch, channels]
     }
 }
 

@@ -8,6 +8,7 @@ use sori_datasets::{Corpus, Item, OpenOptions, Part, Rejected, Scan, Spec, Targe
 
 use super::fetch::{self, FetchArgs};
 use super::{Common, SettingArgs, print, print_json, remark};
+use crate::predict::rounded;
 use crate::train::{Dashboard, Event, Show, pipeline, time};
 use crate::{Result, Settings};
 
@@ -96,11 +97,16 @@ fn info(common: &Common, spec: &str) -> Result<()> {
     let count = |part| items.iter().filter(|item| item.part == part).count();
     let parts = (count(Part::Train), count(Part::Valid), count(Part::Test));
     let mut labels: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut values = Vec::new();
     for item in &items {
         let classes = match &item.target {
             Target::Class(class) => vec![*class],
             Target::Tags(tags) => tags.clone(),
             Target::Text(_) => Vec::new(),
+            Target::Value(value) => {
+                values.push(*value);
+                Vec::new()
+            }
         };
         for class in classes {
             *labels.entry(class).or_default() += 1;
@@ -110,21 +116,30 @@ fn info(common: &Common, spec: &str) -> Result<()> {
         .labels
         .iter()
         .enumerate()
+        // What numbers count is no label.
+        .filter(|_| values.is_empty())
         .map(|(class, name)| (name, labels.get(&class).copied().unwrap_or(0)))
         .collect();
     let skipped = corpus.rejected.len() + scanned.bad.len();
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
     if common.json {
         let labels: serde_json::Map<_, _> = labels
             .into_iter()
             .map(|(name, count)| (name.clone(), json!(count)))
             .collect();
-        return print_json(&json!({
+        let mut line = json!({
             "data": spec, "task": corpus.task, "items": items.len(), "skipped": skipped,
             "ignored_files": corpus.ignored_files,
             "splits": {"train": parts.0, "valid": parts.1, "test": parts.2},
             "seconds": seconds, "shortest_s": shortest, "longest_s": longest,
             "sample_rate_hz": corpus.native_rate_hz, "labels": labels,
-        }));
+        });
+        if !values.is_empty() {
+            line["values"] = json!({"min": least, "mean": mean, "max": most});
+        }
+        return print_json(&line);
     }
     print(&format!(
         "{spec}: {} recordings, {} of audio at {} Hz (each {shortest:.2} to {longest:.2} s)\n\
@@ -142,6 +157,13 @@ fn info(common: &Common, spec: &str) -> Result<()> {
             }
         }
     ))?;
+    if !values.is_empty() {
+        let [least, mean, most] = [least, mean, most].map(rounded);
+        let quantity = corpus.labels.join(" ");
+        return print(&format!(
+            "{least} to {most} {quantity}, {mean} on the average"
+        ));
+    }
     for (name, count) in labels {
         print(&format!("{count:>7}  {name}"))?;
     }

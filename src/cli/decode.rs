@@ -79,7 +79,7 @@ impl DecodeArgs {
         }
         let Coding::Symbols(alphabet) = run.coding(&info)? else {
             return Err(Error::Input(
-                "--beam and --lm are for transcripts; this run's model names labels".to_string(),
+                "--beam and --lm are for transcripts; this run's model writes none".to_string(),
             ));
         };
         let spells = info.model == "las";

@@ -15,7 +15,8 @@ use crate::backend::{Job, run_on};
 use crate::batch::Coding;
 use crate::decode::Beam;
 use crate::file::write_atomically;
-use crate::task::{Answers, Evaluation, Task};
+use crate::predict::rounded;
+use crate::task::{Answers, Evaluation};
 use crate::train::{Data, RunInfo, emissions_of_run, evaluate_run, pipeline, whole};
 use crate::{Error, Result, RunFolder};
 
@@ -124,6 +125,16 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
                 common.tell(&format!("{average_precision:>8.4} {label}"))?;
             }
         }
+        Answers::Patches(_) => {}
+        Answers::Values(found) => {
+            for each in found.worst_first().into_iter().take(5) {
+                let [truth, value, error] = [each.truth, each.value, each.error()].map(rounded);
+                common.tell(&format!(
+                    "{error:>9} off: {}: {value}, not {truth}",
+                    each.id
+                ))?;
+            }
+        }
         Answers::Transcripts(found) => {
             let worst = found.errors.worst_first().into_iter().take(5);
             for transcript in worst.filter(|transcript| transcript.words.total() > 0) {
@@ -152,7 +163,7 @@ fn write_emissions(
     };
     let Coding::Symbols(alphabet) = run.coding(&run.info()?)? else {
         return Err(Error::Input(
-            "--emissions is for transcripts; this run's model names labels".to_string(),
+            "--emissions is for transcripts; this run's model writes none".to_string(),
         ));
     };
     let symbols = alphabet.num_symbols() + 1;
@@ -186,7 +197,7 @@ fn write_emissions(
 fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
     let options = OpenOptions {
         skip_bad: common.skip_bad,
-        labels: (info.task != Task::Transcribe).then(|| info.labels.clone()),
+        labels: info.task.has_labels().then(|| info.labels.clone()),
     };
     let (items, rejected) = whole(spec, &options, Part::Test, info.task)?;
     left_out(&rejected);

@@ -4,8 +4,8 @@ use clap::Args;
 use npyz::WriterBuilder;
 use serde_json::json;
 use sori_datasets::{
-    AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, Features,
-    Waveform, audio, features::Normalize,
+    AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, Waveform,
+    audio, features::Normalize,
 };
 
 use super::{Common, print, print_json};
@@ -51,7 +51,10 @@ pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
     augmenter.features(&mut features, args.seed);
     if let (Some(path), Some(form)) = (&args.out, form) {
         match form {
-            Form::Npy => write_npy(&features, path)?,
+            Form::Npy => {
+                let shape = [features.frames, features.bins];
+                write_array(&shape, features.values.iter().copied(), path)?;
+            }
             Form::Wav => write_wav(&waveform, path)?,
             Form::Png => {
                 let name = args.audio.file_name().unwrap_or_default().to_string_lossy();
@@ -148,15 +151,21 @@ impl Form {
     }
 }
 
-fn write_npy(features: &Features, path: &Path) -> Result<()> {
-    let bytes = || -> std::io::Result<Vec<u8>> {
+/// Writes numbers as an array of NumPy's.
+pub(super) fn write_array(
+    shape: &[usize],
+    values: impl Iterator<Item = f32>,
+    path: &Path,
+) -> Result<()> {
+    let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
+    let bytes = move || -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut writer = npyz::WriteOptions::new()
             .default_dtype()
-            .shape(&[features.frames as u64, features.bins as u64])
+            .shape(&shape)
             .writer(&mut bytes)
             .begin_nd()?;
-        writer.extend(features.values.iter().copied())?;
+        writer.extend(values)?;
         writer.finish()?;
         Ok(bytes)
     };

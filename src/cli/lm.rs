@@ -100,9 +100,9 @@ impl Writing {
                 symbols: alphabet.kind(),
                 kind,
             }),
-            Coding::Labels(_) => Err(Error::Run {
+            _ => Err(Error::Run {
                 path: run.path().to_path_buf(),
-                reason: "its model names labels; a language model is for transcripts".to_string(),
+                reason: "its model writes none; a language model is for transcripts".to_string(),
             }),
         }
     }

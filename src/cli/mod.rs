@@ -7,6 +7,7 @@ mod decode;
 mod eval;
 mod features;
 mod fetch;
+mod generate;
 mod lm;
 #[cfg(feature = "mic")]
 mod microphone;
@@ -69,6 +70,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Label audio files by a run's best checkpoint
     Predict(predict::PredictArgs),
+    /// Show what a run makes of noise, beside recordings (vae, gan)
+    Generate(generate::GenerateArgs),
     /// Compute the features of an audio file, as numbers or as a picture
     Features(features::FeaturesArgs),
     /// Look at a corpus, download one, or cache its features
@@ -116,6 +119,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Eval(args) => eval::run(common, &args),
         Command::Report(args) => report::run(common, &args),
         Command::Predict(args) => predict::run(common, &args),
+        Command::Generate(args) => generate::run(common, &args),
         Command::Features(args) => features::run(common, &args),
         Command::Data(command) => data::run(common, &command),
         Command::Lm(command) => lm::run(common, &command),

@@ -9,7 +9,7 @@ use super::stream::{self, StreamArgs};
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
 use crate::decode::{Beam, Word};
-use crate::predict::{Prediction, Predictor};
+use crate::predict::{Answer, Prediction, Predictor, Window, rounded};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -81,7 +81,7 @@ impl Job for Predict<'_> {
         }
         if args.times && !predictor.transcribes() {
             return Err(Error::Input(
-                "--times is for transcripts; this run's model names labels".to_string(),
+                "--times is for transcripts; this run's model writes none".to_string(),
             ));
         }
         if args.times && !predictor.times_words() {
@@ -159,6 +159,12 @@ fn text(
 ) -> String {
     if prediction.scores.is_empty() {
         let mut text = format!("{}: {}", audio.display(), prediction.answer);
+        if let Answer::Value(_) = prediction.answer {
+            if let Some(deviation) = prediction.deviation {
+                text.push_str(&format!(" ± {}", rounded(deviation)));
+            }
+            text.push_str(&format!(" {}", labels.join(" ")));
+        }
         if times {
             text.push_str(&times_of(&prediction.words));
         }
@@ -168,6 +174,7 @@ fn text(
                 transcript.score, transcript.text
             ));
         }
+        text.push_str(&windows_of(&prediction.windows));
         return text;
     }
     let mut order: Vec<usize> = (0..labels.len()).collect();
@@ -183,13 +190,23 @@ fn text(
         prediction.answer,
         scores.join(", ")
     );
-    for window in &prediction.windows {
-        text.push_str(&format!(
-            "\n  {:>8.2} – {:>8.2} s  {} {:.3}",
-            window.start_s, window.end_s, window.answer, window.score
-        ));
-    }
+    text.push_str(&windows_of(&prediction.windows));
     text
+}
+
+/// A line for each window: what is said of it.
+fn windows_of(windows: &[Window]) -> String {
+    let line = |window: &Window| {
+        let score = window.score.map(|score| format!(" {score:.3}"));
+        format!(
+            "\n  {:>8.2} – {:>8.2} s  {}{}",
+            window.start_s,
+            window.end_s,
+            window.answer,
+            score.unwrap_or_default()
+        )
+    };
+    windows.iter().map(line).collect()
 }
 
 /// A line for each word: when it is said.

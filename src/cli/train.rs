@@ -123,6 +123,7 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         return print_json(&trained.result);
     }
     let RunResult {
+        task,
         metric,
         split,
         value,
@@ -147,10 +148,12 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
             labels_left_out.join(", ")
         ))?;
     }
-    common.tell(&format!(
-        "use it: sori predict {} AUDIO…",
-        trained.run.path().display()
-    ))
+    let path = trained.run.path().display();
+    common.tell(&if task.generates() {
+        format!("see what it makes: sori generate {path}")
+    } else {
+        format!("use it: sori predict {path} AUDIO…")
+    })
 }
 
 /// Trains a run for each fold, in a folder of its own below `--out`, and sums them up.

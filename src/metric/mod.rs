@@ -2,11 +2,15 @@
 
 mod confusion;
 mod errors;
+mod frechet;
 mod tags;
+mod values;
 
 pub use confusion::ConfusionMatrix;
 pub use errors::{Edits, Transcript, TranscriptErrors};
+pub use frechet::frechet_distance;
 pub use tags::{TagMetrics, TagScores};
+pub use values::{ValueError, ValueErrors};
 
 /// A label as one cell of comma-separated values.
 pub(crate) fn csv_cell(label: &str) -> String {

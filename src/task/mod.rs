@@ -1,5 +1,7 @@
 //! What a model is for: its loss, its metrics and how its answer is shown.
 
+mod generate;
+mod regress;
 mod transcribe;
 
 use std::collections::BTreeMap;
@@ -11,17 +13,21 @@ use serde::{Deserialize, Serialize};
 use sori_datasets::{Item, Target, TaskKind};
 use sori_models::las::{Listened, Sampling, Spelled};
 use sori_models::loss::{
-    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
+    Bound, CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
 };
-use sori_models::{Emissions, Model};
+use sori_models::{Emissions, GanLosses, Model, ModelConfig};
 
+pub use generate::Patches;
+pub(crate) use generate::{generated, noise};
+pub(crate) use regress::Estimate;
+pub use regress::{RegressionLoss, Scale};
 use transcribe::heard;
 pub use transcribe::{Blanks, Heard, Transcripts, best_paths};
 pub(crate) use transcribe::{indices, log_probs, searched, spelled_best, written};
 
 use crate::batch::{Batch, Coding, Targets};
 use crate::decode::Decoding;
-use crate::metric::{ConfusionMatrix, TagScores};
+use crate::metric::{ConfusionMatrix, TagScores, ValueError, ValueErrors};
 use crate::train::Loader;
 use crate::{Error, Result};
 
@@ -35,15 +41,41 @@ pub enum Task {
     Tag,
     /// What is said in it.
     Transcribe,
+    /// How much of a quantity there is.
+    Regress,
+    /// Nothing: it is encoded and decoded again, and its likelihood bounded.
+    Autoencode,
+    /// Nothing: others like it are made.
+    Generate,
 }
 
 impl Task {
+    /// What `model` does with recordings that are to be recognised as `corpus` says.
+    pub fn of_model(model: &ModelConfig, corpus: TaskKind) -> Self {
+        match model {
+            ModelConfig::Vae(_) => Self::Autoencode,
+            ModelConfig::Gan(_) => Self::Generate,
+            _ => Self::of(corpus),
+        }
+    }
+
+    /// Whether it makes patches, whatever is to be said of a recording.
+    pub fn generates(self) -> bool {
+        matches!(self, Self::Autoencode | Self::Generate)
+    }
+
+    /// Whether its answers are of named labels, or of a named quantity.
+    pub fn has_labels(self) -> bool {
+        matches!(self, Self::Classify | Self::Tag | Self::Regress)
+    }
+
     /// The task of a corpus.
     pub fn of(kind: TaskKind) -> Self {
         match kind {
             TaskKind::Classify => Self::Classify,
             TaskKind::Tag => Self::Tag,
             TaskKind::Transcribe => Self::Transcribe,
+            TaskKind::Regress => Self::Regress,
         }
     }
 
@@ -53,6 +85,9 @@ impl Task {
             Self::Classify => "classify",
             Self::Tag => "tag",
             Self::Transcribe => "transcribe",
+            Self::Regress => "regress",
+            Self::Autoencode => "autoencode",
+            Self::Generate => "generate",
         }
     }
 
@@ -62,12 +97,15 @@ impl Task {
             Self::Classify => "accuracy",
             Self::Tag => "map",
             Self::Transcribe => "wer",
+            Self::Regress => "mae",
+            Self::Autoencode => "bound",
+            Self::Generate => "frechet",
         }
     }
 
     /// Whether a smaller [`headline`](Self::headline) is the better one.
     pub fn lower_is_better(self) -> bool {
-        self == Self::Transcribe
+        matches!(self, Self::Transcribe | Self::Regress | Self::Generate)
     }
 
     /// What a label is called.
@@ -79,6 +117,9 @@ impl Task {
             (Self::Tag, _) => "tags",
             (Self::Transcribe, 1) => "symbol",
             (Self::Transcribe, _) => "symbols",
+            (Self::Regress, 1) => "quantity",
+            (Self::Regress, _) => "quantities",
+            (Self::Autoencode | Self::Generate, _) => "labels",
         }
     }
 
@@ -86,12 +127,12 @@ impl Task {
     /// add up to one, of tags each stands for itself.
     ///
     /// # Panics
-    /// For transcripts, which have no labels.
+    /// For other tasks, which have no labels.
     pub fn probabilities<B: Backend>(self, logits: Tensor<B, 2>) -> Vec<Vec<f32>> {
         rows(match self {
             Self::Classify => softmax(logits, 1),
             Self::Tag => sigmoid(logits),
-            Self::Transcribe => panic!("a transcript has no labels"),
+            _ => panic!("there are no labels"),
         })
     }
 }
@@ -99,12 +140,17 @@ impl Task {
 /// What a model says of a batch.
 #[derive(Clone, Debug)]
 pub enum Output<B: Backend> {
-    /// The logits of each label, `[batch, labels]`.
+    /// The logits of each label, `[batch, labels]`; of a quantity, its value and, where that is learned,
+    /// the logarithm of its variance, as [`Scale`] has them.
     Labels(Tensor<B, 2>),
     /// The logits of each symbol at each step.
     Symbols(Emissions<B>),
     /// The logits of each symbol of the right transcript, given those before it.
     Spelled(Spelled<B>),
+    /// The evidence lower bound of each row.
+    Bound(Bound<B>),
+    /// What a generator and its discriminator make of each other.
+    Adversarial(GanLosses<B>),
 }
 
 impl<B: Backend> Output<B> {
@@ -117,6 +163,14 @@ impl<B: Backend> Output<B> {
         match (model, &batch.targets) {
             (Model::Las(model), Targets::Transcripts(transcripts)) => {
                 Self::Spelled(model.forward(features, lengths, transcripts, sampling))
+            }
+            (Model::Vae(model), _) => {
+                let noise = noise(lengths.len(), model.d_latent(), &features.device());
+                Self::Bound(model.bound(features, lengths, noise))
+            }
+            (Model::Gan(model), _) => {
+                let noise = noise(lengths.len(), model.d_latent(), &features.device());
+                Self::Adversarial(model.losses(features, lengths, noise))
             }
             (Model::DeepSpeech2(_), _) => Self::Symbols(model.emissions(features, lengths)),
             _ => Self::Labels(model.forward(features, lengths)),
@@ -142,6 +196,15 @@ impl<B: AutodiffBackend> Output<B> {
                     lengths: spelled.listened.lengths,
                 },
             }),
+            Self::Bound(bound) => Output::Bound(Bound {
+                log_likelihood: bound.log_likelihood.inner(),
+                divergence: bound.divergence.inner(),
+                num_values: bound.num_values,
+            }),
+            Self::Adversarial(losses) => Output::Adversarial(GanLosses {
+                discriminator: losses.discriminator.inner(),
+                generator: losses.generator.inner(),
+            }),
         }
     }
 }
@@ -162,6 +225,12 @@ pub struct Objective {
     pub scheduled_sampling: f64,
     /// What those guesses are drawn from.
     pub seed: u64,
+    /// What is minimised of a quantity.
+    pub regression: RegressionLoss,
+    /// What the gradient of the adversary is multiplied by, turned round, on its way into the model.
+    pub adversary_weight: f64,
+    /// What the divergence of a variational autoencoder counts.
+    pub kl_weight: f64,
 }
 
 impl Objective {
@@ -174,6 +243,9 @@ impl Objective {
             ctc_weight: 0.0,
             scheduled_sampling: 0.0,
             seed: 0,
+            regression: RegressionLoss::default(),
+            adversary_weight: 0.0,
+            kl_weight: 1.0,
         }
     }
 
@@ -196,6 +268,14 @@ impl Objective {
             }
             (Output::Spelled(spelled), Targets::Transcripts(transcripts)) => {
                 spelled.loss(transcripts, self.label_smoothing, self.ctc_weight)
+            }
+            (Output::Bound(bound), _) => bound.loss(self.kl_weight),
+            // Each network has the gradient of its own alone.
+            (Output::Adversarial(losses), _) => {
+                losses.discriminator.clone() + losses.generator.clone()
+            }
+            (Output::Labels(outputs), Targets::Values(values)) => {
+                self.regression.of(outputs.clone(), values)
             }
             (Output::Labels(logits), Targets::Classes(_) | Targets::Weights(_)) => {
                 self.loss_of_labels(logits.clone(), targets)
@@ -240,7 +320,7 @@ impl Objective {
                     .then(|| Tensor::from_floats(self.weights.as_slice(), &device));
                 binary_cross_entropy(logits, matrix(values), positive)
             }
-            Task::Transcribe => panic!("a transcript has no labels"),
+            _ => panic!("there are no labels"),
         }
     }
 }
@@ -259,8 +339,8 @@ impl Metrics {
         )
     }
 
-    /// All of them as text, `headline` first.
-    pub fn text(&self, headline: &str) -> String {
+    /// Each as a person would name it and read it, `headline` first.
+    pub fn named(&self, headline: &str) -> impl Iterator<Item = (String, String)> {
         let shown = |(name, value): (&String, &f64)| {
             let name = match name.as_str() {
                 "macro_f1" => "macro F1",
@@ -271,14 +351,30 @@ impl Metrics {
                 "wer" => "WER",
                 "cer" => "CER",
                 "jamo_cer" => "jamo CER",
-                "substitutions" | "deletions" | "insertions" => return format!("{name} {value}"),
+                "mae" => "MAE",
+                "rmse" => "RMSE",
+                "r2" => "R²",
+                "nll" => "NLL",
+                "importance_bound" => "importance bound",
+                "kl" => "KL",
+                "frechet" => "Fréchet distance",
+                "told_apart" => "told apart",
+                "substitutions" | "deletions" | "insertions" => {
+                    return (name.clone(), value.to_string());
+                }
                 other => other,
             };
-            format!("{name} {value:.4}")
+            (name.to_string(), format!("{value:.4}"))
         };
         let (first, others): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|(name, _)| *name == headline);
-        let all = first.into_iter().chain(others).map(shown);
+        first.into_iter().chain(others).map(shown)
+    }
+
+    /// All of them as text, `headline` first.
+    pub fn text(&self, headline: &str) -> String {
+        let all = self.named(headline);
+        let all = all.map(|(name, value)| format!("{name} {value}"));
         all.collect::<Vec<_>>().join("  ")
     }
 
@@ -306,6 +402,10 @@ pub enum Answers {
     Tags(TagScores),
     /// What was heard in each recording.
     Transcripts(Transcripts),
+    /// How much there is in each recording, and how much was said to be.
+    Values(ValueErrors),
+    /// How the patches that are made differ from those of the part.
+    Patches(Patches),
 }
 
 impl Evaluation {
@@ -333,29 +433,41 @@ impl Evaluation {
                 ])
             }
             Answers::Transcripts(found) => found.metrics(),
+            Answers::Values(found) => {
+                let mut metrics = Metrics::new([
+                    ("mae", found.mae()),
+                    ("rmse", found.rmse()),
+                    ("r2", found.r2()),
+                ]);
+                if let Some(nll) = found.nll() {
+                    metrics.0.insert("nll".to_string(), nll);
+                }
+                metrics
+            }
+            Answers::Patches(found) => found.metrics(),
         }
     }
 
     /// The threshold of each tag that suits these answers best; none but of tags.
     pub fn thresholds(&self) -> Vec<f32> {
         match &self.answers {
-            Answers::Classes(_) | Answers::Transcripts(_) => Vec::new(),
             Answers::Tags(scores) => scores.best_thresholds(),
+            _ => Vec::new(),
         }
     }
 
     /// Labels that no recording has, which means over labels leave out.
     pub fn labels_left_out(&self, labels: &[String]) -> Vec<String> {
         match &self.answers {
-            Answers::Classes(_) | Answers::Transcripts(_) => Vec::new(),
             Answers::Tags(scores) => {
                 let missing = scores.without_positive().into_iter();
                 missing.map(|tag| labels[tag].clone()).collect()
             }
+            _ => Vec::new(),
         }
     }
 
-    /// The answers, label by label or transcript by transcript, as comma-separated values, and the
+    /// The answers, label by label or recording by recording, as comma-separated values, and the
     /// name of their file.
     ///
     /// # Panics
@@ -365,6 +477,8 @@ impl Evaluation {
             Answers::Classes(confusion) => ("confusion.csv", confusion.to_csv(labels)),
             Answers::Tags(scores) => ("tags.csv", scores.to_csv(labels, thresholds)),
             Answers::Transcripts(found) => ("transcripts.csv", found.errors.to_csv()),
+            Answers::Values(found) => ("values.csv", found.to_csv()),
+            Answers::Patches(found) => ("patches.csv", found.to_csv()),
         }
     }
 }
@@ -382,12 +496,20 @@ pub fn evaluate<B: Backend>(
     decoding: &Decoding,
     device: &B::Device,
 ) -> Result<Evaluation> {
-    let objective = Objective::plain(task);
+    let objective = Objective {
+        regression: loader.regression(),
+        ..Objective::plain(task)
+    };
     let num_labels = loader.coding().num_labels();
     let mut answers = match task {
         Task::Classify => Answers::Classes(ConfusionMatrix::new(num_labels)),
         Task::Tag => Answers::Tags(TagScores::new(num_labels)),
         Task::Transcribe => Answers::Transcripts(Transcripts::default()),
+        Task::Regress => Answers::Values(ValueErrors::default()),
+        Task::Autoencode | Task::Generate => {
+            B::seed(device, generate::EVALUATION_SEED);
+            Answers::Patches(Patches::default())
+        }
     };
     let (mut loss, mut count) = (0.0, 0);
     for batch in loader.batches(items) {
@@ -410,6 +532,22 @@ pub fn evaluate<B: Backend>(
                 for (truths, row) in truths.zip(task.probabilities(logits)) {
                     let tags: Vec<usize> = (0..num_labels).filter(|&t| truths[t] > 0.5).collect();
                     scores.add(&row, &tags);
+                }
+            }
+            (Answers::Patches(found), _, _) => found.add(model, &batch),
+            (Answers::Values(found), Targets::Values(_), Output::Labels(outputs)) => {
+                let Coding::Value(scale) = loader.coding() else {
+                    continue;
+                };
+                for (item, estimate) in here.iter().zip(scale.estimates(outputs)) {
+                    if let Target::Value(truth) = item.target {
+                        found.all.push(ValueError {
+                            id: item.id.clone(),
+                            truth,
+                            value: estimate.value,
+                            deviation: estimate.deviation,
+                        });
+                    }
                 }
             }
             (Answers::Transcripts(found), _, output) => {

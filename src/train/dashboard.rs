@@ -127,15 +127,18 @@ impl Dashboard {
             return;
         }
         let splits = info.splits;
+        let labels = match info.labels.as_slice() {
+            [] => String::new(),
+            [quantity] if info.task == Task::Regress => format!("{quantity}; "),
+            labels => format!("{} {}; ", labels.len(), info.task.label(labels.len())),
+        };
         self.line(&format!(
-            "{} ({} parameters) on {}, {}: {} {}; {} recordings to train on, {} to choose \
-             by, {} to test on{}",
+            "{} ({} parameters) on {}, {}: {labels}{} recordings to train on, {} to choose by, \
+             {} to test on{}",
             info.model,
             thousands(info.params),
             settings.data.train,
             info.backend,
-            info.labels.len(),
-            info.task.label(info.labels.len()),
             splits.train,
             splits.valid,
             splits.test,
@@ -196,6 +199,9 @@ impl Dashboard {
             return;
         }
         self.last_line = Instant::now();
+        let domains = record
+            .train_domain_accuracy
+            .map_or_else(String::new, |share| format!("domains {share:.3}  "));
         let valid = match record.task() {
             Task::Transcribe => format!(
                 "{}validation: loss {:.4}  WER {:.3}  CER {:.3}",
@@ -213,6 +219,23 @@ impl Dashboard {
                 record.valid.get("accuracy"),
                 record.valid.get("macro_f1"),
             ),
+            Task::Autoencode => format!(
+                "validation: bound {:.4} nats a value  KL {:.2}  Fréchet distance {:.4}",
+                record.valid.get("bound"),
+                record.valid.get("kl"),
+                record.valid.get("frechet"),
+            ),
+            Task::Generate => format!(
+                "validation: Fréchet distance {:.4}  told apart {:.3}",
+                record.valid.get("frechet"),
+                record.valid.get("told_apart"),
+            ),
+            Task::Regress => format!(
+                "validation: loss {:.4}  MAE {:.4}  RMSE {:.4}",
+                record.valid_loss,
+                record.valid.get("mae"),
+                record.valid.get("rmse"),
+            ),
             Task::Tag => format!(
                 "validation: loss {:.4}  mAP {:.3}  ROC-AUC {:.3}",
                 record.valid_loss,
@@ -221,7 +244,7 @@ impl Dashboard {
             ),
         };
         self.line(&format!(
-            "epoch {:>3}/{}  loss {:.4}  {valid}{}  {:.0} items/s  {}",
+            "epoch {:>3}/{}  loss {:.4}  {domains}{valid}{}  {:.0} items/s  {}",
             record.epoch,
             self.epochs,
             record.train_loss,

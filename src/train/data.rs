@@ -1,6 +1,6 @@
 //! From SPECs to the three parts a run learns from, chooses on and is tested on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use sori_models::loss::steps_needed;
 use super::run::RunFolder;
 use super::settings::{DataSettings, Settings, TextSettings};
 use crate::batch::Coding;
-use crate::task::Task;
+use crate::task::{Scale, Task};
 use crate::{Error, Result};
 
 /// The recordings of a run.
@@ -147,7 +147,7 @@ impl Data {
                 self.labels.join(", ")
             ));
         }
-        if self.labels.is_empty() {
+        if self.labels.is_empty() && !self.task.generates() {
             return refuse(format!("{}: no recording has a tag", specs.train));
         }
         let train = self.part(Part::Train);
@@ -162,11 +162,11 @@ impl Data {
             .flat_map(|item| match &item.target {
                 Target::Class(class) => vec![*class],
                 Target::Tags(tags) => tags.clone(),
-                Target::Text(_) => Vec::new(),
+                Target::Text(_) | Target::Value(_) => Vec::new(),
             })
             .collect();
         let missing = (0..self.labels.len()).find(|label| !learned.contains(label));
-        if let (Some(label), None) = (missing, &self.alphabet) {
+        if let (Some(label), Task::Classify | Task::Tag) = (missing, self.task) {
             return refuse(format!(
                 "{}: no recording of the {} {} is left to train on ({} were left out); add one \
                  or take the {} away",
@@ -176,6 +176,15 @@ impl Data {
                 self.skipped.len(),
                 self.task.label(1),
             ));
+        }
+        if self.task == Task::Regress && self.scale().is_none() {
+            return refuse(format!(
+                "{}: all recordings to train on have the same value; there is nothing to tell apart",
+                specs.train
+            ));
+        }
+        if settings.train.adversary_weight > 0.0 {
+            self.check_domains(&specs.train)?;
         }
         if self.part(Part::Valid).is_empty() {
             return refuse(match specs.valid.as_str() {
@@ -230,13 +239,13 @@ impl Data {
         let info = run.info()?;
         let alphabet = match run.coding(&info)? {
             Coding::Symbols(alphabet) => Some(alphabet),
-            Coding::Labels(_) => None,
+            _ => None,
         };
         let (task, labels) = (info.task, info.labels);
         // What has come since, and what may be wrong with it, is of no concern to the run.
         let options = OpenOptions {
             skip_bad: true,
-            labels: (task != Task::Transcribe).then(|| labels.clone()),
+            labels: task.has_labels().then(|| labels.clone()),
         };
         let data = &settings.data;
         let mut found = HashMap::new();
@@ -250,7 +259,8 @@ impl Data {
             }
             let mut spec: Spec = spec.parse()?;
             spec.query.remove("split");
-            for item in open(&spec.to_string(), &options, Some(task))?.items {
+            let wanted = (!task.generates()).then_some(task);
+            for item in open(&spec.to_string(), &options, wanted)?.items {
                 for &part in parts {
                     found.insert((part as u8, item.id.clone()), item.clone());
                 }
@@ -285,6 +295,43 @@ impl Data {
         })
     }
 
+    /// The domains of the training part, sorted.
+    pub(crate) fn domains(&self) -> Vec<String> {
+        let part = self.part(Part::Train).into_iter();
+        let domains: BTreeSet<&String> = part.filter_map(|item| item.domain.as_ref()).collect();
+        domains.into_iter().cloned().collect()
+    }
+
+    /// Mean and deviation of the training part's numbers; none of other answers, or where all are the
+    /// same.
+    pub(crate) fn scale(&self) -> Option<Scale> {
+        let value = |item: &Item| match item.target {
+            Target::Value(value) => Some(value),
+            _ => None,
+        };
+        let values: Vec<f64> = self
+            .part(Part::Train)
+            .into_iter()
+            .filter_map(value)
+            .collect();
+        Scale::of(&values)
+    }
+
+    /// Refuses recordings to learn from that do not come from two domains or more.
+    fn check_domains(&self, spec: &str) -> Result<()> {
+        let part = self.part(Part::Train);
+        let without = part.iter().filter(|item| item.domain.is_none()).count();
+        let found = match (without, self.domains().as_slice()) {
+            (0, [_, _, ..]) => return Ok(()),
+            (0, domains) => format!("all are of {}", domains.join(", ")),
+            _ => format!("{without} of {} have none", part.len()),
+        };
+        Err(Error::Input(format!(
+            "{spec}: train.adversary_weight needs recordings of two domains or more, and {found}; fsdd \
+             names its speakers, and a manifest a \"domain\" of each recording"
+        )))
+    }
+
     #[allow(
         clippy::type_complexity,
         reason = "what `open` goes on with, each part for itself"
@@ -296,10 +343,12 @@ impl Data {
             labels: None,
         };
         let mut corpus = open(&data.train, &options, None)?;
-        let task = Task::of(corpus.task);
+        let task = Task::of_model(&settings.model, corpus.task);
         let name = settings.model.name();
         match (settings.model.transcribes(), task) {
-            (true, Task::Transcribe) | (false, Task::Classify | Task::Tag) => {}
+            (true, Task::Transcribe)
+            | (false, Task::Classify | Task::Tag | Task::Regress)
+            | (false, Task::Autoencode | Task::Generate) => {}
             (true, _) => {
                 return Err(Error::Input(format!(
                     "{}: {name} writes transcripts, which these recordings do not have; a corpus \
@@ -315,9 +364,12 @@ impl Data {
                 )));
             }
         }
-        let labels = corpus.labels.clone();
+        let labels = match task.generates() {
+            true => Vec::new(),
+            false => corpus.labels.clone(),
+        };
         let others = OpenOptions {
-            labels: (task != Task::Transcribe).then(|| labels.clone()),
+            labels: task.has_labels().then(|| labels.clone()),
             ..options
         };
         let mut items = Vec::new();
@@ -384,7 +436,7 @@ pub(crate) fn whole(
     part: Part,
     task: Task,
 ) -> Result<(Vec<Item>, Vec<Rejected>)> {
-    let corpus = open(spec, options, Some(task))?;
+    let corpus = open(spec, options, (!task.generates()).then_some(task))?;
     let items = corpus
         .items
         .into_iter()

@@ -1,14 +1,18 @@
 use std::fmt;
 
 /// Where in a model a visitor is, shown as `blocks.0.weight`. The variant of the zoo's `Model` is
-/// left out: it is the run's model name.
+/// left out (it is the run's model name), and that it is the model of a learner.
 #[derive(Default)]
 pub(super) struct ModulePath(Vec<Option<String>>);
+
+/// The container and the field of a learner's model.
+const LEARNER: (&str, &str) = ("Struct:Learner", "model");
 
 impl ModulePath {
     /// To be called from `enter_module`.
     pub(super) fn enter(&mut self, name: &str, container: &str) {
-        let part = (!container.starts_with("Enum:")).then(|| name.to_string());
+        let outer = container.starts_with("Enum:") || (container, name) == LEARNER;
+        let part = (!outer).then(|| name.to_string());
         self.0.push(part);
     }
 

@@ -18,7 +18,7 @@ use super::settings::{OptimizerKind, TrainSettings};
 use crate::task::scalar;
 
 /// PyTorch's defaults.
-const BETAS: [f64; 2] = [0.9, 0.999];
+const SECOND_BETA: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 const RMSPROP_AVERAGE: f64 = 0.99;
 const ADAGRAD_EPSILON: f64 = 1e-10;
@@ -202,7 +202,7 @@ impl<B: Backend> Optimizer<B> {
             OptimizerKind::Adam | OptimizerKind::Adamw => {
                 let step = AdamStep {
                     rate: learning_rate,
-                    betas: BETAS,
+                    betas: [momentum, SECOND_BETA],
                     epsilon: EPSILON,
                     steps: self.steps,
                     decay: weight_decay,

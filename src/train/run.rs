@@ -12,6 +12,8 @@
 //! confusion.csv        of classes; rows: true class, columns: predicted class
 //! tags.csv             of tags: average precision, area under the curve and threshold of each
 //! transcripts.csv      of transcripts: what is said and what was heard in each recording, worst first
+//! values.csv           of numbers: what is right and what was said of each recording, worst first
+//! patches.csv          of what is made: means over a grid of each patch of the part, and of as many made
 //! ```
 
 use std::cell::OnceCell;
@@ -28,7 +30,7 @@ use super::data::Data;
 use super::settings::Settings;
 use crate::batch::Coding;
 use crate::file::{read_json, remove_temporary, write_atomically, write_json};
-use crate::task::{Metrics, Task};
+use crate::task::{Metrics, Scale, Task};
 use crate::{Error, Result};
 
 /// What the run folder's `run.json` says.
@@ -47,7 +49,7 @@ pub struct RunInfo {
     /// Trainable parameters.
     pub params: usize,
     /// Names of the labels, in the order of the model's outputs; of transcripts the symbols, which
-    /// come after the blank.
+    /// come after the blank; of numbers what they count.
     pub labels: Vec<String>,
     /// How many recordings each part has.
     pub splits: SplitSizes,
@@ -60,6 +62,9 @@ pub struct RunInfo {
     pub window_s: f64,
     /// Mean and deviation of the training part's features, where the settings normalise by them.
     pub stats: Option<BinStats>,
+    /// Mean and deviation of the training part's numbers; none of other answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
 }
 
 /// How many recordings each part has.
@@ -88,6 +93,9 @@ pub struct EpochRecord {
     /// Share of their steps that said the blank; only of transcripts by CTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_blank: Option<f64>,
+    /// Share of them whose domain was told, while the model learned to hide it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_domain_accuracy: Option<f64>,
     /// Over the whole validation part.
     pub valid_loss: f64,
     /// Over the whole validation part.
@@ -110,7 +118,14 @@ impl EpochRecord {
 
     /// The task of the run, which shows in its metrics.
     pub fn task(&self) -> Task {
-        let tasks = [Task::Transcribe, Task::Tag];
+        let tasks = [
+            Task::Transcribe,
+            Task::Tag,
+            Task::Regress,
+            // Before what makes patches without a bound.
+            Task::Autoencode,
+            Task::Generate,
+        ];
         let found = tasks
             .into_iter()
             .find(|task| self.valid.0.contains_key(task.headline()));
@@ -125,7 +140,8 @@ pub struct RunResult {
     pub task: Task,
     /// The architecture.
     pub model: String,
-    /// The task's headline metric: `accuracy`, `map` of tags, or `wer` of transcripts.
+    /// The task's headline metric: `accuracy`, `map` of tags, `wer` of transcripts, `mae` of numbers,
+    /// `bound` of what is encoded and decoded again, or `frechet` of what is made.
     pub metric: String,
     /// The part `value` is from: `test` where there is one, otherwise `valid`.
     pub split: String,
@@ -285,8 +301,9 @@ impl RunFolder {
     pub fn info(&self) -> Result<RunInfo> {
         let info: RunInfo = read_json(&self.info_path())?;
         let settings = self.settings()?;
-        let blank = usize::from(settings.model.transcribes());
-        let belongs = info.labels.len() + blank == settings.model.num_outputs()
+        let outputs = settings.num_outputs(info.task, info.labels.len());
+        let belongs = outputs == settings.model.num_outputs()
+            && info.scale.is_some() == (info.task == Task::Regress)
             && info.splits.train > 0
             && info.splits.valid > 0
             && info.window_s > 0.0;
@@ -305,8 +322,13 @@ impl RunFolder {
     /// # Errors
     /// When `alphabet.json` cannot be read, or does not belong to `info`.
     pub fn coding(&self, info: &RunInfo) -> Result<Coding> {
-        if info.task != Task::Transcribe {
-            return Ok(Coding::Labels(info.labels.len()));
+        if let Some(scale) = info.scale {
+            return Ok(Coding::Value(scale));
+        }
+        match info.task {
+            Task::Classify | Task::Tag => return Ok(Coding::Labels(info.labels.len())),
+            Task::Autoencode | Task::Generate => return Ok(Coding::Nothing),
+            Task::Transcribe | Task::Regress => {}
         }
         let alphabet: Alphabet = read_json(&self.alphabet_path())?;
         if alphabet.num_symbols() == info.labels.len() {

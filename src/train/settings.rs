@@ -12,6 +12,7 @@ use sori_models::layers::{AttentionKind, Cell};
 use toml::{Table, Value};
 
 use crate::decode::Decoding;
+use crate::task::{RegressionLoss, Task};
 use crate::{Error, Result};
 
 /// Everything a run depends on, as it stands in the run's `config.toml`.
@@ -216,7 +217,8 @@ pub struct TrainSettings {
     pub optimizer: OptimizerKind,
     /// Learning rate at the end of the warm-up.
     pub learning_rate: f64,
-    /// Momentum of the optimizers `momentum` and `nesterov`.
+    /// Momentum of the optimizers `momentum` and `nesterov`, and of `adam` and `adamw` the decay β₁ of the
+    /// gradient's moving average.
     pub momentum: f64,
     /// Weight decay: half of this times the squares of all parameters is a part of what is minimised,
     /// the L2 penalty (`adamw` shrinks the parameters by it instead); 0 for none.
@@ -245,6 +247,13 @@ pub struct TrainSettings {
     pub scheduled_sampling: f64,
     /// Weigh the loss of rare classes up, and the presence of rare tags (at most tenfold).
     pub class_weights: bool,
+    /// What is minimised where a number is learned: `l1`, `l2` or `gaussian`.
+    pub regression_loss: RegressionLoss,
+    /// How much a classifier learns to leave nothing by which a recording's domain could be told (its
+    /// speaker, where the corpus names them), by reversal of the gradient of a network that tries to
+    /// ([Ganin et al. 2016](https://jmlr.org/papers/v17/15-239.html)): the weight λ of that gradient,
+    /// which rises to this over the run as in the paper; 0 for none.
+    pub adversary_weight: f64,
     /// Draw recordings so that all classes come up equally often, rather than each recording once.
     pub balance: bool,
     /// Put recordings of similar length into the same batch, which leaves less padding to compute.
@@ -285,6 +294,8 @@ impl Default for TrainSettings {
             label_smoothing: 0.0,
             scheduled_sampling: 0.0,
             class_weights: false,
+            regression_loss: RegressionLoss::default(),
+            adversary_weight: 0.0,
             balance: false,
             bucket: true,
             sort_first_epoch: false,
@@ -372,6 +383,7 @@ impl TrainSettings {
         for (key, value) in [
             ("train.weight_decay", self.weight_decay),
             ("train.l1_penalty", self.l1_penalty),
+            ("train.adversary_weight", self.adversary_weight),
             ("train.clip_norm", self.clip_norm),
             ("train.warmup_epochs", self.warmup_epochs),
             ("train.max_minutes", self.max_minutes),
@@ -419,6 +431,21 @@ impl Settings {
             train: TrainSettings::default(),
             text: None,
         };
+        match &settings.model {
+            ModelConfig::Vae(_) => settings.train.epochs = 60,
+            ModelConfig::Gan(_) => {
+                // As DCGAN's: slower, and with less of the steps before.
+                settings.train.epochs = 60;
+                settings.train.learning_rate = 2e-4;
+                settings.train.momentum = 0.5;
+                settings.train.schedule = ScheduleKind::Constant;
+                settings.train.ema_decay = 0.999;
+            }
+            _ => {}
+        }
+        if settings.model.generates() {
+            settings.features.num_mels = 40;
+        }
         if settings.model.transcribes() {
             settings.for_transcripts();
             if train.starts_with("synth:morse") {
@@ -565,14 +592,26 @@ impl Settings {
         self.augment.check()?;
         self.model.check()?;
         self.train.check()?;
+        if self.model.generates() {
+            self.check_without_labels("patches are made")?;
+            require(
+                self.train.optimizer != OptimizerKind::Lbfgs,
+                "train.optimizer",
+                "lbfgs",
+                "it must be another here, as what is minimised is drawn anew in each step",
+            )?;
+        }
         if self.model.transcribes() {
-            self.check_for_transcripts()?;
+            self.check_without_labels("transcripts are learned")?;
+        }
+        if let Some(text) = &self.text {
+            text.check()?;
         }
         Ok(())
     }
 
-    /// Refuses what only labels have.
-    fn check_for_transcripts(&self) -> Result<()> {
+    /// Refuses what only labels have, where there are none because `what` is.
+    fn check_without_labels(&self, what: &str) -> Result<()> {
         let train = &self.train;
         let mix = self.augment.mix.probability;
         let smoothing = train.label_smoothing;
@@ -580,9 +619,15 @@ impl Settings {
             smoothing == 0.0,
             "train.label_smoothing",
             smoothing,
-            "it must be 0 where transcripts are learned; las has `model.label_smoothing`",
+            &format!("it must be 0 where {what}; las has `model.label_smoothing`"),
         )?;
+        let adversary = train.adversary_weight;
         for (key, ok, value) in [
+            (
+                "train.adversary_weight",
+                adversary == 0.0,
+                adversary.to_string(),
+            ),
             ("augment.mix.probability", mix == 0.0, mix.to_string()),
             (
                 "train.class_weights",
@@ -596,11 +641,8 @@ impl Settings {
             } else {
                 "0"
             };
-            let expected = format!("it must be {off} where transcripts are learned");
+            let expected = format!("it must be {off} where {what}");
             require(ok, key, value, &expected)?;
-        }
-        if let Some(text) = &self.text {
-            text.check()?;
         }
         Ok(())
     }
@@ -688,6 +730,17 @@ impl Settings {
             merge(&mut table, changes, "").map_err(bad)?;
         }
         Self::from_table(table, &origin)
+    }
+
+    /// Outputs of a model that says which of so many labels, or how much of a quantity there is.
+    pub(crate) fn num_outputs(&self, task: Task, labels: usize) -> usize {
+        match task {
+            Task::Classify | Task::Tag => labels,
+            // The blank, or the end of a sentence.
+            Task::Transcribe => labels + 1,
+            Task::Regress => self.train.regression_loss.num_outputs(),
+            Task::Autoencode | Task::Generate => 0,
+        }
     }
 
     /// The settings as TOML.

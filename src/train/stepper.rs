@@ -1,27 +1,38 @@
 use std::sync::{Mutex, PoisonError};
 
-use burn::module::AutodiffModule;
-use burn::tensor::backend::AutodiffBackend;
+use burn::module::{AutodiffModule, Module};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Int, Tensor, TensorData};
 use sori_models::Model;
 use sori_models::las::Sampling;
+use sori_models::layers::DomainClassifier;
+use sori_models::loss::cross_entropy;
 
 use super::average::Average;
 use super::optimizer::{Gradients, Optimizer};
 use super::seed::{Purpose, derive};
 use super::settings::{OptimizerKind, TrainSettings};
-use crate::batch::Batch;
-use crate::task::{Objective, Output, scalar};
+use crate::batch::{Batch, Targets};
+use crate::task::{Objective, Output, count_right, scalar};
 
 /// Held from a forward pass to the end of its backward pass: in Burn 0.21 a backward pass frees parts of
 /// the graphs that other threads are still building, whose gradients are then silently missing
 /// (<https://github.com/tracel-ai/burn/issues/5573>).
 static GRAPH: Mutex<()> = Mutex::new(());
 
+/// All that is trained.
+#[derive(Module, Debug)]
+pub(super) struct Learner<B: Backend> {
+    pub(super) model: Model<B>,
+    /// What tries to tell the domain of a recording from what the model makes of it.
+    pub(super) adversary: Option<DomainClassifier<B>>,
+}
+
 /// A model and its optimizer, moved one training step at a time. The steps of several in one process
 /// take turns.
 pub struct Stepper<B: AutodiffBackend> {
     /// Taken out only while a step moves it.
-    model: Option<Model<B>>,
+    learner: Option<Learner<B>>,
     pub(super) optimizer: Optimizer<B::InnerBackend>,
     pub(super) average: Average<B::InnerBackend>,
     /// Parameters below these paths stay as they are.
@@ -34,13 +45,20 @@ pub struct Step<B: AutodiffBackend> {
     pub loss: f64,
     /// What the model said of each batch, from before the step.
     pub outputs: Vec<Output<B::InnerBackend>>,
+    /// Rows whose domain was told right; none where domains are not looked at.
+    pub domains_right: usize,
 }
 
 impl<B: AutodiffBackend> Stepper<B> {
     /// `model` with a fresh optimizer.
     pub fn new(model: Model<B>, settings: &TrainSettings) -> Self {
+        let adversary = None;
+        Self::of(Learner { model, adversary }, settings)
+    }
+
+    pub(super) fn of(learner: Learner<B>, settings: &TrainSettings) -> Self {
         Self {
-            model: Some(model),
+            learner: Some(learner),
             optimizer: Optimizer::new(settings),
             average: Average::new(settings.ema_decay),
             freeze: settings.freeze.clone(),
@@ -49,9 +67,14 @@ impl<B: AutodiffBackend> Stepper<B> {
 
     /// The model as it is now.
     pub fn model(&self) -> &Model<B> {
-        self.model
+        &self.learner().model
+    }
+
+    /// All that is trained.
+    pub(super) fn learner(&self) -> &Learner<B> {
+        self.learner
             .as_ref()
-            .expect("the model is only taken out within a step")
+            .expect("it is only taken out within a step")
     }
 
     /// The model to use: with the moving average of its parameters, where one is kept.
@@ -84,26 +107,27 @@ impl<B: AutodiffBackend> Stepper<B> {
             weight_decay,
             ..
         } = self.optimizer.settings;
-        let (step, gradients) = work.evaluate(self.model());
-        if let (Some(gradients), Some(model)) = (gradients, self.model.take()) {
-            let model = if optimizer == OptimizerKind::Lbfgs {
-                let penalised = |model: &Model<B>, loss, gradients: Gradients<_>| {
-                    let (gradients, penalty) = gradients.with_l2::<B, _>(model, weight_decay);
+        let (step, gradients) = work.evaluate(self.learner());
+        if let (Some(gradients), Some(learner)) = (gradients, self.learner.take()) {
+            let learner = if optimizer == OptimizerKind::Lbfgs {
+                let penalised = |learner: &Learner<B>, loss, gradients: Gradients<_>| {
+                    let (gradients, penalty) = gradients.with_l2::<B, _>(learner, weight_decay);
                     (loss + penalty, gradients)
                 };
-                let start = penalised(&model, step.loss, gradients);
-                let evaluate = |model: &Model<B>| {
-                    let (step, gradients) = work.evaluate(model);
-                    Some(penalised(model, step.loss, gradients?))
+                let start = penalised(&learner, step.loss, gradients);
+                let evaluate = |learner: &Learner<B>| {
+                    let (step, gradients) = work.evaluate(learner);
+                    Some(penalised(learner, step.loss, gradients?))
                 };
                 self.optimizer
-                    .second_order_step::<B, _>(model, start, learning_rate, evaluate)
+                    .second_order_step::<B, _>(learner, start, learning_rate, evaluate)
             } else {
-                let gradients = gradients.with_l1::<B, _>(&model, l1_penalty);
-                self.optimizer.step::<B, _>(model, gradients, learning_rate)
+                let gradients = gradients.with_l1::<B, _>(&learner, l1_penalty);
+                self.optimizer
+                    .step::<B, _>(learner, gradients, learning_rate)
             };
-            self.average.follow(&model, self.optimizer.steps);
-            self.model = Some(model);
+            self.average.follow(&learner, self.optimizer.steps);
+            self.learner = Some(learner);
         }
         step
     }
@@ -121,12 +145,13 @@ struct Work<'a, B: AutodiffBackend> {
 impl<B: AutodiffBackend> Work<'_, B> {
     /// Forward, loss and backward of all batches; no gradient where a loss is not finite. Dropout is
     /// drawn from the seed and the step, so that it is the same each time.
-    fn evaluate(&self, model: &Model<B>) -> (Step<B>, Option<Gradients<B::InnerBackend>>) {
+    fn evaluate(&self, learner: &Learner<B>) -> (Step<B>, Option<Gradients<B::InnerBackend>>) {
         let objective = self.objective;
         let total: usize = self.batches.iter().map(|batch| batch.lengths.len()).sum();
         let mut step = Step {
             loss: 0.0,
             outputs: Vec::with_capacity(self.batches.len()),
+            domains_right: 0,
         };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
         let steps = self.steps as u64;
@@ -141,16 +166,29 @@ impl<B: AutodiffBackend> Work<'_, B> {
                 seed: derive(objective.seed, Purpose::Sample, position),
             };
             let share = batch.lengths.len() as f64 / total as f64;
-            let output = Output::of(model, batch, sampling);
-            let loss = objective.loss(&output, &batch.targets);
+            let (output, domains) = match &learner.adversary {
+                None => (Output::of(&learner.model, batch, sampling), None),
+                Some(adversary) => {
+                    let embedding = learner.model.embed(batch.features.clone(), &batch.lengths);
+                    let output = learner.model.classify(embedding.clone());
+                    let domains = adversary.forward(embedding, objective.adversary_weight);
+                    (Output::Labels(output), Some(domains))
+                }
+            };
+            let mut loss = objective.loss(&output, &batch.targets);
             step.loss += share * scalar(loss.clone().inner());
             step.outputs.push(output.inner());
             if !step.loss.is_finite() {
                 return (step, None);
             }
+            if let Some(logits) = domains {
+                let targets = Targets::Classes(batch.domains.clone());
+                step.domains_right += count_right(logits.clone().inner(), &targets);
+                loss = loss + domain_loss(logits, &batch.domains);
+            }
             let loss = if share < 1.0 { loss * share } else { loss };
             let mut gradients = loss.backward();
-            let found = Gradients::take::<B, _>(model, &mut gradients, self.freeze);
+            let found = Gradients::take::<B, _>(learner, &mut gradients, self.freeze);
             sum = Some(match sum {
                 Some(sum) => sum.plus(found),
                 None => found,
@@ -158,6 +196,15 @@ impl<B: AutodiffBackend> Work<'_, B> {
         }
         (step, sum)
     }
+}
+
+/// The mean cross entropy of logits `[batch, domains]`.
+fn domain_loss<B: Backend>(logits: Tensor<B, 2>, domains: &[usize]) -> Tensor<B, 1> {
+    let device = logits.device();
+    let domains: Vec<i64> = domains.iter().map(|&domain| domain as i64).collect();
+    let count = domains.len();
+    let targets = TensorData::new(domains, [count]);
+    cross_entropy(logits, Tensor::<B, 1, Int>::from_data(targets, &device))
 }
 
 #[cfg(test)]

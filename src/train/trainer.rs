@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
 use sori_datasets::{AudioMemory, Item, Part, Pipeline, Target, prefetch_with};
+use sori_models::layers::DomainClassifier;
 use sori_models::{Model, ModelConfig, num_params};
 
 use super::average::Average;
@@ -20,11 +21,11 @@ use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
-use super::settings::{OptimizerKind, Settings};
-use super::stepper::{Step, Stepper};
+use super::settings::{OptimizerKind, Settings, TrainSettings};
+use super::stepper::{Learner, Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
 use crate::decode::{Beam, Decoding};
-use crate::task::{self, Blanks, Evaluation, Metrics, Objective, Output, Task};
+use crate::task::{self, Blanks, Evaluation, Metrics, Objective, Output, RegressionLoss, Task};
 use crate::{Error, Result};
 
 /// Batches loaded ahead of the training step by each worker.
@@ -111,6 +112,7 @@ struct State {
     epoch_right: usize,
     epoch_blanks: usize,
     epoch_outputs: usize,
+    epoch_domains_right: usize,
     epoch_items: usize,
     best: Option<Best>,
     epochs_since_best: usize,
@@ -127,7 +129,7 @@ impl State {
             Output::Labels(logits) if task == Task::Classify => {
                 self.epoch_right += task::count_right(logits, targets);
             }
-            Output::Labels(_) | Output::Spelled(_) => {}
+            Output::Labels(_) | Output::Spelled(_) | Output::Bound(_) | Output::Adversarial(_) => {}
             Output::Symbols(emissions) => {
                 let mut found = Blanks::default();
                 for path in task::best_paths(&emissions) {
@@ -141,6 +143,12 @@ impl State {
 
     fn accuracy(&self, task: Task) -> Option<f64> {
         (task == Task::Classify).then(|| self.epoch_right as f64 / self.epoch_items.max(1) as f64)
+    }
+
+    /// Share of the domains that were told right so far; none where none were looked at.
+    fn domain_accuracy(&self, train: &TrainSettings) -> Option<f64> {
+        let right = self.epoch_domains_right as f64;
+        (train.adversary_weight > 0.0).then(|| right / self.epoch_items.max(1) as f64)
     }
 
     fn blank(&self) -> Option<f64> {
@@ -191,6 +199,9 @@ pub struct Loader {
     batch_size: usize,
     workers: usize,
     coding: Coding,
+    regression: RegressionLoss,
+    /// Sorted; none where domains are not looked at.
+    domains: Arc<Vec<String>>,
 }
 
 impl Loader {
@@ -208,12 +219,26 @@ impl Loader {
             batch_size: settings.train.batch_size,
             workers: settings.train.workers,
             coding,
+            regression: settings.train.regression_loss,
+            domains: Arc::default(),
         })
     }
 
     /// How answers become numbers.
     pub fn coding(&self) -> &Coding {
         &self.coding
+    }
+
+    /// What is minimised of a quantity.
+    pub(crate) fn regression(&self) -> RegressionLoss {
+        self.regression
+    }
+
+    /// Whose augmented batches say which of `domains`, which are sorted, each row is of.
+    #[must_use]
+    pub(crate) fn with_domains(mut self, domains: Vec<String>) -> Self {
+        self.domains = Arc::new(domains);
+        self
     }
 
     /// With so much memory for decoded recordings, which are then decoded once only.
@@ -261,6 +286,7 @@ impl Loader {
             .collect();
         let pipeline = self.pipeline.clone();
         let (limits, coding) = (self.limits, self.coding.clone());
+        let domains = self.domains.clone();
         prefetch_with(
             jobs,
             self.workers,
@@ -273,7 +299,7 @@ impl Loader {
                 };
                 let rows = batch
                     .iter()
-                    .map(|job| job.row(loader))
+                    .map(|job| job.row(loader, &domains))
                     .collect::<Result<Vec<_>>>()?;
                 HostBatch::collate(&rows, limits, &coding)
             },
@@ -297,13 +323,15 @@ impl Job {
         }
     }
 
-    fn row(&self, loader: &mut sori_datasets::Loader) -> Result<Row> {
+    fn row(&self, loader: &mut sori_datasets::Loader, domains: &[String]) -> Result<Row> {
         let Some((seed, partner)) = &self.augment else {
             let example = loader.load(&self.item)?;
             return Ok(Row::new(example.features, example.target));
         };
         let mixed = loader.load_mixed(&self.item, partner, *seed)?;
         let mut row = Row::new(mixed.features, self.item.target.clone());
+        let domain = self.item.domain.as_ref();
+        row.domain = domain.and_then(|domain| domains.binary_search(domain).ok());
         if mixed.ratio < 1.0 {
             let ratio = mixed.ratio as f32;
             row.targets[0].1 = ratio;
@@ -383,7 +411,7 @@ fn start<B: Backend>(
     settings.model = settings.model.clone().with_input(
         fixed.unwrap_or(frames),
         settings.features.num_bins(),
-        data.labels.len() + usize::from(settings.model.transcribes()),
+        settings.num_outputs(data.task, data.labels.len()),
     );
     let mut model = random_model::<B>(&settings.model, settings.train.seed, device)?;
     if !settings.data.from.is_empty() {
@@ -418,6 +446,7 @@ fn start<B: Backend>(
         seed: settings.train.seed,
         params: num_params(&model),
         labels: data.labels.clone(),
+        scale: data.scale(),
         splits: SplitSizes {
             train: data.part(Part::Train).len(),
             valid: data.part(Part::Valid).len(),
@@ -429,8 +458,25 @@ fn start<B: Backend>(
         stats: data.stats.clone(),
     };
     let nothing = None::<(&Optimizer<B>, &Average<B>)>;
-    let checkpoint = Checkpoint::of(&model, nothing, &State::default())?;
+    B::seed(device, derive(settings.train.seed, Purpose::Initialize, 1));
+    let adversary = adversary(&settings, data, &model, device);
+    if let Some(adversary) = &adversary {
+        draw_parameters(adversary);
+    }
+    let learner = Learner { model, adversary };
+    let checkpoint = Checkpoint::of(&learner, nothing, &State::default())?;
     run.write_start(&settings, &info, data, &checkpoint)
+}
+
+/// What tells domains from what `model` sees, where it is to learn to hide them.
+fn adversary<B: Backend>(
+    settings: &Settings,
+    data: &Data,
+    model: &Model<B>,
+    device: &B::Device,
+) -> Option<DomainClassifier<B>> {
+    (settings.train.adversary_weight > 0.0)
+        .then(|| DomainClassifier::new(model.d_embedding(), data.domains().len(), device))
 }
 
 fn num_tensors<B: Backend>(model: &Model<B>) -> usize {
@@ -499,14 +545,14 @@ fn label_weights(task: Task, targets: &[&Target], num_labels: usize) -> Vec<f32>
         match target {
             Target::Class(class) => counts[*class] += 1.0,
             Target::Tags(tags) => tags.iter().for_each(|&tag| counts[tag] += 1.0),
-            Target::Text(_) => {}
+            Target::Text(_) | Target::Value(_) => {}
         }
     }
     let total = targets.len() as f64;
     let weight = |count: f64| match task {
         Task::Classify => total / (num_labels as f64 * count),
         Task::Tag => ((total - count) / count).clamp(1.0, MAX_POSITIVE_WEIGHT),
-        Task::Transcribe => 1.0,
+        _ => 1.0,
     };
     counts
         .into_iter()
@@ -633,6 +679,9 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             },
             scheduled_sampling: settings.train.scheduled_sampling,
             seed: settings.train.seed,
+            regression: settings.train.regression_loss,
+            adversary_weight: 0.0,
+            kl_weight: 1.0,
             weights: if settings.train.class_weights {
                 label_weights(info.task, &targets, info.labels.len())
             } else {
@@ -641,7 +690,9 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         };
         let checkpoint = Checkpoint::read(&run.last_path())?;
         let state: State = checkpoint.state()?;
-        let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
+        let model = settings.model.init::<B>(device)?;
+        let adversary = adversary(settings, data, &model, device);
+        let learner = checkpoint.load_model(Learner { model, adversary })?;
         run.keep_metrics(state.epoch)?;
         report(&Event::Begin {
             info,
@@ -649,7 +700,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             path: run.path(),
             steps_done: state.step,
         });
-        let mut stepper = Stepper::new(model, &settings.train);
+        let mut stepper = Stepper::of(learner, &settings.train);
         checkpoint.load_optimizer(&mut stepper.optimizer, &mut stepper.average, device);
         if settings.train.optimizer == OptimizerKind::Sgd && !stepper.optimizer.moments.is_empty() {
             return Err(Error::run(
@@ -672,7 +723,12 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             data,
             device,
             loader: Loader::new(settings, info, run.coding(info)?)?
-                .with_memory(settings.data.memory_mib),
+                .with_memory(settings.data.memory_mib)
+                .with_domains(if settings.train.adversary_weight > 0.0 {
+                    data.domains()
+                } else {
+                    Vec::new()
+                }),
             schedule: Schedule::new(&settings.train, steps),
             objective,
             stepper,
@@ -734,15 +790,26 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
             let learning_rate = self.learning_rate(self.state.step);
+            self.objective.adversary_weight =
+                settings.train.adversary_weight * self.adversary_rise();
+            if let ModelConfig::Vae(config) = &settings.model {
+                let steps = steps_per_epoch(settings, self.info.splits.train);
+                self.objective.kl_weight =
+                    config.kl_weight_at(self.state.step as f64 / steps as f64);
+            }
             let batches: Vec<_> = hosts
                 .into_iter()
                 .map(|host| host.to_device::<B>(self.device))
                 .collect();
             let targets: Vec<_> = batches.iter().map(|batch| batch.targets.clone()).collect();
             let count: usize = batches.iter().map(|batch| batch.lengths.len()).sum();
-            let Step { loss, outputs } =
-                self.stepper
-                    .step_over(batches, &self.objective, learning_rate);
+            let Step {
+                loss,
+                outputs,
+                domains_right,
+            } = self
+                .stepper
+                .step_over(batches, &self.objective, learning_rate);
             if !loss.is_finite() {
                 return Err(self.diverged(loss));
             }
@@ -751,6 +818,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             for (output, targets) in outputs.into_iter().zip(&targets) {
                 state.count(self.info.task, output, targets);
             }
+            state.epoch_domains_right += domains_right;
             state.epoch_items += count;
             state.epoch_seconds += asked.elapsed().as_secs_f64();
             state.step += 1;
@@ -830,6 +898,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             train_loss: state.epoch_loss / items,
             train_accuracy: state.accuracy(self.info.task),
             train_blank: state.blank(),
+            train_domain_accuracy: state.domain_accuracy(&self.settings.train),
             valid_loss: valid.loss,
             valid: metrics,
             best,
@@ -893,7 +962,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
     fn checkpoint(&mut self) -> Result<Checkpoint> {
         self.state.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
         let checkpoint = Checkpoint::of(
-            self.stepper.model(),
+            self.stepper.learner(),
             Some((&self.stepper.optimizer, &self.stepper.average)),
             &self.state,
         )?;
@@ -914,6 +983,15 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
 
     fn learning_rate(&self, step: usize) -> f64 {
         self.schedule.learning_rate(step, self.state.plateaus)
+    }
+
+    /// How far the gradient of the adversary has risen: `2 / (1 + exp(−10·p)) − 1` after the share `p` of
+    /// the run (Ganin et al. 2016, section 5.2.2).
+    fn adversary_rise(&self) -> f64 {
+        let steps = steps_per_epoch(self.settings, self.info.splits.train);
+        let all = (steps * self.settings.train.epochs) as f64;
+        let share = self.state.step as f64 / all;
+        2.0 / (1.0 + (-10.0 * share).exp()) - 1.0
     }
 
     fn is_time_over(&self) -> bool {

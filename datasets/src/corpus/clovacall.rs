@@ -112,6 +112,7 @@ fn listed(list: &Path, folder: &Path, part: Part, gate: &mut Gate) -> Result<Vec
                 answer: Answer::Text(call.text),
                 part,
                 group: call.speaker_id,
+                domain: None,
             });
         listing.add(gate, line, entry)?;
     }

@@ -71,6 +71,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: Answer::Text(words.join(" ")),
                 part: *part,
                 group: None,
+                domain: None,
             });
         }
     }

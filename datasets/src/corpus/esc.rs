@@ -100,6 +100,7 @@ fn listed(spec: &Spec, root: &Path, gate: &mut Gate) -> Result<Clips> {
                     answer: Answer::Class(row.get(category).to_owned()),
                     part: part_of(fold, &test_folds),
                     group: Some(recording.to_owned()),
+                    domain: None,
                 },
             ))
         };
@@ -171,6 +172,7 @@ fn in_folders(spec: &Spec, root: &Path, gate: &mut Gate) -> Result<Clips> {
                     answer: Answer::Class(label.to_owned()),
                     part: part_of(fold, &test_folds),
                     group: Some((*recording).to_owned()),
+                    domain: None,
                 },
             ));
         }

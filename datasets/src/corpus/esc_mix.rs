@@ -67,6 +67,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: Answer::Tags(classes),
                 part,
                 group: None,
+                domain: None,
             });
         }
     }

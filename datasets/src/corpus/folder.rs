@@ -99,6 +99,7 @@ fn add_class(
             answer: Answer::Class(class.to_owned()),
             part,
             group: None,
+            domain: None,
         });
     }
     if drafts.len() == first {

@@ -45,6 +45,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                     answer: Answer::Tags(labels_in(row.get(labels), &[','])?),
                     part,
                     group: None,
+                    domain: None,
                 })
             };
             listing.add(gate, row.line, entry())?;

@@ -37,6 +37,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 Part::Train
             },
             group: None,
+            domain: Some(recording.speaker),
         })
         .collect();
     Ok(Found {

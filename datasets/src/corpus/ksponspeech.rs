@@ -126,6 +126,7 @@ fn listed(
                 answer: Answer::Text(spoken(text, notation)),
                 part,
                 group: None,
+                domain: None,
             }),
             _ => Err(format!("'{line}' is not PATH :: TRANSCRIPT")),
         };
@@ -190,6 +191,7 @@ impl Pairs {
                     answer: Answer::Text(spoken(&text, notation)),
                     part: if is_test { Part::Test } else { Part::Train },
                     group: None,
+                    domain: None,
                 }),
                 Err(error) => gate.reject(place, error)?,
             }

@@ -144,6 +144,7 @@ pub(super) struct Entry {
     pub(super) answer: Answer,
     pub(super) part: Part,
     pub(super) group: Option<String>,
+    pub(super) domain: Option<String>,
 }
 
 /// The recordings a list names: each is there, and no two lines name the same.
@@ -192,6 +193,7 @@ impl<'a> Listing<'a> {
             answer: entry.answer,
             part: entry.part,
             group: entry.group,
+            domain: entry.domain,
         });
         Ok(true)
     }

@@ -75,6 +75,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: Answer::Tags(tags),
                 part,
                 group: None,
+                domain: None,
             }))
         };
         if let Some(entry) = entry().transpose() {

@@ -1,12 +1,13 @@
 //! A list of recordings, one JSON object per line:
-//! `{"audio": PATH, "label": …}`, `{"audio": PATH, "tags": […]}` or `{"audio": PATH, "text": …}`,
-//! with an optional `"split"`. NeMo's `audio_filepath` is taken for `audio`; fields of other names
-//! are ignored.
+//! `{"audio": PATH, "label": …}`, `{"audio": PATH, "tags": […]}`, `{"audio": PATH, "text": …}` or
+//! `{"audio": PATH, "value": NUMBER}`, with an optional `"split"` and an optional `"domain"` (such as
+//! the speaker, [`Item::domain`](super::Item::domain)). NeMo's `audio_filepath` is taken for `audio`;
+//! fields of other names are ignored.
 //!
 //! Or, if its name ends in `.csv`, a table of comma-separated values: its header names a column
-//! `audio`, one of `label`, `tags` and `text`, and perhaps `split`; columns of other names are
-//! ignored. Tags are separated by `|` or `;`, and a recording may have none; a `split` that is
-//! empty is `train`.
+//! `audio`, one of `label`, `tags`, `text` and `value`, and perhaps `split` and `domain`; columns of
+//! other names are ignored. Tags are separated by `|` or `;`, and a recording may have none; a `split`
+//! that is empty is `train`, and a `domain` that is empty is none.
 //!
 //! Relative paths begin at the manifest's folder.
 
@@ -15,7 +16,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::list::{Entry, Listing, Table, labels_in};
-use super::{Answer, Found, Gate, Part, TaskKind, check_keys};
+use super::{Answer, Found, Gate, Part, TaskKind, VALUE, check_keys};
 use crate::{Error, Result, Spec};
 
 #[derive(Deserialize)]
@@ -25,7 +26,9 @@ struct Line {
     label: Option<Name>,
     tags: Option<Vec<Name>>,
     text: Option<String>,
+    value: Option<f64>,
     split: Option<String>,
+    domain: Option<Name>,
     offset: Option<f64>,
 }
 
@@ -47,8 +50,15 @@ impl Name {
     }
 }
 
-/// What a line says: path, answer and part.
-type Said = std::result::Result<(String, Answer, Part), String>;
+/// What a line says.
+struct Recording {
+    audio: String,
+    answer: Answer,
+    part: Part,
+    domain: Option<String>,
+}
+
+type Said = std::result::Result<Recording, String>;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     check_keys(spec, &[])?;
@@ -66,25 +76,27 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     // The kind of target, and the line that set it.
     let mut kind = None::<(TaskKind, usize)>;
     for (line, said) in lines {
-        let entry = said.and_then(|(audio, answer, part)| {
-            let task = match answer {
+        let entry = said.and_then(|recording| {
+            let task = match recording.answer {
                 Answer::Class(_) => TaskKind::Classify,
                 Answer::Tags(_) => TaskKind::Tag,
                 Answer::Text(_) => TaskKind::Transcribe,
+                Answer::Value(_) => TaskKind::Regress,
             };
             let (first_task, first_line) = *kind.get_or_insert((task, line));
             if task != first_task {
                 return Err(format!(
                     "it is to {task}, line {first_line} is to {first_task}; a manifest has one of \
-                     label, tags and text throughout"
+                     label, tags, text and value throughout"
                 ));
             }
             Ok(Entry {
-                file: folder.join(&audio),
-                id: audio,
-                answer,
-                part,
+                file: folder.join(&recording.audio),
+                id: recording.audio,
+                answer: recording.answer,
+                part: recording.part,
                 group: None,
+                domain: recording.domain,
             })
         });
         listing.add(gate, line, entry)?;
@@ -94,7 +106,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     };
     Ok(Found {
         task,
-        labels: None,
+        labels: (task == TaskKind::Regress).then(|| vec![VALUE.to_owned()]),
         drafts: listing.drafts,
         ignored_files: 0,
     })
@@ -114,7 +126,7 @@ fn json_lines(path: &Path) -> Result<Vec<(usize, Said)>> {
 fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
     let table = Table::read(path, b',', gate)?;
     let [audio] = table.columns(["audio"])?;
-    let answers: Vec<(&str, usize)> = ["label", "tags", "text"]
+    let answers: Vec<(&str, usize)> = ["label", "tags", "text", "value"]
         .into_iter()
         .filter_map(|name| Some((name, table.find(name)?)))
         .collect();
@@ -122,12 +134,13 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
         return Err(Error::Layout {
             path: path.to_owned(),
             reason: format!(
-                "its header must name one of label, tags and text beside audio; it names {}",
+                "its header must name one of label, tags, text and value beside audio; it names {}",
                 table.header.join(", ")
             ),
         });
     };
     let split = table.find("split");
+    let domain = table.find("domain");
     let said = |row: &super::list::Row| {
         let audio = row.get(audio);
         if audio.is_empty() {
@@ -138,15 +151,34 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
             ("label", label) => Answer::Class(label.to_owned()),
             ("tags", "") => Answer::Tags(Vec::new()),
             ("tags", tags) => Answer::Tags(labels_in(tags, &['|', ';'])?),
+            ("value", value) => Answer::Value(
+                value
+                    .parse::<f64>()
+                    .map_err(|_| format!("value is '{value}'; it must be a number"))
+                    .and_then(finite)?,
+            ),
             (_, text) => Answer::Text(text.to_owned()),
         };
         let part = match split.map(|split| row.get(split)) {
             None | Some("") => Part::Train,
             Some(split) => part_named(split)?,
         };
-        Ok((audio.to_owned(), answer, part))
+        let domain = domain.map(|domain| row.get(domain));
+        Ok(Recording {
+            audio: audio.to_owned(),
+            answer,
+            part,
+            domain: domain.filter(|name| !name.is_empty()).map(str::to_owned),
+        })
     };
     Ok(table.rows.iter().map(|row| (row.line, said(row))).collect())
+}
+
+fn finite(value: f64) -> std::result::Result<f64, String> {
+    if value.is_finite() {
+        return Ok(value);
+    }
+    Err(format!("value is {value}; it must be a finite number"))
 }
 
 fn part_named(split: &str) -> std::result::Result<Part, String> {
@@ -183,24 +215,35 @@ fn parsed(line: &[u8]) -> Said {
     if line.offset.is_some_and(|offset| offset != 0.0) {
         return Err("an \"offset\" into a longer file is not supported; cut the file".into());
     }
-    let answer = match (line.label, line.tags, line.text) {
-        (Some(label), None, None) => Answer::Class(label.into_text()?),
-        (None, Some(tags), None) => Answer::Tags(
+    let answer = match (line.label, line.tags, line.text, line.value) {
+        (Some(label), None, None, None) => Answer::Class(label.into_text()?),
+        (None, Some(tags), None, None) => Answer::Tags(
             tags.into_iter()
                 .map(Name::into_text)
                 .collect::<std::result::Result<_, _>>()?,
         ),
-        (None, None, Some(text)) => Answer::Text(text),
-        (None, None, None) => {
+        (None, None, Some(text), None) => Answer::Text(text),
+        (None, None, None, Some(value)) => Answer::Value(finite(value)?),
+        (None, None, None, None) => {
             return Err(format!(
-                "it has none of \"label\", \"tags\" and \"text\"; one line is such as {EXAMPLE}"
+                "it has none of \"label\", \"tags\", \"text\" and \"value\"; one line is such as \
+                 {EXAMPLE}"
             ));
         }
-        _ => return Err("it has more than one of \"label\", \"tags\" and \"text\"".into()),
+        _ => {
+            return Err(
+                "it has more than one of \"label\", \"tags\", \"text\" and \"value\"".into(),
+            );
+        }
     };
     let part = match line.split {
         None => Part::Train,
         Some(split) => part_named(&split)?,
     };
-    Ok((audio, answer, part))
+    Ok(Recording {
+        audio,
+        answer,
+        part,
+        domain: line.domain.map(Name::into_text).transpose()?,
+    })
 }

@@ -19,7 +19,7 @@
 //! | `pansori:DIR` | | a tenth of the recordings, by speaker, to test |
 //! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
 //! | `speechocean762:DIR` | | its folders `train` and `test`, or a tenth, by speaker, to test |
-//! | `synth:dtmf`, `synth:morse`, `synth:scenes` | `size=`, `seed=`; of `morse` `snr=10` | `size`, and a fifth to validate and to test |
+//! | `synth:dtmf`, `synth:morse`, `synth:scenes` | `size=`, `seed=`; of `morse` `snr=10`, `answer=speed`, `answer=pitch` | `size`, and a fifth to validate and to test |
 //! | `urbansound8k:DIR` | `folds=10` | fold 10 to test, the rest to train |
 //! | `yesno:DIR` | | the second half of the recordings to test |
 //!
@@ -108,11 +108,13 @@ named! {
         Tag = "tag",
         /// What was spoken.
         Transcribe = "transcribe",
+        /// How much of a quantity there is.
+        Regress = "regress",
     }
 }
 
 /// The right answer for one recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// Index of its label.
     Class(usize),
@@ -120,6 +122,8 @@ pub enum Target {
     Tags(Vec<usize>),
     /// What was spoken.
     Text(String),
+    /// How much of the corpus's quantity there is.
+    Value(f64),
 }
 
 /// One recording of a corpus.
@@ -136,6 +140,8 @@ pub struct Item {
     /// What it shares with others that should be in the same part: the recording it was cut from, or
     /// its speaker.
     pub group: Option<String>,
+    /// What its answer does not depend on though its sound does, such as its speaker.
+    pub domain: Option<String>,
 }
 
 impl Item {
@@ -183,8 +189,8 @@ pub struct Corpus {
     pub spec: Spec,
     /// What is to be said of a recording.
     pub task: TaskKind,
-    /// Names of classes or tags, in the order targets count; empty where the task is to
-    /// transcribe. The published order if there is one, else sorted.
+    /// Names of classes or tags, in the order targets count; of a quantity its name, alone; empty where
+    /// the task is to transcribe. The published order if there is one, else sorted.
     pub labels: Vec<String>,
     /// The recordings, in an order that depends on names only.
     pub items: Vec<Item>,
@@ -206,12 +212,14 @@ struct Draft {
     answer: Answer,
     part: Part,
     group: Option<String>,
+    domain: Option<String>,
 }
 
 enum Answer {
     Class(String),
     Tags(Vec<String>),
     Text(String),
+    Value(f64),
 }
 
 /// What a corpus found.
@@ -323,6 +331,10 @@ impl Corpus {
 
         let labels = match (&options.labels, found.labels) {
             _ if found.task == TaskKind::Transcribe => Vec::new(),
+            (Some(given), Some(own)) if found.task == TaskKind::Regress => {
+                check_quantity(spec, &own, given)?;
+                given.clone()
+            }
             (Some(given), _) => given.clone(),
             (None, Some(published)) => published,
             (None, None) => labels_of(&found.drafts),
@@ -353,6 +365,7 @@ impl Corpus {
                     target,
                     part: draft.part,
                     group: draft.group,
+                    domain: draft.domain,
                 }),
                 Err(error) => gate.reject(draft.place, error)?,
             }
@@ -403,7 +416,7 @@ impl Corpus {
                 let class = match &item.target {
                     Target::Class(class) => Some(*class),
                     Target::Tags(tags) => tags.first().copied(),
-                    Target::Text(_) => None,
+                    Target::Text(_) | Target::Value(_) => None,
                 };
                 classes.entry(class).or_default().push(index);
             }
@@ -499,7 +512,7 @@ fn labels_of(drafts: &[Draft]) -> Vec<String> {
                 labels.insert(label);
             }
             Answer::Tags(tags) => labels.extend(tags),
-            Answer::Text(_) => {}
+            Answer::Text(_) | Answer::Value(_) => {}
         }
     }
     labels.into_iter().cloned().collect()
@@ -523,6 +536,24 @@ fn target(draft: &Draft, index: &BTreeMap<&str, usize>, labels: &[String]) -> Re
             Target::Tags(tags.into_iter().collect())
         }
         Answer::Text(text) => Target::Text(text.clone()),
+        Answer::Value(value) => Target::Value(*value),
+    })
+}
+
+/// The name of a quantity that a list gives no other name.
+const VALUE: &str = "value";
+
+/// Refuses values of another quantity than the one that is known.
+fn check_quantity(spec: &Spec, own: &[String], given: &[String]) -> Result<()> {
+    let named = |names: &[String]| names.first().cloned().unwrap_or_default();
+    let (own, given) = (named(own), named(given));
+    if own == given || own == VALUE || given == VALUE {
+        return Ok(());
+    }
+    Err(Error::UnknownLabel {
+        place: spec.to_string(),
+        label: own,
+        known: given,
     })
 }
 

@@ -104,6 +104,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: Answer::Class(word.clone()),
                 part: lists.take(&id),
                 group: None,
+                domain: None,
                 id,
             });
         }
@@ -219,6 +220,7 @@ fn add_noise(folder: &Path, gate: &mut Gate, drafts: &mut Vec<Draft>) -> Result<
                     _ => Part::Train,
                 },
                 group: None,
+                domain: None,
             });
         }
     }

@@ -73,6 +73,7 @@ fn by_kaldi_lists(root: &Path, folder: &str, part: Part, gate: &mut Gate) -> Res
             None => Err(format!("{} has no line for '{id}'", texts.path().display())),
             Some(text) => Ok(Entry {
                 group: speaker_of(&path),
+                domain: None,
                 file: root.join(path),
                 answer: Answer::Text(text),
                 part,
@@ -109,6 +110,7 @@ fn by_table(root: &Path, gate: &mut Gate) -> Result<Vec<Draft>> {
                 answer: Answer::Text(row.get(text).to_owned()),
                 part: Part::Train,
                 group: Some(speaker.to_owned()),
+                domain: None,
             }),
         };
         listing.add(gate, row.line, entry)?;

@@ -14,7 +14,7 @@ pub(super) fn find(spec: &Spec) -> Result<Found> {
     check_keys(
         spec,
         match spec.location.as_str() {
-            "morse" => &["size", "seed", "snr"],
+            "morse" => &["size", "seed", "snr", "answer"],
             _ => &["size", "seed"],
         },
     )?;
@@ -42,14 +42,33 @@ pub(super) fn find(spec: &Spec) -> Result<Found> {
                 true => Some(number(spec, "snr", 0.0, SNR_DB.0, SNR_DB.1)?),
                 false => None,
             };
+            let asked = spec.query.get("answer").map_or("text", String::as_str);
+            type Say = fn(&MorseClip) -> Answer;
+            let (task, quantity, answer): (_, _, Say) = match asked {
+                "text" => (TaskKind::Transcribe, None, |clip| Answer::Text(clip.text())),
+                "speed" => (TaskKind::Regress, Some("words per minute"), |clip| {
+                    Answer::Value(clip.words_per_minute())
+                }),
+                "pitch" => (TaskKind::Regress, Some("hertz"), |clip| {
+                    Answer::Value(clip.pitch_hz())
+                }),
+                other => {
+                    return Err(Error::Query {
+                        corpus: spec.corpus.clone(),
+                        key: "answer".into(),
+                        value: other.to_owned(),
+                        expected: "answer is one of text, speed, pitch".into(),
+                    });
+                }
+            };
             Ok(Found {
-                task: TaskKind::Transcribe,
-                labels: None,
+                task,
+                labels: quantity.map(|name| vec![name.to_owned()]),
                 drafts: drafts(spec, morse::DEFAULT_SIZE, 1, |part, index| {
                     let clip = MorseClip::new(seed, part, index, snr_db);
                     (
                         format!("morse-{seed}-{part}-{index:05}"),
-                        Answer::Text(clip.text()),
+                        answer(&clip),
                         Source::Morse(clip),
                     )
                 })?,
@@ -104,6 +123,7 @@ fn drafts(
                 answer,
                 part,
                 group: None,
+                domain: None,
             });
         }
     }

@@ -132,6 +132,7 @@ impl Transcribed {
                 answer: Answer::Text(text),
                 part,
                 group: None,
+                domain: None,
             });
         }
         for list in lists {

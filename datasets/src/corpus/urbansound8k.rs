@@ -38,6 +38,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: Answer::Class(row.get(class).to_owned()),
                 part: part_of(fold, &test_folds),
                 group: Some(row.get(recording).to_owned()),
+                domain: None,
             })
         };
         listing.add(gate, row.line, entry())?;

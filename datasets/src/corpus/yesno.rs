@@ -45,6 +45,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             answer: Answer::Text(words.join(" ")),
             part: Part::Train,
             group: None,
+            domain: None,
         });
     }
     if drafts.is_empty() && misnamed == 0 {

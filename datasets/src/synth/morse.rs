@@ -147,6 +147,18 @@ impl MorseClip {
         message(&mut self.draw())
     }
 
+    /// How fast it is keyed, between 15 and 30 words a minute.
+    #[must_use]
+    pub fn words_per_minute(&self) -> f64 {
+        self.hand().words_per_minute
+    }
+
+    /// The pitch of its tone, between 400 and 900 Hz.
+    #[must_use]
+    pub fn pitch_hz(&self) -> f64 {
+        self.hand().pitch_hz
+    }
+
     /// Its sound: at most nine seconds at 8 kHz, within [-1, 1].
     #[must_use]
     pub fn waveform(&self) -> Waveform {
@@ -167,14 +179,30 @@ impl MorseClip {
         Draw::of_clip(self.seed, self.part, self.index)
     }
 
-    fn layers(&self) -> Layers {
+    /// What is keyed and how. The rest of the clip is drawn behind it.
+    fn hand(&self) -> Hand {
         let mut draw = self.draw();
         let marks = marks(&message(&mut draw));
         let dots = length_in_dots(&marks);
         let slowest = (f64::from(dots) * DOT_S / MAX_MESSAGE_S).max(WORDS_PER_MINUTE.0);
-        let dot_s = DOT_S / draw.between((slowest, WORDS_PER_MINUTE.1));
-        let unsteadiness = draw.between(UNSTEADINESS);
-        let pitch_hz = draw.between(PITCH_HZ);
+        Hand {
+            marks,
+            words_per_minute: draw.between((slowest, WORDS_PER_MINUTE.1)),
+            unsteadiness: draw.between(UNSTEADINESS),
+            pitch_hz: draw.between(PITCH_HZ),
+            draw,
+        }
+    }
+
+    fn layers(&self) -> Layers {
+        let Hand {
+            marks,
+            words_per_minute,
+            unsteadiness,
+            pitch_hz,
+            mut draw,
+        } = self.hand();
+        let dot_s = DOT_S / words_per_minute;
         let fade_db = draw.between(FADE_DB);
         let fade_hz = draw.between(FADE_HZ);
         let (phase, fade_phase) = (draw.between((0.0, TAU)), draw.between((0.0, TAU)));
@@ -227,6 +255,15 @@ impl MorseClip {
         }
         Layers { tone, noise, peak }
     }
+}
+
+/// What is keyed and how.
+struct Hand {
+    marks: Vec<Mark>,
+    words_per_minute: f64,
+    unsteadiness: f64,
+    pitch_hz: f64,
+    draw: Draw,
 }
 
 /// What a clip is the sum of, before it is scaled to `peak`.

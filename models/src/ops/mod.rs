@@ -24,6 +24,7 @@ mod padding;
 mod pairs;
 mod pool;
 mod recurrent;
+mod reversal;
 mod scale;
 #[cfg(feature = "ndarray")]
 pub(crate) mod seam;
@@ -44,6 +45,7 @@ pub use padding::zero_padding;
 pub use pairs::pair_frames;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
 pub use recurrent::{Cell, DirectionWeights, Sequence, State, recurrent, recurrent_stretch};
+pub use reversal::reverse_gradient;
 pub use scale::scale_channels;
 #[cfg(feature = "ndarray")]
 pub use seam::{PathCounts, path_counts};

@@ -301,6 +301,14 @@ impl<B: Backend> RandomWired<B> {
     /// If there is not one length for each row, a length is not in `1..=frames`, or the bins are not
     /// the configuration's.
     pub fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+        self.classifier.forward(self.embed(features, lengths)) // [batch, classes]
+    }
+
+    /// What the classifier sees of each row: all but the last layer of [`Self::forward`].
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         let [batch, frames, _] = features.dims();
         assert_lengths(lengths, batch, frames, 1);
         let mut x = ops::zero_padding(features, lengths); // [batch, frames, bins]
@@ -313,8 +321,7 @@ impl<B: Backend> RandomWired<B> {
         }
         let x = self.head.forward(ops::activate(x, Activation::Relu)); // [batch, steps, head_channels]
         let x = self.head_norm.forward_relu_pool(x, &lengths, [1, 1]);
-        let x = self.dropout.forward(masked_mean(x, &lengths)); // [batch, head_channels]
-        self.classifier.forward(x) // [batch, classes]
+        self.dropout.forward(masked_mean(x, &lengths)) // [batch, head_channels]
     }
 }
 

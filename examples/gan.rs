@@ -1,0 +1,26 @@
+//! Trains a generator and a discriminator on patches of the tones of telephone keys, until what the one makes
+//! is hard to tell from recordings.
+//!
+//! `cargo run --release --example gan`
+
+#![allow(clippy::print_stdout, reason = "an example shows what it found")]
+
+use sori::train::fresh_folder;
+use sori::{BackendName, Settings, Show, fit, generate};
+
+fn main() -> sori::Result<()> {
+    let settings = Settings::new("gan", "synth:dtmf", 8000)?.with_override("epochs=20")?;
+    let backend = BackendName::default();
+    let folder = fresh_folder("runs".as_ref(), "example-gan")?;
+    let trained = fit(&settings, &folder, backend, Show::Auto)?;
+
+    println!(
+        "\non {} recordings it has not seen: {}",
+        trained.run.info()?.splits.test,
+        trained.result.metrics.text(&trained.result.metric)
+    );
+    let picture = folder.join("patches.png");
+    generate(&trained.run, 16, 0, backend)?.draw(&picture)?;
+    println!("what it makes, beside recordings: {}", picture.display());
+    Ok(())
+}

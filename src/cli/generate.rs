@@ -1,0 +1,61 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::features::write_array;
+use super::{Common, print, print_json};
+use crate::generate::{Gallery, generate};
+use crate::{Error, Result, RunFolder};
+
+#[derive(Args)]
+pub(super) struct GenerateArgs {
+    /// The run folder
+    run: PathBuf,
+    /// Where to write them: x.png (a picture, beside recordings) or x.npy (an array [count, frames, bins] in
+    /// the units of the run's features) [default: patches.png in the run folder]
+    #[arg(long, value_name = "x.png|x.npy")]
+    out: Option<PathBuf>,
+    /// How many patches to make
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    count: u16,
+    /// What their noise is drawn from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
+    let run = RunFolder::open(&args.run)?;
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => run.path().join("patches.png"),
+    };
+    let write: fn(&Gallery, &Path) -> Result<()> = match out.extension().and_then(|e| e.to_str()) {
+        Some("png") => Gallery::draw,
+        Some("npy") => write_npy,
+        _ => {
+            return Err(Error::Input(format!(
+                "--out {}: its name must end in .png (a picture) or .npy (numbers)",
+                out.display()
+            )));
+        }
+    };
+    let backend = common.backend_for(Some(&run.info()?.backend));
+    let gallery = generate(&run, usize::from(args.count), args.seed, backend)?;
+    write(&gallery, &out)?;
+    if common.json {
+        return print_json(&json!({
+            "run": args.run, "count": args.count, "seed": args.seed, "out": out,
+        }));
+    }
+    print(&format!("{}", out.display()))
+}
+
+fn write_npy(gallery: &Gallery, path: &Path) -> Result<()> {
+    let made = &gallery.made;
+    let [frames, bins] = made
+        .first()
+        .map_or([0, 0], |patch| [patch.frames, patch.bins]);
+    let values = made.iter().flat_map(|patch| patch.values.iter().copied());
+    write_array(&[made.len(), frames, bins], values, path)
+}
