@@ -197,11 +197,9 @@ fn the_tone_has_the_pitch_that_is_said() {
             }
             re * re + im * im
         };
-        let loudest = (380..=920)
-            .map(f64::from)
-            .max_by(|&a, &b| power(a).total_cmp(&power(b)))
-            .unwrap();
-        assert!((loudest - clip.pitch_hz()).abs() <= 1.5, "clip {index}");
+        let loudest = (380..=920).map(f64::from).map(power).fold(0.0, f64::max);
+        let said = power(clip.pitch_hz());
+        assert!(said > 0.99 * loudest, "clip {index}: {said}, {loudest}");
     }
 }
 

@@ -27,6 +27,8 @@ const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
 const PAIR: [&str; 2] = ["optimizer.moved", "optimizer.turned"];
 const AVERAGE: &str = "average";
+/// The field of a learner beside its model.
+const ADVERSARY: &str = "adversary";
 
 /// A checkpoint in memory.
 pub(crate) struct Checkpoint {
@@ -79,8 +81,8 @@ impl Checkpoint {
         })
     }
 
-    /// For use rather than for training on: without the optimizer's moments, and with the average
-    /// in place of each parameter that has one.
+    /// For use rather than for training on: without the optimizer's moments and the adversary, and with
+    /// the average in place of each parameter that has one.
     pub(super) fn for_use(mut self) -> Self {
         for (name, data) in std::mem::take(&mut self.tensors) {
             if name.starts_with("model.") {
@@ -89,6 +91,8 @@ impl Checkpoint {
                 self.tensors.insert(format!("{MODEL}.{path}"), data);
             }
         }
+        let adversary = format!("{MODEL}.{ADVERSARY}.");
+        self.tensors.retain(|name, _| !name.starts_with(&adversary));
         self
     }
 
