@@ -4,17 +4,19 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use sori_datasets::{BinStats, FeatureConfig, Features};
+use sori_datasets::{BinStats, FeatureConfig, Features, Item};
 use sori_models::Model;
 
 use crate::backend::{Job, run_on};
-use crate::batch::{Batch, FrameLimits, HostBatch, Row};
 use crate::file::write_atomically;
 use crate::picture::patches_picture;
 use crate::predict::spread;
 use crate::task::{generated, host};
-use crate::train::{Checkpoint, Data, RunFolder, pipeline};
+use crate::train::{Data, RunFolder, open};
 use crate::{BackendName, Error, Result};
+
+/// Patches that are made together.
+const AT_ONCE: usize = 64;
 
 /// Patches, in the units of the run's features.
 #[derive(Clone, Debug)]
@@ -57,44 +59,33 @@ impl Job for Generate<'_> {
                 format!("its {} makes no patches; vae and gan do", info.model),
             ));
         }
-        let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
-        let model = settings.model.init::<B::InnerBackend>(device)?;
-        let model = checkpoint.load_model(model)?;
-
+        let (model, loader, _) = open::<B::InnerBackend>(run, device)?;
+        let patches = |patches| patches_of(patches, info.stats.as_ref());
         let data = Data::of_run(run)?;
         let (items, _) = data.held_out();
-        let pipeline = pipeline(&settings.features, &settings.data, info.stats.as_ref())?;
-        let mut loader = pipeline.loader()?;
-        let rows = spread(&items, count)
-            .map(|item| {
-                let example = loader.load(item)?;
-                Ok(Row::new(example.features, example.target))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let limits = FrameLimits::from(&settings.model);
-        let batch = HostBatch::collate(&rows, limits, &run.coding(&info)?)?;
-        let batch = batch.to_device::<B::InnerBackend>(device);
-
+        let items: Vec<&Item> = spread(&items, count).collect();
+        let (mut recorded, mut decoded) = (Vec::new(), Vec::new());
+        for batch in loader.batches(&items) {
+            let batch = batch?.to_device::<B::InnerBackend>(device);
+            let features = batch.features;
+            if let Model::Vae(model) = &model {
+                decoded.extend(patches(model.reconstruct(features.clone(), &batch.lengths)));
+            }
+            recorded.extend(patches(features));
+        }
         B::InnerBackend::seed(device, seed);
-        let made = generated(&model, count, device);
-        let patches = |patches| patches_of(patches, info.stats.as_ref());
+        let mut made = Vec::with_capacity(count);
+        while made.len() < count {
+            let rows = AT_ONCE.min(count - made.len());
+            made.extend(patches(generated(&model, rows, device)));
+        }
         Ok(Gallery {
-            decoded: decoded(&model, &batch).map_or_else(Vec::new, patches),
-            recorded: patches(batch.features),
-            made: patches(made),
+            recorded,
+            decoded,
+            made,
             config: settings.features,
         })
     }
-}
-
-/// What a variational autoencoder decodes from the middle of the posteriors.
-fn decoded<B: Backend>(model: &Model<B>, batch: &Batch<B>) -> Option<Tensor<B, 3>> {
-    let Model::Vae(model) = model else {
-        return None;
-    };
-    let (features, lengths) = (batch.features.clone(), &batch.lengths);
-    let middle = Tensor::zeros([lengths.len(), model.d_latent()], &features.device());
-    Some(model.forward(features, lengths, middle).mean)
 }
 
 /// Each row of `[rows, frames, bins]`, without the normalisation by `stats`.

@@ -82,7 +82,7 @@ pub(crate) struct Curve {
     pub(crate) valid: Vec<f64>,
 }
 
-/// Learning curves as a PNG file: to the left the training loss, by its logarithm, to the right
+/// Learning curves as a PNG file: to the left the training loss, by its logarithm where it has one, to the right
 /// the `metric` over the validation part, and the names of the curves below.
 pub(crate) fn curves_picture(curves: &[Curve], metric: &str) -> Result<Vec<u8>> {
     const LINE: u32 = 22;
@@ -128,12 +128,11 @@ fn lines<'a>(
     logarithmic: bool,
     area: &Area<'_>,
 ) -> std::result::Result<(), Failure> {
+    // A density may be above one, and its loss below zero.
+    let mut all = curves.iter().flat_map(|curve| values(curve));
+    let logarithmic = logarithmic && all.all(|value| *value > 0.0 || value.is_nan());
     let scale = |value: f64| {
-        if logarithmic {
-            value.max(1e-9).log10()
-        } else {
-            value
-        }
+        if logarithmic { value.log10() } else { value }
     };
     let shown = |curve| {
         values(curve)
@@ -172,7 +171,10 @@ fn lines<'a>(
     chart
         .configure_mesh()
         .x_desc("epoch")
-        .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+        .x_label_formatter(&|epoch| match epoch.fract() {
+            0.0 => epoch.to_string(),
+            _ => String::new(),
+        })
         .y_label_formatter(&label)
         .label_style(("sans-serif", 14))
         .light_line_style(WHITE)
@@ -431,7 +433,6 @@ fn arcs(graph: &Graph, caption: &str, area: &Area<'_>) -> std::result::Result<()
     Ok(())
 }
 
-/// A PNG file of this height with what `content` draws.
 /// Patches of features as a PNG file, section by section under its name, all on one scale: time to the
 /// right, frequency upwards. Sections without patches are left out.
 pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec<u8>> {
@@ -441,6 +442,9 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
     let all = || sections.iter().flat_map(|(_, patches)| patches.iter());
     let largest = |size: fn(&Features) -> usize| all().map(size).max().unwrap_or(1).max(1) as u32;
     let (frames, bins) = (largest(|patch| patch.frames), largest(|patch| patch.bins));
+    // Of patches wider than the page every second frame, or every third …
+    let every = frames.div_ceil(WIDTH - 2 * GAP);
+    let frames = frames.div_ceil(every);
     let side = (((WIDTH - GAP) / PER_ROW - GAP) / frames).clamp(1, 4);
     let per_row = ((WIDTH - GAP) / (frames * side + GAP)).clamp(1, PER_ROW);
     let rows = |patches: &Vec<Features>| (patches.len() as u32).div_ceil(per_row);
@@ -461,7 +465,10 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
                 let bottom = top + LINE + row * (bins * side + GAP) + bins * side;
                 for (cell, value) in patch.values.iter().enumerate() {
                     let (frame, bin) = (cell / patch.bins, cell % patch.bins);
-                    let x = (left + frame as u32 * side) as i32;
+                    if frame % every as usize != 0 {
+                        continue;
+                    }
+                    let x = (left + frame as u32 / every * side) as i32;
                     let y = (bottom - bin as u32 * side) as i32;
                     let color = ViridisRGB.get_color(((value - low) / span).clamp(0.0, 1.0));
                     let corners = [(x, y - side as i32), (x + side as i32, y)];
@@ -474,6 +481,7 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
     })
 }
 
+/// A PNG file of this height with what `content` draws.
 fn picture(
     height: u32,
     content: impl FnOnce(&Area<'_>) -> std::result::Result<(), Failure>,
@@ -484,7 +492,7 @@ fn picture(
         let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
     let draw = || -> std::result::Result<Vec<u8>, Failure> {
-        let mut pixels = vec![255; (WIDTH * height * 3) as usize];
+        let mut pixels = vec![255; WIDTH as usize * height as usize * 3];
         {
             let area = BitMapBackend::with_buffer(&mut pixels, (WIDTH, height)).into_drawing_area();
             area.fill(&WHITE)?;
@@ -518,7 +526,10 @@ fn curve(
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(70)
-        .build_cartesian_2d(0.0..seconds, -f64::from(peak)..f64::from(peak))?;
+        .build_cartesian_2d(
+            0.0..seconds,
+            -1.05 * f64::from(peak)..1.05 * f64::from(peak),
+        )?;
     chart
         .configure_mesh()
         .x_desc("seconds")
@@ -526,15 +537,23 @@ fn curve(
         .label_style(("sans-serif", 14))
         .light_line_style(WHITE)
         .draw()?;
-    // One vertical stroke per column, from its least to its largest sample.
+    // One line through the first, the least, the largest and the last sample of each column.
     let group = features.frames.div_ceil(MAX_COLUMNS).max(1);
-    let strokes = features.values.chunks(group).enumerate().map(|(i, part)| {
-        let x = (i * group) as f64 / f64::from(config.sample_rate_hz);
-        let low = part.iter().copied().fold(f32::INFINITY, f32::min);
-        let high = part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        PathElement::new([(x, f64::from(low)), (x, f64::from(high))], BLUE)
-    });
-    chart.draw_series(strokes)?;
+    let points = features
+        .values
+        .chunks(group)
+        .enumerate()
+        .flat_map(|(i, part)| {
+            let x = (i * group) as f64 / f64::from(config.sample_rate_hz);
+            let low = part.iter().copied().fold(f32::INFINITY, f32::min);
+            let high = part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let column = match part {
+                [only] => vec![*only],
+                _ => vec![part[0], low, high, part[part.len() - 1]],
+            };
+            column.into_iter().map(move |y| (x, f64::from(y)))
+        });
+    chart.draw_series(LineSeries::new(points, BLUE))?;
     Ok(())
 }
 
@@ -616,13 +635,23 @@ fn heat_map(
         .flat_map(|column| (0..features.bins).map(move |bin| (column, bin)))
         .map(|(column, bin)| cell(column, bin))
         .collect();
-    let high = cells.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let low = cells.iter().copied().fold(f32::INFINITY, f32::min);
+    let range = |cells: &mut dyn Iterator<Item = f32>| {
+        cells.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let (low, high) = range(&mut cells.iter().copied());
     let low = match decibels {
         Some(_) => low.max(high - 80.0),
         None => low,
     };
-    let span = (high - low).max(f32::EPSILON);
+    // Coefficients are of different sizes, and each has a range of its own.
+    let ranges: Vec<(f32, f32)> = match is_spectrum(config) {
+        true => vec![(low, high); features.bins],
+        false => (0..features.bins)
+            .map(|bin| range(&mut cells.iter().skip(bin).step_by(features.bins).copied()))
+            .collect(),
+    };
 
     let (description, label) = bin_axis(config);
     let mut chart = ChartBuilder::on(area)
@@ -635,6 +664,8 @@ fn heat_map(
     chart.draw_series(cells.iter().enumerate().map(|(i, value)| {
         let (column, bin) = (i / features.bins, i % features.bins);
         let x = column as f64 * width;
+        let (low, high) = ranges[bin];
+        let span = (high - low).max(f32::EPSILON);
         let color = ViridisRGB.get_color(((value - low) / span).clamp(0.0, 1.0));
         Rectangle::new(
             [(x, bin as f64), (x + width, bin as f64 + 1.0)],
@@ -650,6 +681,11 @@ fn heat_map(
         .label_style(("sans-serif", 14))
         .draw()?;
     Ok(())
+}
+
+/// Whether all bins are of one kind, from low frequencies to high ones.
+fn is_spectrum(config: &FeatureConfig) -> bool {
+    config.kind != FeatureKind::Mfcc && config.deltas == 0
 }
 
 /// What the bins are, and how a position on their axis is written.
@@ -675,6 +711,9 @@ fn bin_axis(config: &FeatureConfig) -> (&'static str, Box<dyn Fn(f64) -> String>
                 Box::new(move |bin| format!("{:.0}", config.mel_peak_hz(bin - 0.5))),
             )
         }
-        _ => ("coefficient", Box::new(|bin| format!("{bin:.0}"))),
+        _ => (
+            "coefficient, each in its range",
+            Box::new(|bin| format!("{bin:.0}")),
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! A trained run at work: a recording in, a label, tags or a transcript out.
+//! A trained run at work: a recording in, a label, tags, a transcript or a number out.
 
 use std::path::Path;
 
@@ -76,6 +76,19 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// The answer as a person reads it: of a value also its deviation, and what it counts, which `labels`
+    /// names.
+    pub(crate) fn said(&self, labels: &[String]) -> String {
+        let mut text = self.answer.to_string();
+        if let Answer::Value(_) = self.answer {
+            if let Some(deviation) = self.deviation {
+                text.push_str(&format!(" ± {}", rounded(deviation)));
+            }
+            text.push_str(&format!(" {}", labels.join(" ")));
+        }
+        text
+    }
+
     fn of(answer: Answer) -> Self {
         Self {
             answer,
@@ -487,8 +500,11 @@ fn estimated(
     estimates: &[Estimate],
     spans: impl ExactSizeIterator<Item = (f64, f64)>,
 ) -> Result<Prediction> {
-    let values = estimates.iter().map(|each| each.value as f32);
-    check_finite(values.collect::<Vec<_>>().iter())?;
+    let numbers = estimates.iter().flat_map(|each| {
+        let deviation = each.deviation.unwrap_or_default();
+        [each.value as f32, deviation as f32]
+    });
+    check_finite(numbers.collect::<Vec<_>>().iter())?;
     let whole = Estimate::mean(estimates);
     let windows = if spans.len() == 1 {
         Vec::new()

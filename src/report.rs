@@ -312,7 +312,7 @@ impl Page {
         self.add("<section>\n");
         let mut rows = vec![
             ("is", worst.truth.clone()),
-            ("heard as", worst.prediction.answer.to_string()),
+            ("heard as", worst.prediction.said(&worst.labels)),
         ];
         let mut scores: Vec<_> = worst.labels.iter().zip(&worst.prediction.scores).collect();
         scores.sort_by(|a, b| b.1.total_cmp(a.1));

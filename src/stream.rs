@@ -72,7 +72,7 @@ impl<B: Backend> Transcriber<B> {
             let what = if settings.model.transcribes() {
                 "reads a recording to its end before it writes"
             } else {
-                "names labels"
+                "writes no transcripts"
             };
             return Err(needs_whole(format!("its model, {}, {what}", info.model)));
         };

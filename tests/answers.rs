@@ -229,7 +229,10 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
         assert!(heard.get("deviation").is_none());
     }
 
-    let same = octaves(folder.path(), |_| 3.0);
+    let balance = ["--set", "balance=true"];
+    let said = complaint(&[&["train", "cnn1d", "--data", &data], &balance[..]].concat());
+    assert!(said.contains("train.balance is for labels"), "{said}");
+    let same = octaves(folder.path(), |_| 0.1);
     let said = complaint(&["train", "cnn1d", "--data", &same]);
     assert!(said.contains("the same value"), "{said}");
     let said = complaint(&["train", "las", "--data", &same]);
@@ -307,6 +310,11 @@ fn a_model_learns_not_to_tell_speakers_where_it_is_asked() {
     let ask = ["--set", "adversary_weight=0.1"];
     let said = complaint(&[&["train", "cnn1d", "--data", &nameless], &ask[..]].concat());
     assert!(said.contains("48 of 48 have none"), "{said}");
+    for other in ["optimizer=lbfgs", "augment.mix.probability=0.5"] {
+        let train = ["train", "cnn1d", "--data", &data, "--set", other];
+        let said = complaint(&[&train[..], &ask].concat());
+        assert!(said.contains("adversary_weight"), "{said}");
+    }
     let morse = ["train", "las", "--data", "synth:morse?size=8"];
     let said = complaint(&[&morse[..], &ask].concat());
     assert!(said.contains("adversary_weight"), "{said}");
@@ -382,6 +390,13 @@ fn patches_are_learned_measured_and_made() {
         let said = complaint(&["predict", run, &path("none.wav")]);
         assert!(said.contains("sori generate"), "{said}");
     }
+
+    // Whatever is to be said of a recording.
+    let numbers = path("numbers");
+    let speed = "synth:morse?size=8&answer=speed";
+    let small = ["--epochs", "1", "--set", "d_hidden=[8]"];
+    let train = ["train", "vae", "--data", speed, "--out", &numbers];
+    assert_eq!(sori(&[&train[..], &small].concat())["metric"], "bound");
 
     let data = manifest(folder.path());
     let said = complaint(&["eval", &run, "--data", &data, "--beam", "2"]);

@@ -10,13 +10,14 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 /// Models of the zoo, and one with an adversary beside it.
-const MODELS: [&str; 7] = [
+const MODELS: [&str; 8] = [
     "mlp",
     "cnn1d",
     "gru",
     "deep_speech2",
     "las",
     "vae",
+    "gan",
     "adversary",
 ];
 
@@ -49,6 +50,7 @@ fn train(model: &str, out: &Path) -> Child {
         "mlp" | "adversary" => "model.d_hidden=[48]",
         "gru" => "model.d_hidden=12",
         "vae" => "model.d_hidden=[48]",
+        "gan" => "model.channels=[4, 8]",
         _ => "model.channels=[16, 16]",
     };
     let varied = match model {
@@ -70,6 +72,7 @@ fn train(model: &str, out: &Path) -> Child {
     // What is drawn in each step, or changes from one to the next.
     let chance = match model {
         "vae" => "model.kl_annealing_epochs=3",
+        "gan" => "model.d_latent=8",
         _ => "model.dropout=0.3",
     };
     let model = match model {

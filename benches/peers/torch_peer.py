@@ -18,7 +18,9 @@ PRESETS = {
     "mlp": (40, 100, 64, 10, 2_182_410),
     "cnn1d": (96, 128, 32, 10, 137_610),
     "cnn2d": (64, 100, 16, 10, 93_770),
+    "dilated_cnn": (64, 100, 16, 10, 387_722),
     "sample_cnn": (1, 59_049, 4, 50, 1_869_874),
+    "res_cnn": (1, 59_049, 2, 50, 26_980_146),
     "fcn": (96, 1366, 2, 50, 447_732),
     "rnn": (161, 100, 8, 10, 613_898),
     "lstm": (161, 100, 8, 10, 2_440_202),
@@ -33,6 +35,7 @@ SECONDS, RATE = 60, 16_000
 
 def model(name):
     import torch
+    import torch.nn.functional as F
     from torch import nn
 
     class Recurrent(nn.Module):
@@ -104,6 +107,67 @@ def model(name):
                 outputs.append(torch.cat([below, context], 1))
             return self.output(torch.stack(outputs, 1))
 
+    class DilatedCnn(nn.Module):
+        """Two cycles of five gated dilated convolutions."""
+
+        def __init__(self):
+            super().__init__()
+            dilations = [1, 2, 4, 8, 16] * 2
+            self.input = nn.Conv1d(64, 64, 1, bias=False)
+            self.convs = nn.ModuleList(nn.Conv1d(64, 128, 3, padding=d, dilation=d) for d in dilations)
+            self.skips = nn.ModuleList(nn.Conv1d(64, 128, 1, bias=False) for _ in dilations)
+            self.residuals = nn.ModuleList(nn.Conv1d(64, 64, 1, bias=False) for _ in dilations[1:])
+            self.hidden, self.classifier = nn.Conv1d(128, 128, 1), nn.Linear(128, 10)
+
+        def forward(self, x):
+            x, skips = self.input(x), 0
+            for index, (conv, skip) in enumerate(zip(self.convs, self.skips)):
+                filters, gates = conv(x).chunk(2, 1)
+                z = torch.tanh(filters) * torch.sigmoid(gates)
+                skips = skips + skip(z)
+                if index < len(self.residuals):
+                    x = x + self.residuals[index](z)
+            return self.classifier(self.hidden(skips.relu()).relu().mean(2))
+
+    class ResBlock(nn.Module):
+        """Two convolutions, squeeze-and-excitation, the way around, and pooling by three."""
+
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            self.convs = nn.Sequential(
+                nn.Conv1d(inputs, outputs, 3, padding=1), nn.BatchNorm1d(outputs), nn.ReLU(), nn.Dropout(0.2),
+                nn.Conv1d(outputs, outputs, 3, padding=1), nn.BatchNorm1d(outputs),
+            )
+            self.gate = nn.Sequential(
+                nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(outputs, 16 * outputs), nn.ReLU(),
+                nn.Linear(16 * outputs, outputs), nn.Sigmoid(), nn.Unflatten(1, (outputs, 1)),
+            )
+            around = [nn.Conv1d(inputs, outputs, 1), nn.BatchNorm1d(outputs)] if inputs != outputs else []
+            self.around = nn.Sequential(*around)
+
+        def forward(self, x):
+            y = self.convs(x)
+            return F.max_pool1d((y * self.gate(y) + self.around(x)).relu(), 3)
+
+    class ResCnn(nn.Module):
+        """The residual SampleCNN with squeeze-and-excitation; a hidden layer sees three levels."""
+
+        def __init__(self):
+            super().__init__()
+            widths = [128, 128, 128, 256, 256, 256, 256, 256, 256, 512]
+            self.first = nn.Sequential(*block1d(1, 128, 3, 3, 1))
+            self.blocks = nn.ModuleList(ResBlock(a, b) for a, b in zip(widths, widths[1:]))
+            self.head = nn.Sequential(
+                nn.Linear(1024, 1024), nn.BatchNorm1d(1024), nn.ReLU(), nn.Dropout(0.5), nn.Linear(1024, 50)
+            )
+
+        def forward(self, x):
+            x, levels = self.first(x), []
+            for block in self.blocks:
+                x = block(x)
+                levels.append(x.amax(2))
+            return self.head(torch.cat(levels[-3:], 1))
+
     def block1d(inputs, outputs, kernel, stride, pool):
         padding = kernel // 2 if stride == 1 else 0
         layers = [nn.Conv1d(inputs, outputs, kernel, stride, padding), nn.BatchNorm1d(outputs), nn.ReLU()]
@@ -129,6 +193,10 @@ def model(name):
             widths = [1, 32, 64, 64, 64]
             blocks = [block2d(a, b, 2) for a, b in zip(widths, widths[1:])]
             return nn.Sequential(*sum(blocks, []), *ends(64, 10, 2))
+        case "dilated_cnn":
+            return DilatedCnn()
+        case "res_cnn":
+            return ResCnn()
         case "sample_cnn":
             widths = [128, 128, 128, 256, 256, 256, 256, 256, 256, 512]
             blocks = [block1d(1, 128, 3, 3, 1)]
@@ -161,7 +229,7 @@ def features(name):
     bins, frames, batch = PRESETS[name][:3]
     if name in ("cnn2d", "fcn", "deep_speech2"):
         return torch.rand(batch, 1, bins, frames) * 2 - 1
-    if name in ("cnn1d", "sample_cnn"):
+    if name in ("cnn1d", "dilated_cnn", "sample_cnn", "res_cnn"):
         return torch.rand(batch, bins, frames) * 2 - 1
     return torch.rand(batch, frames, bins) * 2 - 1
 
@@ -183,7 +251,7 @@ def training_step(name):
         inputs = (x, F.pad(symbols, (1, 0)))
         targets = F.pad(symbols, (0, 1)).flatten()
         loss = lambda logits: F.cross_entropy(logits.flatten(0, 1), targets)
-    elif name in ("sample_cnn", "fcn"):
+    elif name in ("sample_cnn", "res_cnn", "fcn"):
         tags = (torch.rand(batch, outputs) < 0.1).float()
         loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
     elif name in LABELS:

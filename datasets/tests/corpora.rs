@@ -89,6 +89,8 @@ fn fsdd_recordings_0_to_4_are_the_test_part() {
         ["0_jo_anne_5", "0_jo_anne_10", "7_theo_5", "7_theo_10"]
     );
     assert_eq!(corpus.items[4].target, Target::Class(7));
+    assert_eq!(corpus.items[4].domain.as_deref(), Some("theo"));
+    assert_eq!(corpus.items[0].domain.as_deref(), Some("jo_anne"));
     assert_eq!(
         (
             corpus.labels.len(),
@@ -294,7 +296,7 @@ fn a_manifest_may_label_tag_or_transcribe() {
         &folder,
         r#"{"audio": "a.wav", "value": 3, "domain": "theo"}
 {"audio": "b.wav", "value": -0.5, "domain": 7}
-{"audio": "sub/c.wav", "value": 1e3}"#,
+{"audio": "sub/c.wav", "value": 1e3, "domain": ""}"#,
     );
     let corpus = open("manifest", &path, "").unwrap();
     assert_eq!(corpus.task, TaskKind::Regress);

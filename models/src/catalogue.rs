@@ -19,7 +19,7 @@ pub struct Entry {
     /// The name a person would use.
     pub title: &'static str,
     /// What its paper trains it for, and it is trained for where no data is named: `classify`, `tag`,
-    /// `transcribe` or `generate`. Any model of the first two does either.
+    /// `transcribe` or `generate`. Any model of the first two does either, and learns numbers too.
     pub task: &'static str,
     /// The paper it follows: authors, year, title.
     pub paper: &'static str,

@@ -245,6 +245,14 @@ impl<B: Backend> Vae<B> {
         }
     }
 
+    /// What is decoded from the middle of each row's posterior, `[batch, num_frames, bins]`.
+    ///
+    /// # Panics
+    /// As [`Self::encode`].
+    pub fn reconstruct(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
+        self.decode(self.encode(features, lengths).mean)
+    }
+
     /// The evidence lower bound of each row, with one sample of its posterior; the arguments are those
     /// of [`Self::forward`]. It covers the valid frames.
     ///

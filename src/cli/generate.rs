@@ -16,8 +16,8 @@ pub(super) struct GenerateArgs {
     /// the units of the run's features) [default: patches.png in the run folder]
     #[arg(long, value_name = "x.png|x.npy")]
     out: Option<PathBuf>,
-    /// How many patches to make
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    /// How many patches to make, at most 1024
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
     count: u16,
     /// What their noise is drawn from
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -102,7 +102,8 @@ impl Writing {
             }),
             _ => Err(Error::Run {
                 path: run.path().to_path_buf(),
-                reason: "its model writes none; a language model is for transcripts".to_string(),
+                reason: "a language model is for transcripts, and its model writes none"
+                    .to_string(),
             }),
         }
     }

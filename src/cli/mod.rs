@@ -68,7 +68,7 @@ enum Command {
     Eval(eval::EvalArgs),
     /// Put a run on one page: how it learned, how it did, what it did worst on
     Report(report::ReportArgs),
-    /// Label audio files by a run's best checkpoint
+    /// Label, tag, write down or measure audio files by a run's best checkpoint
     Predict(predict::PredictArgs),
     /// Show what a run makes of noise, beside recordings (vae, gan)
     Generate(generate::GenerateArgs),

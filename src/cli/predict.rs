@@ -9,7 +9,7 @@ use super::stream::{self, StreamArgs};
 use super::{Common, print, print_json, remark};
 use crate::backend::{Job, run_on};
 use crate::decode::{Beam, Word};
-use crate::predict::{Answer, Prediction, Predictor, Window, rounded};
+use crate::predict::{Prediction, Predictor, Window};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -69,7 +69,7 @@ impl Job for Predict<'_> {
         }
         if let (true, Some(_)) = (predictor.transcribes(), args.window.or(args.hop)) {
             return Err(Error::Input(
-                "--window and --hop are for labels; transcripts are of whole recordings"
+                "--window and --hop are for labels and numbers; transcripts are of whole recordings"
                     .to_string(),
             ));
         }
@@ -158,13 +158,7 @@ fn text(
     times: bool,
 ) -> String {
     if prediction.scores.is_empty() {
-        let mut text = format!("{}: {}", audio.display(), prediction.answer);
-        if let Answer::Value(_) = prediction.answer {
-            if let Some(deviation) = prediction.deviation {
-                text.push_str(&format!(" ± {}", rounded(deviation)));
-            }
-            text.push_str(&format!(" {}", labels.join(" ")));
-        }
+        let mut text = format!("{}: {}", audio.display(), prediction.said(labels));
         if times {
             text.push_str(&times_of(&prediction.words));
         }

@@ -51,7 +51,9 @@ impl ValueErrors {
         let mean = self.mean(|each| each.truth);
         let total = self.mean(|each| (each.truth - mean).powi(2));
         let left = self.mean(|each| each.error().powi(2));
-        match (total > 0.0, left > 0.0) {
+        let mut others = self.all.iter().skip(1);
+        let differ = others.any(|each| each.truth != self.all[0].truth);
+        match (differ, left > 0.0) {
             (true, _) => 1.0 - left / total,
             (false, left) => f64::from(u8::from(!left)),
         }
@@ -141,5 +143,6 @@ mod tests {
     fn equal_numbers_leave_nothing_to_explain() {
         assert_eq!(of(&[(1.0, 1.0, 1.0), (1.0, 1.0, 1.0)]).r2(), 1.0);
         assert_eq!(of(&[(1.0, 1.0, 1.0), (1.0, 2.0, 1.0)]).r2(), 0.0);
+        assert_eq!(of(&[(0.1, 0.2, 1.0); 80]).r2(), 0.0);
     }
 }

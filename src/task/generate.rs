@@ -85,8 +85,7 @@ impl Patches {
                 let bound = model.bound(features.clone(), lengths, noise());
                 let noises: Vec<_> = (0..IMPORTANCE_SAMPLES).map(|_| noise()).collect();
                 let tighter = model.log_likelihood_bound(features.clone(), lengths, &noises);
-                let middle = Tensor::zeros([rows, model.d_latent()], &device);
-                let mean = model.forward(features.clone(), lengths, middle).mean;
+                let mean = model.reconstruct(features.clone(), lengths);
                 let errors = host(mean - features.clone());
                 let valid = errors.chunks_exact((frames * bins).max(1)).zip(lengths);
                 let valid = valid.flat_map(|(row, &length)| &row[..length * bins]);

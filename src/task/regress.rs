@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use sori_models::loss::{absolute_error, gaussian_nll, squared_error};
+use sori_models::loss::{LEAST_VARIANCE, absolute_error, gaussian_nll, squared_error};
 
 use super::host;
 
@@ -67,7 +67,9 @@ impl Scale {
             .sum::<f64>()
             / count;
         let deviation = variance.sqrt();
-        (deviation > 0.0 && deviation.is_finite()).then_some(Self { mean, deviation })
+        // The mean of equal numbers may be a rounding away from them.
+        let differ = values.iter().any(|value| *value != values[0]);
+        (differ && deviation > 0.0 && deviation.is_finite()).then_some(Self { mean, deviation })
     }
 
     /// A number as the model has it.
@@ -81,9 +83,10 @@ impl Scale {
         let values = host(outputs);
         let estimate = |row: &[f32]| Estimate {
             value: self.mean + f64::from(row[0]) * self.deviation,
-            deviation: row
-                .get(1)
-                .map(|log_variance| (f64::from(*log_variance) / 2.0).exp() * self.deviation),
+            deviation: row.get(1).map(|&log_variance| {
+                let log_variance = f64::from(log_variance).max(LEAST_VARIANCE.ln());
+                (log_variance / 2.0).exp() * self.deviation
+            }),
         };
         values.chunks_exact(columns.max(1)).map(estimate).collect()
     }
@@ -132,7 +135,7 @@ mod tests {
         let [found] = scale.estimates(outputs).try_into().unwrap();
         assert!((found.value - 17.5).abs() < 1e-5);
         assert!((found.deviation.unwrap() - scale.deviation / 2.0).abs() < 1e-5);
-        assert_eq!(Scale::of(&[3.0, 3.0]), None);
+        assert_eq!(Scale::of(&[0.1; 80]), None);
         assert_eq!(Scale::of(&[]), None);
     }
 

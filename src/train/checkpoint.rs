@@ -1,4 +1,5 @@
-//! Checkpoints: one safetensors file with the model's tensors (`model.…`), the optimizer's moments
+//! Checkpoints: one safetensors file with the model's tensors (`model.…`; of an adversary beside it
+//! `model.adversary.…`), the optimizer's moments
 //! (`optimizer.first.…`, `optimizer.second.…`; L-BFGS's steps as `optimizer.moved.N` and
 //! `optimizer.turned.N`), the moving average of its parameters (`average.…`)
 //! where one is kept, and the state of the run as JSON in its header, all

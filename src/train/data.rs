@@ -177,6 +177,20 @@ impl Data {
                 self.task.label(1),
             ));
         }
+        if self.task == Task::Regress {
+            let train = &settings.train;
+            let of_labels = [
+                ("label_smoothing", train.label_smoothing != 0.0),
+                ("class_weights", train.class_weights),
+                ("balance", train.balance),
+            ];
+            if let Some((key, _)) = of_labels.iter().find(|(_, is_on)| *is_on) {
+                return refuse(format!(
+                    "{}: train.{key} is for labels, and numbers are learned here; leave it out",
+                    specs.train
+                ));
+            }
+        }
         if self.task == Task::Regress && self.scale().is_none() {
             return refuse(format!(
                 "{}: all recordings to train on have the same value; there is nothing to tell apart",
@@ -302,9 +316,12 @@ impl Data {
         domains.into_iter().cloned().collect()
     }
 
-    /// Mean and deviation of the training part's numbers; none of other answers, or where all are the
+    /// Mean and deviation of the training part's numbers, where numbers are learned and are not all the
     /// same.
     pub(crate) fn scale(&self) -> Option<Scale> {
+        if self.task != Task::Regress {
+            return None;
+        }
         let value = |item: &Item| match item.target {
             Target::Value(value) => Some(value),
             _ => None,

@@ -37,7 +37,7 @@ pub use settings::{
 };
 pub use stepper::{Step, Stepper};
 pub(crate) use trainer::draw_parameters;
-pub(crate) use trainer::thresholds;
 pub use trainer::{
     Event, Loader, Outcome, Progress, begin, emissions_of_run, evaluate_run, random_model, train,
 };
+pub(crate) use trainer::{open, thresholds};

@@ -17,7 +17,7 @@ use super::module_path::ModulePath;
 use super::settings::{OptimizerKind, TrainSettings};
 use crate::task::scalar;
 
-/// PyTorch's defaults.
+/// PyTorch's defaults; β₁ is a setting.
 const SECOND_BETA: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 const RMSPROP_AVERAGE: f64 = 0.99;

@@ -65,6 +65,9 @@ pub struct RunInfo {
     /// Mean and deviation of the training part's numbers; none of other answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
+    /// The domains of the training part, sorted, where the model learns to hide them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
 }
 
 /// How many recordings each part has.

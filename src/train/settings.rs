@@ -247,7 +247,8 @@ pub struct TrainSettings {
     pub scheduled_sampling: f64,
     /// Weigh the loss of rare classes up, and the presence of rare tags (at most tenfold).
     pub class_weights: bool,
-    /// What is minimised where a number is learned: `l1`, `l2` or `gaussian`.
+    /// What is minimised where a number is learned: `l1`, `l2` or `gaussian`. Augmentation leaves the number
+    /// as it is (`augment.mix` takes the mean), so none should be used that changes what it counts.
     pub regression_loss: RegressionLoss,
     /// How much a classifier learns to leave nothing by which a recording's domain could be told (its
     /// speaker, where the corpus names them), by reversal of the gradient of a network that tries to
@@ -400,6 +401,12 @@ impl TrainSettings {
             "train.l1_penalty",
             self.l1_penalty,
             "it must be 0 with lbfgs, which needs a slope everywhere; weight_decay has one",
+        )?;
+        require(
+            self.optimizer != OptimizerKind::Lbfgs || self.adversary_weight == 0.0,
+            "train.adversary_weight",
+            self.adversary_weight,
+            "it must be 0 with lbfgs, which makes one thing small, and not two against each other",
         )
     }
 }
@@ -592,6 +599,13 @@ impl Settings {
         self.augment.check()?;
         self.model.check()?;
         self.train.check()?;
+        let mix = self.augment.mix.probability;
+        require(
+            mix == 0.0 || self.train.adversary_weight == 0.0,
+            "augment.mix.probability",
+            mix,
+            "it must be 0 with train.adversary_weight: a mixture may be of two domains",
+        )?;
         if self.model.generates() {
             self.check_without_labels("patches are made")?;
             require(
@@ -619,7 +633,12 @@ impl Settings {
             smoothing == 0.0,
             "train.label_smoothing",
             smoothing,
-            &format!("it must be 0 where {what}; las has `model.label_smoothing`"),
+            &match self.model {
+                ModelConfig::Las(_) => {
+                    format!("it must be 0 where {what}; `model.label_smoothing` is las's")
+                }
+                _ => format!("it must be 0 where {what}"),
+            },
         )?;
         let adversary = train.adversary_weight;
         for (key, ok, value) in [

@@ -21,7 +21,7 @@ use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
-use super::settings::{OptimizerKind, Settings, TrainSettings};
+use super::settings::{OptimizerKind, Settings};
 use super::stepper::{Learner, Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
 use crate::decode::{Beam, Decoding};
@@ -146,9 +146,9 @@ impl State {
     }
 
     /// Share of the domains that were told right so far; none where none were looked at.
-    fn domain_accuracy(&self, train: &TrainSettings) -> Option<f64> {
+    fn domain_accuracy(&self, info: &RunInfo) -> Option<f64> {
         let right = self.epoch_domains_right as f64;
-        (train.adversary_weight > 0.0).then(|| right / self.epoch_items.max(1) as f64)
+        (!info.domains.is_empty()).then(|| right / self.epoch_items.max(1) as f64)
     }
 
     fn blank(&self) -> Option<f64> {
@@ -447,6 +447,10 @@ fn start<B: Backend>(
         params: num_params(&model),
         labels: data.labels.clone(),
         scale: data.scale(),
+        domains: match settings.train.adversary_weight > 0.0 {
+            true => data.domains(),
+            false => Vec::new(),
+        },
         splits: SplitSizes {
             train: data.part(Part::Train).len(),
             valid: data.part(Part::Valid).len(),
@@ -459,7 +463,7 @@ fn start<B: Backend>(
     };
     let nothing = None::<(&Optimizer<B>, &Average<B>)>;
     B::seed(device, derive(settings.train.seed, Purpose::Initialize, 1));
-    let adversary = adversary(&settings, data, &model, device);
+    let adversary = adversary(&info, &model, device);
     if let Some(adversary) = &adversary {
         draw_parameters(adversary);
     }
@@ -470,13 +474,35 @@ fn start<B: Backend>(
 
 /// What tells domains from what `model` sees, where it is to learn to hide them.
 fn adversary<B: Backend>(
-    settings: &Settings,
-    data: &Data,
+    info: &RunInfo,
     model: &Model<B>,
     device: &B::Device,
 ) -> Option<DomainClassifier<B>> {
-    (settings.train.adversary_weight > 0.0)
-        .then(|| DomainClassifier::new(model.d_embedding(), data.domains().len(), device))
+    (!info.domains.is_empty())
+        .then(|| DomainClassifier::new(model.d_embedding(), info.domains.len(), device))
+}
+
+/// Refuses recordings to learn from whose domain is not among those that the run began with.
+fn check_domains(run: &RunFolder, info: &RunInfo, items: &[&Item]) -> Result<()> {
+    let known = |item: &&Item| {
+        item.domain
+            .as_ref()
+            .is_some_and(|it| info.domains.contains(it))
+    };
+    let stranger = items.iter().find(|item| !known(item));
+    match stranger {
+        Some(item) if !info.domains.is_empty() => Err(Error::run(
+            run.path(),
+            format!(
+                "the domain of its recording {} is {}, which is none of those it began with ({}); put its \
+                 data back as it was",
+                item.id,
+                item.domain.as_deref().unwrap_or("not given any more"),
+                info.domains.join(", ")
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn num_tensors<B: Backend>(model: &Model<B>) -> usize {
@@ -624,7 +650,10 @@ pub fn emissions_of_run<B: Backend>(
 }
 
 /// The best checkpoint of a run, what loads recordings for it, and the thresholds of its tags.
-fn open<B: Backend>(run: &RunFolder, device: &B::Device) -> Result<(Model<B>, Loader, Vec<f32>)> {
+pub(crate) fn open<B: Backend>(
+    run: &RunFolder,
+    device: &B::Device,
+) -> Result<(Model<B>, Loader, Vec<f32>)> {
     let settings = run.settings()?;
     let info = run.info()?;
     let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
@@ -691,7 +720,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         let checkpoint = Checkpoint::read(&run.last_path())?;
         let state: State = checkpoint.state()?;
         let model = settings.model.init::<B>(device)?;
-        let adversary = adversary(settings, data, &model, device);
+        check_domains(run, info, &data.part(Part::Train))?;
+        let adversary = adversary(info, &model, device);
         let learner = checkpoint.load_model(Learner { model, adversary })?;
         run.keep_metrics(state.epoch)?;
         report(&Event::Begin {
@@ -724,11 +754,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             device,
             loader: Loader::new(settings, info, run.coding(info)?)?
                 .with_memory(settings.data.memory_mib)
-                .with_domains(if settings.train.adversary_weight > 0.0 {
-                    data.domains()
-                } else {
-                    Vec::new()
-                }),
+                .with_domains(info.domains.clone()),
             schedule: Schedule::new(&settings.train, steps),
             objective,
             stepper,
@@ -898,7 +924,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             train_loss: state.epoch_loss / items,
             train_accuracy: state.accuracy(self.info.task),
             train_blank: state.blank(),
-            train_domain_accuracy: state.domain_accuracy(&self.settings.train),
+            train_domain_accuracy: state.domain_accuracy(self.info),
             valid_loss: valid.loss,
             valid: metrics,
             best,

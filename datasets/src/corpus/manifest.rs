@@ -48,6 +48,10 @@ impl Name {
             Self::Number(number) => Ok(number.to_string()),
         }
     }
+
+    fn into_domain(self) -> Option<String> {
+        self.into_text().ok()
+    }
 }
 
 /// What a line says.
@@ -244,6 +248,6 @@ fn parsed(line: &[u8]) -> Said {
         audio,
         answer,
         part,
-        domain: line.domain.map(Name::into_text).transpose()?,
+        domain: line.domain.map(Name::into_domain).unwrap_or_default(),
     })
 }

@@ -14,6 +14,6 @@ pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
 pub use ctc::{BLANK, CtcOptions, Reduction, ctc, steps_needed};
 pub use elbo::{Bound, gaussian_divergence, gaussian_log_likelihood, importance_bound};
-pub use regression::{absolute_error, gaussian_nll, squared_error};
+pub use regression::{LEAST_VARIANCE, absolute_error, gaussian_nll, squared_error};
 pub use sequence_cross_entropy::sequence_cross_entropy;
 pub use soft_cross_entropy::soft_cross_entropy;

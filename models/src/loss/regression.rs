@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, backend::Backend};
 
 /// The smallest variance a likelihood is taken with, as in PyTorch's `GaussianNLLLoss`; a value that is
 /// met exactly would otherwise make it infinite.
-const LEAST_VARIANCE: f64 = 1e-6;
+pub const LEAST_VARIANCE: f64 = 1e-6;
 
 /// The L1 loss, `mean_b |predictions[b] − targets[b]|`: it is least where predictions are medians.
 ///
@@ -41,7 +41,8 @@ pub fn squared_error<B: Backend>(predictions: Tensor<B, 1>, targets: Tensor<B, 1
 /// The negative logarithm of the density of the targets under Gaussians, in nats ([Nix and Weigend
 /// 1994](https://doi.org/10.1109/ICNN.1994.374138)):
 /// `mean_b ½·(log 2π + log_variances[b] + (means[b] − targets[b])² / exp(log_variances[b]))`. A model
-/// that minimises it says how sure it is. Variances count as 1e-6 at the least.
+/// that minimises it says how sure it is. Variances count as [`LEAST_VARIANCE`] at the least; below, the slope
+/// is that of the least, so that a model that is too sure finds its way back.
 ///
 /// # Shapes
 /// - `means`, `log_variances`, `targets`: `[batch]`
@@ -60,7 +61,9 @@ pub fn gaussian_nll<B: Backend>(
         log_variances.dims(),
         "a variance for each mean"
     );
-    let log_variances = log_variances.clamp_min(LEAST_VARIANCE.ln());
+    let least = log_variances.clone().clamp_min(LEAST_VARIANCE.ln());
+    let below = (least - log_variances.clone()).detach();
+    let log_variances = log_variances + below;
     let errors = means - targets;
     let surprise = errors.clone() * errors * log_variances.clone().neg().exp();
     ((log_variances + surprise).mean() + TAU.ln()) * 0.5
@@ -127,6 +130,15 @@ mod tests {
     const NLL: f32 = 1.348_683_8;
     const NLL_BY_MEANS: [f32; 4] = [-0.125, -0.280_105_56, 0.118_418_37, 0.0];
     const NLL_BY_VARIANCES: [f32; 4] = [0.093_75, 0.089_986_81, -0.082_232_14, 0.125];
+
+    #[test]
+    fn a_model_that_is_too_sure_has_a_slope_back() {
+        let log_variances = tensor([-20.0; 4]);
+        let loss = gaussian_nll(tensor(PREDICTED), log_variances.clone(), tensor(TARGETS));
+        let gradient = log_variances.grad(&loss.backward());
+        let expected = [0.5_f32, -0.25, 3.5, 0.0].map(|error| (1.0 - error * error * 1e6) / 8.0);
+        near(&gradient.expect("a gradient"), &expected);
+    }
 
     #[test]
     fn a_value_that_is_met_exactly_costs_a_finite_gain() {
