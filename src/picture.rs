@@ -129,7 +129,7 @@ fn lines<'a>(
     area: &Area<'_>,
 ) -> std::result::Result<(), Failure> {
     // A density may be above one, and its loss below zero.
-    let mut all = curves.iter().flat_map(|curve| values(curve));
+    let mut all = curves.iter().flat_map(&values);
     let logarithmic = logarithmic && all.all(|value| *value > 0.0 || value.is_nan());
     let scale = |value: f64| {
         if logarithmic { value.log10() } else { value }

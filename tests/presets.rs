@@ -18,9 +18,9 @@ use sori_models::ops::{PathCounts, path_counts};
 /// | `mlp` | 3 linear, 2 activations | 6 |
 /// | `cnn1d` | 3 × (convolution, norm), mean, linear | 14 |
 /// | `cnn2d` | 4 × (convolution, norm), mean, linear | 18 |
-/// | `dilated_cnn` | linear, 10 × (convolution, gated unit, linear), 9 × linear, 2 activations, linear, mean, linear | 44 |
+/// | `dilated_cnn` | 22 linear, 10 × (convolution, gated unit), 2 activations, mean | 44 |
 /// | `sample_cnn` | 11 × (convolution, norm), mean, linear | 46 |
-/// | `res_cnn` | see below | 0 |
+/// | `res_cnn` | 2 × 9 + 3 (convolution, norm), 9 × (mean, 2 linear, 2 activations, scale, activation, maximum), 3 maxima, linear, norm, linear | 126 |
 /// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
 /// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
 /// | `deep_speech2` | 2 × (convolution, norm), 3 × (layer, its last states, their sum, norm), linear | 39 |
@@ -30,9 +30,9 @@ const EXPECTED: &[(&str, usize, usize)] = &[
     ("mlp", 2_182_410, 5 + 1 + 2 * 6),
     ("cnn1d", 137_610, 8 + 1 + 2 * 14),
     ("cnn2d", 93_770, 10 + 1 + 2 * 18),
-    ("dilated_cnn", 387_722, 43 + 1 + 2 * 44),
+    ("dilated_cnn", 387_722, 45 + 1 + 2 * 44),
     ("sample_cnn", 1_869_874, 24 + 1 + 2 * 46),
-    ("res_cnn", 26_980_146, 79 + 1 + 2 * 115),
+    ("res_cnn", 26_980_146, 120 + 1 + 2 * 126),
     ("fcn", 447_732, 13 + 1 + 2 * 24),
     ("rnn", 613_898, 6 + 1 + 2 * 18),
     ("lstm", 2_440_202, 6 + 1 + 2 * 18),
