@@ -165,7 +165,8 @@ fn lines<'a>(
         } else {
             *value
         };
-        let decimals = if value.abs() < 0.1 { 3 } else { 2 };
+        let narrow = !logarithmic && high - low < 0.1;
+        let decimals = if narrow || value.abs() < 0.1 { 3 } else { 2 };
         format!("{value:.decimals$}")
     };
     chart

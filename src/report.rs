@@ -58,7 +58,10 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
             let took = std::time::Duration::from_secs_f64(result.seconds);
             facts.push((
                 "trained",
-                format!("{} epochs, {}", result.epochs, time(took)),
+                match result.epochs {
+                    1 => format!("1 epoch, {}", time(took)),
+                    epochs => format!("{epochs} epochs, {}", time(took)),
+                },
             ));
             facts.push(("best checkpoint", format!("of epoch {}", result.best_epoch)));
         }
