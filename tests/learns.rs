@@ -51,8 +51,14 @@ fn spoken_digits_reach_their_bars() {
         return;
     };
     let fsdd = format!("fsdd:{}", PathBuf::from(data).join("fsdd").display());
-    for (model, bar) in [("mlp", 0.942), ("cnn1d", 0.99), ("cnn2d", 0.987)] {
-        let reached = accuracy(model, &fsdd, &[]);
+    // What PyTorch's networks reach; the larger one needs half the epochs.
+    let short = ["epochs=7"];
+    for (model, changes, bar) in [
+        ("mlp", &[][..], 0.942),
+        ("cnn1d", &[], 0.99),
+        ("cnn2d", &short, 0.987),
+    ] {
+        let reached = accuracy(model, &fsdd, changes);
         println!("{model}: {reached}");
         assert!(reached >= bar, "{model} reaches {reached}, not {bar}");
     }
