@@ -10,7 +10,6 @@ use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
     let settings = Settings::new("res_cnn", "synth:dtmf", 8000)?
-        .with_override("kind=waveform")?
         .with_override("channels=[32, 32, 48, 48, 64, 64]")?
         .with_override("first_channels=32")?
         .with_override("excitation_ratio=2")?

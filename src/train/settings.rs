@@ -962,6 +962,34 @@ mod tests {
         }
     }
 
+    /// The quoted strings behind each `call(` of a program's text.
+    fn quoted<'a>(text: &'a str, call: &str) -> Vec<&'a str> {
+        let behind = text.split(call).skip(1);
+        behind.filter_map(|rest| rest.split('"').nth(1)).collect()
+    }
+
+    #[test]
+    fn the_settings_of_every_example_can_be_made() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+        let mut examples = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let model = quoted(&text, "Settings::new(")[0];
+            let made = quoted(&text, ".with_override(").into_iter().try_fold(
+                Settings::new(model, "synth:dtmf", 8000).unwrap(),
+                |set, change| set.with_override(change),
+            );
+            let made = made.and_then(|settings| settings.check());
+            assert!(made.is_ok(), "{}: {made:?}", path.display());
+            examples += 1;
+        }
+        assert!(examples > 15, "{examples}");
+    }
+
     #[test]
     fn values_out_of_range_are_named() {
         let mut set = settings();
