@@ -166,7 +166,7 @@ pub struct Window {
     pub start_s: f64,
     /// Where it ends, in seconds.
     pub end_s: f64,
-    /// The label or the tags.
+    /// The label, the tags or the value.
     #[serde(flatten)]
     pub answer: Answer,
     /// The largest probability of a label; none of a value.
@@ -556,7 +556,7 @@ fn cuts(samples: usize, window: usize, hop: usize) -> Vec<(usize, usize)> {
 pub struct Guess {
     /// The recording.
     pub id: String,
-    /// Its label, its tags or what is said in it.
+    /// Its label, its tags, what is said in it or its value.
     pub truth: Answer,
     /// What the run says.
     pub prediction: Prediction,

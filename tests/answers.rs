@@ -25,8 +25,7 @@ fn sori(args: &[&str]) -> Value {
     serde_json::from_str(lines.lines().last().unwrap()).unwrap()
 }
 
-/// Half a second of the tones of some tags, at phases of its own, in a little noise.
-fn write_chord(path: &Path, tags: &[usize], index: usize) {
+fn write_wav(path: &Path, samples: impl IntoIterator<Item = i16>) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: RATE,
@@ -34,17 +33,28 @@ fn write_chord(path: &Path, tags: &[usize], index: usize) {
         sample_format: hound::SampleFormat::Int,
     };
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..RATE as usize / 2 {
-        let noise = ((n * 7919 + index * 104_729) % 1009) as f32 / 1009.0 - 0.5;
+    for sample in samples {
+        writer.write_sample(sample).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+/// Between −½ and ½, another for each recording.
+fn noise(n: usize, index: usize) -> f32 {
+    ((n * 7919 + index * 104_729) % 1009) as f32 / 1009.0 - 0.5
+}
+
+/// Half a second of the tones of some tags, at phases of its own, in a little noise.
+fn chord(tags: &[usize], index: usize) -> impl Iterator<Item = i16> {
+    (0..RATE as usize / 2).map(move |n| {
         let phase = index as f32;
         let tones: f32 = tags
             .iter()
             .map(|&tag| (TAU * TAGS[tag].1 * n as f32 / RATE as f32 + phase).sin())
             .sum();
-        let sample = 0.02 * noise + 0.2 * tones;
-        writer.write_sample((sample * 32_000.0) as i16).unwrap();
-    }
-    writer.finalize().unwrap();
+        let sample = 0.02 * noise(n, index) + 0.2 * tones;
+        (sample * 32_000.0) as i16
+    })
 }
 
 /// A manifest of chords; no recording of the test part is `high`.
@@ -60,7 +70,7 @@ fn manifest(folder: &Path) -> String {
             .filter(|&t| split != "test" || t < 2)
             .collect();
         let name = format!("{index}.wav");
-        write_chord(&folder.join(&name), &tags, index);
+        write_wav(&folder.join(&name), chord(&tags, index));
         let names: Vec<&str> = tags.iter().map(|&tag| TAGS[tag].0).collect();
         let line = json!({"audio": name, "tags": names, "split": split});
         lines.push_str(&format!("{line}\n"));
@@ -115,9 +125,9 @@ fn a_tagger_learns_measures_and_names_the_tags_of_a_recording() {
     assert_eq!(csv.lines().count(), 4);
     assert!(csv.starts_with("tag,recordings,average_precision,roc_auc,threshold,f1\nhigh,0,,,"));
 
-    let chord = folder.path().join("new.wav");
-    write_chord(&chord, &[0, 2], 1234);
-    let heard = sori(&["predict", run, chord.to_str().unwrap()]);
+    let new = folder.path().join("new.wav");
+    write_wav(&new, chord(&[0, 2], 1234));
+    let heard = sori(&["predict", run, new.to_str().unwrap()]);
     let mut tags: Vec<String> = serde_json::from_value(heard["tags"].clone()).unwrap();
     tags.sort();
     assert_eq!(tags, ["high", "low"], "{heard}");
@@ -135,33 +145,21 @@ fn complaint(args: &[&str]) -> String {
 }
 
 /// A third of a second of one tone, in a little noise.
-fn write_tone(path: &Path, hertz: f64, index: usize) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..RATE as usize / 3 {
-        let noise = ((n * 7919 + index * 104_729) % 1009) as f32 / 1009.0 - 0.5;
+fn tone(hertz: f64, index: usize) -> impl Iterator<Item = i16> {
+    (0..RATE as usize / 3).map(move |n| {
         let turn = TAU * hertz as f32 * n as f32 / RATE as f32;
-        writer
-            .write_sample(((0.4 * turn.sin() + 0.02 * noise) * 32_000.0) as i16)
-            .unwrap();
-    }
-    writer.finalize().unwrap();
+        ((0.4 * turn.sin() + 0.02 * noise(n, index)) * 32_000.0) as i16
+    })
 }
 
-/// A manifest of tones whose answer is how high they are, in octaves above 250 Hz, among three to every one
-/// that is not learned from.
+/// A manifest of tones with an answer by how high they are, up to three octaves above 250 Hz.
 fn octaves(folder: &Path, answer: impl Fn(f64) -> f64) -> String {
     let mut lines = String::new();
     for index in 0..120 {
         let split = ["train", "train", "train", "valid", "test", "train"][index % 6];
         let octave = 3.0 * ((index * 37 % 120) as f64 / 119.0);
         let name = format!("{index}.wav");
-        write_tone(&folder.join(&name), 250.0 * octave.exp2(), index);
+        write_wav(&folder.join(&name), tone(250.0 * octave.exp2(), index));
         let line = json!({"audio": name, "value": answer(octave), "split": split});
         lines.push_str(&format!("{line}\n"));
     }
@@ -212,9 +210,9 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
     let csv = fs::read_to_string(Path::new(&run).join("values.csv")).unwrap();
     assert_eq!(csv.lines().count(), 21);
 
-    let tone = folder.path().join("new.wav");
-    write_tone(&tone, 250.0 * 1.5_f64.exp2(), 4321);
-    let heard = sori(&["predict", &run, tone.to_str().unwrap()]);
+    let new = folder.path().join("new.wav");
+    write_wav(&new, tone(250.0 * 1.5_f64.exp2(), 4321));
+    let heard = sori(&["predict", &run, new.to_str().unwrap()]);
     let value = heard["value"].as_f64().unwrap();
     assert!((value - 1075.0).abs() < 20.0, "{heard}");
     assert!(heard["deviation"].as_f64().unwrap() > 0.0);
@@ -223,7 +221,7 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
     for loss in ["l1", "l2"] {
         let (run, result) = train(loss);
         assert!(result["metrics"].get("nll").is_none());
-        let heard = sori(&["predict", &run, tone.to_str().unwrap()]);
+        let heard = sori(&["predict", &run, new.to_str().unwrap()]);
         let value = heard["value"].as_f64().unwrap();
         assert!((value - 1075.0).abs() < 20.0, "{loss}: {heard}");
         assert!(heard.get("deviation").is_none());
@@ -246,18 +244,13 @@ fn hummed(folder: &Path, named: bool) -> String {
         let (key, speaker) = (index % 2, index / 2 % 4);
         let split = ["train", "train", "valid", "test"][index / 8 % 4];
         let name = format!("{index}.wav");
-        write_chord(&folder.join(&name), &[key], index);
-        // The note beside the key.
-        let mut reader = hound::WavReader::open(folder.join(&name)).unwrap();
-        let spec = reader.spec();
-        let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
-        let mut writer = hound::WavWriter::create(folder.join(&name), spec).unwrap();
-        for (n, sample) in samples.into_iter().enumerate() {
-            let hertz = 1500.0 + 500.0 * speaker as f32;
+        let hertz = 1500.0 + 500.0 * speaker as f32;
+        let keys = [key];
+        let samples = chord(&keys, index).enumerate().map(|(n, sample)| {
             let note = (TAU * hertz * n as f32 / RATE as f32).sin() * 4000.0;
-            writer.write_sample(sample / 2 + note as i16).unwrap();
-        }
-        writer.finalize().unwrap();
+            sample / 2 + note as i16
+        });
+        write_wav(&folder.join(&name), samples);
         let mut line = json!({"audio": name, "label": TAGS[key].0, "split": split});
         if named {
             line["domain"] = json!(format!("speaker {speaker}"));

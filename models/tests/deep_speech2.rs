@@ -1,11 +1,14 @@
 //! What Deep Speech 2 promises. Equality with PyTorch is in `tests/golden/deep_speech2.rs`.
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+mod gradients;
+
+use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
+use gradients::all_gradients;
 use sori_models::loss::CtcOptions;
 use sori_models::ops::path_counts;
 use sori_models::{DeepSpeech2, DeepSpeech2Config, Emissions};
@@ -145,13 +148,6 @@ fn a_batch_gives_what_its_items_give_alone() {
 
 #[test]
 fn padding_changes_no_gradient() {
-    struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
-    impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            self.1
-                .extend(param.val().grad(self.0).map(Tensor::into_data));
-        }
-    }
     let device = Default::default();
     for config in small() {
         let model = config.init::<Cpu>(&device).expect("a valid configuration");
@@ -162,10 +158,7 @@ fn padding_changes_no_gradient() {
             let features = Tensor::from_inner(Tensor::cat(vec![features, more], 1));
             let emissions = model.forward(features, &LENGTHS);
             let loss = emissions.ctc(&transcripts(), CtcOptions::default());
-            let gradients = loss.backward();
-            let mut collect = Collect::<Cpu>(&gradients, Vec::new());
-            model.visit(&mut collect);
-            collect.1
+            all_gradients(&model, &loss.backward())
         };
         let expected = gradients(0.0, 1);
         for (actual, expected) in gradients(f32::NAN, 6).iter().zip(&expected) {

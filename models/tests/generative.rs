@@ -1,11 +1,14 @@
 //! What the generative models promise. Equality with PyTorch is in `tests/golden/generative.rs`.
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+mod gradients;
+
+use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
+use gradients::all_gradients;
 use sori_models::loss::AdversarialLoss;
 use sori_models::ops::{Activation, path_counts};
 use sori_models::{Gan, GanConfig, GanLosses, Vae, VaeConfig};
@@ -82,23 +85,6 @@ fn assert_same<B: Backend, const D: usize>(a: Tensor<B, D>, b: Tensor<B, D>) {
 
 fn number<B: Backend>(value: &Tensor<B, 1>) -> f32 {
     value.to_data().iter().next().expect("a value")
-}
-
-/// The gradient of each parameter that has one.
-fn all_gradients<B: AutodiffBackend, M: Module<B>>(
-    model: &M,
-    gradients: &B::Gradients,
-) -> Vec<TensorData> {
-    struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
-    impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            self.1
-                .extend(param.val().grad(self.0).map(Tensor::into_data));
-        }
-    }
-    let mut collect = Collect(gradients, Vec::new());
-    model.visit(&mut collect);
-    collect.1
 }
 
 fn assert_all_same(a: &[TensorData], b: &[TensorData]) {
@@ -304,6 +290,7 @@ fn distance(model: &Gan<Plain>, two: Tensor<Plain, 3>) -> f32 {
     let apart = squares.flatten::<3>(2, 3).mean_dim(2).sqrt(); // [64, 2, 1]
     apart.min_dim(1).mean().into_scalar()
 }
+
 #[test]
 fn a_model_is_its_record() {
     let (patches, noise) = (patches::<Plain>(), latents::<Plain>());

@@ -1,13 +1,16 @@
 //! What Listen, Attend and Spell promises. Equality with PyTorch is in `tests/golden/las.rs`.
 #![cfg(feature = "ndarray")]
 
-use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
+mod gradients;
+
+use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
+use gradients::all_gradients;
 use sori_models::ModelConfig;
 use sori_models::las::{
     DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
@@ -233,19 +236,6 @@ fn padding_changes_no_gradient() {
             actual.assert_approx_eq::<f32>(expected, Tolerance::absolute(1e-5));
         }
     }
-}
-
-fn all_gradients<B: AutodiffBackend>(model: &Las<B>, gradients: &B::Gradients) -> Vec<TensorData> {
-    struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
-    impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            self.1
-                .extend(param.val().grad(self.0).map(Tensor::into_data));
-        }
-    }
-    let mut collect = Collect(gradients, Vec::new());
-    model.visit(&mut collect);
-    collect.1
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! What every classifier of the zoo promises. Equality with PyTorch is in `tests/golden/models.rs`.
 
+mod gradients;
+
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Bool, Distribution, Int, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
+use gradients::all_gradients;
 use sori_models::loss::cross_entropy;
 use sori_models::ops::path_counts;
 use sori_models::{ConfigError, Model, ModelConfig, catalogue, num_params};
@@ -199,22 +202,6 @@ fn padding_changes_no_gradient() {
             actual.assert_approx_eq::<f32>(expected, Tolerance::absolute(1e-5));
         }
     }
-}
-
-fn all_gradients<B: AutodiffBackend>(
-    model: &Model<B>,
-    gradients: &B::Gradients,
-) -> Vec<TensorData> {
-    struct Collect<'a, B: AutodiffBackend>(&'a B::Gradients, Vec<TensorData>);
-    impl<B: AutodiffBackend> ModuleVisitor<B> for Collect<'_, B> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-            self.1
-                .extend(param.val().grad(self.0).map(Tensor::into_data));
-        }
-    }
-    let mut collect = Collect(gradients, Vec::new());
-    model.visit(&mut collect);
-    collect.1
 }
 
 #[test]

@@ -140,6 +140,22 @@ mod tests {
     }
 
     #[test]
+    fn each_name_minimises_what_it_says() {
+        let outputs = Tensor::<NdArray<f32>, 2>::from_floats([[3.0, 0.0]], &Default::default());
+        for (loss, expected) in [
+            (RegressionLoss::L1, 2.0),
+            (RegressionLoss::L2, 4.0),
+            (
+                RegressionLoss::Gaussian,
+                2.0 + 0.5 * std::f32::consts::TAU.ln(),
+            ),
+        ] {
+            let found = loss.of(outputs.clone(), &[1.0]).into_scalar();
+            assert!((found - expected).abs() < 1e-6, "{loss:?}: {found}");
+        }
+    }
+
+    #[test]
     fn windows_that_disagree_are_less_sure() {
         let of = |value, deviation| Estimate { value, deviation };
         let found = Estimate::mean(&[of(1.0, Some(0.0)), of(3.0, Some(0.0))]);

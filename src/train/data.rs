@@ -190,12 +190,13 @@ impl Data {
                     specs.train
                 ));
             }
-        }
-        if self.task == Task::Regress && self.scale().is_none() {
-            return refuse(format!(
-                "{}: all recordings to train on have the same value; there is nothing to tell apart",
-                specs.train
-            ));
+            if self.scale().is_none() {
+                return refuse(format!(
+                    "{}: all recordings to train on have the same value; there is nothing to tell \
+                     apart",
+                    specs.train
+                ));
+            }
         }
         if settings.train.adversary_weight > 0.0 {
             self.check_domains(&specs.train)?;
