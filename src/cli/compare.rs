@@ -16,14 +16,14 @@ use crate::file::write_atomically;
 use crate::metric::csv_cell;
 use crate::picture::{Curve, curves_picture};
 use crate::train::{EpochRecord, RunResult, stop_on_interrupt, time};
-use crate::{BackendName, Error, Result, RunFolder};
+use crate::{BackendName, Error, Result, RunFolder, Settings};
 
 #[derive(Args)]
 pub(super) struct CompareArgs {
     /// The architecture, as in `sori models`
-    model: String,
+    pub(super) model: String,
     #[command(flatten)]
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     /// One way to train: settings parted by semicolons, such as 'optimizer=sgd; learning_rate=0.1'.
     /// Given once for each way
     #[arg(long = "try", value_name = "KEY=VALUE;…", required = true)]
@@ -38,6 +38,27 @@ pub(super) struct CompareArgs {
     /// goes on where it was interrupted
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+}
+
+impl CompareArgs {
+    /// The settings of each way: those of all, and its own.
+    pub(super) fn ways(&self, base: &Settings) -> Result<Vec<Settings>> {
+        let way = |way: &String| {
+            let mut changed = base.clone();
+            for assignment in way.split(';').filter(|part| !part.trim().is_empty()) {
+                changed = changed.with_override(assignment.trim())?;
+            }
+            changed.check()?;
+            if changed.train.seed != base.train.seed {
+                return Err(Error::Input(format!(
+                    "--try '{way}': the seed is not a way to train; --seed and --seeds say with \
+                     which seeds each way is trained"
+                )));
+            }
+            Ok(changed)
+        };
+        self.tries.iter().map(way).collect()
+    }
 }
 
 /// What is compared, as `compare.json` says.
@@ -74,21 +95,7 @@ struct Outcome {
 
 pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
     let base = args.recipe.resolve(common, &args.model)?;
-    let mut settings = Vec::with_capacity(args.tries.len());
-    for way in &args.tries {
-        let mut changed = base.clone();
-        for assignment in way.split(';').filter(|part| !part.trim().is_empty()) {
-            changed = changed.with_override(assignment.trim())?;
-        }
-        changed.check()?;
-        if changed.train.seed != base.train.seed {
-            return Err(Error::Input(format!(
-                "--try '{way}': the seed is not a way to train; --seed and --seeds say with which \
-                 seeds each way is trained"
-            )));
-        }
-        settings.push(changed);
-    }
+    let settings = args.ways(&base)?;
     let plan = Plan {
         tries: args.tries.clone(),
         settings: settings

@@ -231,3 +231,107 @@ impl SettingArgs {
         Ok(settings)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+mod tests {
+    use std::path::Path;
+
+    use sori_datasets::Spec;
+
+    use super::*;
+
+    /// The `sori` commands of a page: those of its blocks of shell commands, variables put in, and
+    /// those between backquotes.
+    fn commands(page: &str) -> Vec<Vec<String>> {
+        let mut lines = Vec::new();
+        let mut variables = Vec::new();
+        for (index, part) in page.split("```").enumerate() {
+            if index % 2 == 0 {
+                let quoted = part.split('`').skip(1).step_by(2);
+                lines.extend(quoted.map(|code| code.replace('\n', " ")));
+            } else if let Some(block) = part.strip_prefix("sh\n") {
+                lines.extend(block.replace("\\\n", " ").lines().map(String::from));
+            }
+        }
+        let mut commands = Vec::new();
+        for mut line in lines {
+            if let Some((name, value)) = line.split_once("='")
+                && name.chars().all(char::is_alphabetic)
+            {
+                variables.push((format!("${name}"), value.trim_end_matches('\'').to_owned()));
+                continue;
+            }
+            for (name, value) in &variables {
+                line = line.replace(name, value);
+            }
+            let words = shlex::split(&line).unwrap_or_default();
+            let parts = words.split(|word| ["|", "&&", ";"].contains(&word.as_str()));
+            commands.extend(
+                parts
+                    .filter(|part| part.len() > 1 && part[0] == "sori")
+                    .map(<[String]>::to_vec),
+            );
+        }
+        commands
+    }
+
+    /// Whether a command can be run, given the recordings and runs it names.
+    fn check(words: &[String]) -> Result<()> {
+        let cli = Cli::try_parse_from(words).map_err(|error| Error::Input(error.to_string()))?;
+        let settings = |model: &str, recipe: &train::Recipe| {
+            for spec in [&recipe.data, &recipe.valid_data, &recipe.test_data] {
+                if let Some(spec) = spec {
+                    spec.parse::<Spec>()?;
+                }
+            }
+            let data = recipe.data.as_deref().unwrap_or("synth:dtmf");
+            recipe.settings_of(&cli.common, model, data, 16_000)
+        };
+        match &cli.command {
+            Command::Train(args) => match &args.model {
+                Some(model) => settings(model, &args.recipe).map(drop),
+                None => Ok(()),
+            },
+            Command::Compare(args) => {
+                let base = settings(&args.model, &args.recipe)?;
+                args.ways(&base).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[test]
+    fn the_commands_of_the_pages_can_be_run() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut checked = 0;
+        for page in ["README.md", "docs/lectures.md"] {
+            let text = std::fs::read_to_string(root.join(page)).unwrap();
+            for words in commands(&text) {
+                // Named, without what they need.
+                if words.len() == 2 || words[2..] == ["train"] || words[2..] == ["RUN"] {
+                    continue;
+                }
+                if words.iter().any(|word| word == "x=1") {
+                    // It is there to be refused, with the names of all settings.
+                    assert!(check(&words).is_err());
+                    continue;
+                }
+                if let Err(error) = check(&words) {
+                    panic!("{page}: {}: {error}", words.join(" "));
+                }
+                checked += 1;
+            }
+        }
+        assert!(checked > 70, "{checked}");
+    }
+
+    #[test]
+    fn a_wrong_command_is_found() {
+        let page = "```sh\nX='--set epochs=3'\nsori train cnn1d $X \\\n  --set hop=3 # so\n```\n`sori train cnn1d`";
+        let found = commands(page);
+        assert_eq!(found[0][3..], ["--set", "epochs=3", "--set", "hop=3"]);
+        assert!(check(&found[0]).unwrap_err().to_string().contains("hop"));
+        check(&found[1]).unwrap();
+    }
+}

@@ -25,9 +25,9 @@ fn embedded(model: &str) -> &'static str {
 pub(super) struct TrainArgs {
     /// The architecture, as in `sori models`
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
-    model: Option<String>,
+    pub(super) model: Option<String>,
     #[command(flatten)]
-    recipe: Recipe,
+    pub(super) recipe: Recipe,
     /// The run folder to make [default: runs/MODEL-CORPUS-N]
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -55,13 +55,13 @@ pub(super) struct Recipe {
     /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
     /// synth:scenes for models made for tags, synth:morse for those that transcribe]
     #[arg(long, value_name = "SPEC")]
-    data: Option<String>,
+    pub(super) data: Option<String>,
     /// What to choose the best checkpoint on [default: part of the training data]
     #[arg(long, value_name = "SPEC")]
-    valid_data: Option<String>,
+    pub(super) valid_data: Option<String>,
     /// What to test on [default: the corpus's own test part]
     #[arg(long, value_name = "SPEC")]
-    test_data: Option<String>,
+    pub(super) test_data: Option<String>,
     #[command(flatten)]
     settings: SettingArgs,
     /// Passes over the training data
@@ -230,7 +230,7 @@ fn short_name(spec: &str) -> String {
 }
 
 impl Recipe {
-    /// The settings of a run of this model.
+    /// The settings of a run of this model, at the sample rate of its corpus.
     pub(super) fn resolve(&self, common: &Common, model: &str) -> Result<Settings> {
         // A file or a --set may name the data too.
         let named = self.settings.apply(Settings::new(
@@ -244,11 +244,26 @@ impl Recipe {
             labels: None,
         };
         let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
+        if let Some(from) = &self.from {
+            RunFolder::open(from)?.best_checkpoint()?;
+        }
         // Features at the rate of the corpus, unless a setting says otherwise.
-        let mut settings =
-            self.settings
-                .apply(Settings::new(model, &spec, corpus.native_rate_hz)?)?;
-        settings.data.train = spec;
+        self.settings_of(common, model, &spec, corpus.native_rate_hz)
+    }
+
+    /// The settings of a run of this model on this corpus, at this rate. Neither the corpus nor
+    /// another run is looked at.
+    pub(super) fn settings_of(
+        &self,
+        common: &Common,
+        model: &str,
+        spec: &str,
+        sample_rate_hz: u32,
+    ) -> Result<Settings> {
+        let mut settings = self
+            .settings
+            .apply(Settings::new(model, spec, sample_rate_hz)?)?;
+        settings.data.train = spec.to_string();
         let data = &mut settings.data;
         data.skip_bad |= common.skip_bad;
         if let Some(spec) = &self.valid_data {
@@ -258,7 +273,6 @@ impl Recipe {
             data.test.clone_from(spec);
         }
         if let Some(from) = &self.from {
-            RunFolder::open(from)?.best_checkpoint()?;
             data.from = from.display().to_string();
         }
         let train = &mut settings.train;

@@ -51,6 +51,8 @@ pub struct AugmentConfig {
     pub noise: NoiseConfig,
     /// Louder or softer.
     pub gain: GainConfig,
+    /// Through another microphone.
+    pub equalizer: EqualizerConfig,
     /// Bands and stretches of the features masked.
     pub spec_augment: SpecAugmentConfig,
     /// Two recordings in one.
@@ -260,6 +262,31 @@ impl Default for GainConfig {
     }
 }
 
+/// Another frequency response, as of another microphone, telephone or place in a room: a gain for
+/// each octave from 125 Hz to half the sample rate, drawn by itself, and linear in between, as
+/// [Nam et al. 2022](https://arxiv.org/abs/2110.03282) filter features in bands. The length, the
+/// mean power and all times stay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EqualizerConfig {
+    /// How likely it is.
+    pub probability: f64,
+    /// The least gain of an octave in dB. Default -6.
+    pub min_db: f64,
+    /// The most gain of an octave in dB. Default 6.
+    pub max_db: f64,
+}
+
+impl Default for EqualizerConfig {
+    fn default() -> Self {
+        Self {
+            probability: 0.0,
+            min_db: -6.0,
+            max_db: 6.0,
+        }
+    }
+}
+
 /// Bands of bins and stretches of frames set to 0, the mean of normalised features,
 /// [Park et al. 2019](https://arxiv.org/abs/1904.08779). Its time warp is left out: by the paper's
 /// own comparison it helps least and costs most.
@@ -341,6 +368,7 @@ impl AugmentConfig {
             Augmentation::Noise => self.noise.probability,
             Augmentation::Gain => self.gain.probability,
             Augmentation::SpecAugment => self.spec_augment.probability,
+            Augmentation::Equalizer => self.equalizer.probability,
         }
     }
 
@@ -355,6 +383,7 @@ impl AugmentConfig {
             Augmentation::Noise => &mut self.noise.probability,
             Augmentation::Gain => &mut self.gain.probability,
             Augmentation::SpecAugment => &mut self.spec_augment.probability,
+            Augmentation::Equalizer => &mut self.equalizer.probability,
         }
     }
 
@@ -397,6 +426,7 @@ impl AugmentConfig {
             ("augment.reverb.probability", self.reverb.probability),
             ("augment.noise.probability", self.noise.probability),
             ("augment.gain.probability", self.gain.probability),
+            ("augment.equalizer.probability", self.equalizer.probability),
             (
                 "augment.spec_augment.probability",
                 self.spec_augment.probability,
@@ -455,6 +485,11 @@ impl AugmentConfig {
             ("augment.gain.min_db", self.gain.min_db),
             ("augment.gain.max_db", self.gain.max_db),
             ((-120.0, 120.0), " dB"),
+        )?;
+        check_range(
+            ("augment.equalizer.min_db", self.equalizer.min_db),
+            ("augment.equalizer.max_db", self.equalizer.max_db),
+            ((-60.0, 60.0), " dB"),
         )?;
         within("augment.mix.alpha", self.mix.alpha, (0.001, 1000.0), "")
     }

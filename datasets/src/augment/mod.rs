@@ -23,6 +23,7 @@
 mod clips;
 mod config;
 mod convolve;
+mod equalizer;
 mod fft;
 mod mix;
 mod noise;
@@ -36,13 +37,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use config::{
-    AugmentConfig, CropConfig, GainConfig, MixConfig, MixKind, NoiseConfig, NoiseKind, PitchConfig,
-    ReverbConfig, ShiftConfig, SpecAugmentConfig, SpeedConfig, StretchConfig,
+    AugmentConfig, CropConfig, EqualizerConfig, GainConfig, MixConfig, MixKind, NoiseConfig,
+    NoiseKind, PitchConfig, ReverbConfig, ShiftConfig, SpecAugmentConfig, SpeedConfig,
+    StretchConfig,
 };
 pub use mix::{mix_features, mix_waveforms, sound_level_db};
 
 use self::clips::ClipFolder;
 use self::convolve::Convolver;
+use self::equalizer::Equalizer;
 use self::stretch::PhaseVocoder;
 use crate::draw::Draw;
 use crate::named::named;
@@ -50,7 +53,8 @@ use crate::{Error, Features, Result, Waveform};
 
 named! {
     /// What can be done to one recording, in the order it is done: first the source, then its
-    /// place in time, then the room, the noise in it and the level of it all, then the features.
+    /// place in time, then the room, the noise in it, and the level and colour of it all; to
+    /// features last.
     Augmentation, "augmentation" {
         /// Faster or slower, with the pitch.
         Speed = "speed",
@@ -70,6 +74,8 @@ named! {
         Gain = "gain",
         /// Bands and stretches of the features masked.
         SpecAugment = "spec_augment",
+        /// Through another microphone. (Last, as each draws by its place in this list.)
+        Equalizer = "equalizer",
     }
 }
 
@@ -99,6 +105,7 @@ pub struct Augmenter {
     noise: Option<Arc<ClipFolder>>,
     responses: Option<Arc<ClipFolder>>,
     convolver: Convolver,
+    equalizer: Equalizer,
     vocoder: PhaseVocoder,
 }
 
@@ -130,6 +137,7 @@ impl Augmenter {
             noise: open(&config.noise.folder, config.noise.probability)?,
             responses: open(&config.reverb.folder, config.reverb.probability)?,
             convolver: Convolver::default(),
+            equalizer: Equalizer::new(sample_rate_hz),
             vocoder: PhaseVocoder::new(sample_rate_hz),
             config: config.clone(),
             sample_rate_hz,
@@ -275,6 +283,12 @@ impl Augmenter {
                 let gain_db = draw.between((config.gain.min_db, config.gain.max_db));
                 crate::level::scale(&mut samples, crate::level::decibels(gain_db));
                 samples
+            }
+            Augmentation::Equalizer => {
+                let range_db = (config.equalizer.min_db, config.equalizer.max_db);
+                let gains_db = self.equalizer.draw(draw, range_db);
+                self.equalizer
+                    .filter(&mut self.convolver, &samples, &gains_db)
             }
             // It acts on features.
             Augmentation::SpecAugment => samples,
