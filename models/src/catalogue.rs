@@ -19,7 +19,7 @@ pub struct Entry {
     /// The name a person would use.
     pub title: &'static str,
     /// What its paper trains it for, and it is trained for where no data is named: `classify`, `tag`,
-    /// `transcribe` or `generate`. Any model of the first two does either, and learns numbers too.
+    /// `transcribe`, `autoencode` or `generate`. Any model of the first two does either, and learns numbers too.
     pub task: &'static str,
     /// The paper it follows: authors, year, title.
     pub paper: &'static str,
@@ -171,7 +171,7 @@ pub fn catalogue() -> &'static [Entry] {
         Entry {
             name: "vae",
             title: "Variational autoencoder",
-            task: "generate",
+            task: "autoencode",
             paper: "Kingma and Welling (2014): Auto-encoding variational Bayes",
             paper_url: "https://arxiv.org/abs/1312.6114",
             summary: "Patches of a spectrogram through a small random code and back, by the evidence lower bound.",

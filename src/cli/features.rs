@@ -25,8 +25,8 @@ pub(super) struct FeaturesArgs {
     /// sound they are made of
     #[arg(long, value_name = "x.npy|x.png|x.wav")]
     out: Option<PathBuf>,
-    /// Vary the recording as in training: speed, stretch, crop, pitch, shift, reverb, noise, gain or
-    /// spec_augment, or several of them
+    /// Vary the recording as in training: speed, stretch, crop, pitch, shift, reverb, noise, gain,
+    /// equalizer or spec_augment, or several of them
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     augment: Vec<Augmentation>,
     /// What the variation is drawn from

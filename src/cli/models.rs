@@ -98,7 +98,7 @@ fn list(common: &Common) -> Result<()> {
             print_json(&Line { entry, params })?;
         } else {
             print(&format!(
-                "{:<12} {:<9} {:>11} parameters  {}\n{:>23}{}\n{:>23}{}\n{:>23}{}",
+                "{:<12} {:<10} {:>11} parameters  {}\n{:>24}{}\n{:>24}{}\n{:>24}{}",
                 entry.name,
                 entry.task,
                 thousands(params),
