@@ -544,6 +544,10 @@ fn values_out_of_range_are_named() {
         ),
         (fails(&|c| c.mix.alpha = 0.0), "augment.mix.alpha = 0"),
         (
+            fails(&|c| c.equalizer.max_db = -7.0),
+            "not below augment.equalizer.min_db",
+        ),
+        (
             fails(&|c| c.crop.seconds = -1.0),
             "augment.crop.seconds = -1",
         ),
@@ -595,4 +599,47 @@ fn between_classes_ratios_are_uniform_and_as_frequent_as_asked() {
             below(limit)
         );
     }
+}
+
+#[test]
+fn an_equalizer_keeps_length_power_and_place_and_draws_other_colours() {
+    let mut config = AugmentConfig::only(Augmentation::Equalizer);
+    (config.equalizer.min_db, config.equalizer.max_db) = (-12.0, 12.0);
+    let mut click = vec![0.0; 4000];
+    click[1500] = 1.0;
+    let click = waveform(click);
+    // The spectrum of a click is that of the filter.
+    let mut levels = Vec::new();
+    for seed in 0..20 {
+        let filtered = augmented(&config, &click, seed);
+        assert_eq!(filtered.samples.len(), 4000);
+        let total = power(filtered.samples.iter().map(|&x| f64::from(x)));
+        assert!((total - 1.0).abs() < 1e-4, "seed {seed}: {total}");
+        let loudest = (0..4000).max_by(|&a, &b| {
+            filtered.samples[a]
+                .abs()
+                .total_cmp(&filtered.samples[b].abs())
+        });
+        assert_eq!(loudest, Some(1500), "seed {seed}");
+        let level = |hz: f64| {
+            let step = TAU * hz / f64::from(RATE_HZ);
+            let bin: Complex64 = filtered
+                .samples
+                .iter()
+                .enumerate()
+                .map(|(n, &x)| Complex64::cis(-step * n as f64) * f64::from(x))
+                .sum();
+            20.0 * bin.norm().log10()
+        };
+        levels.push(level(4000.0) - level(1000.0));
+    }
+    let spread = levels
+        .iter()
+        .fold(0.0_f64, |most, level| most.max(level.abs()));
+    assert!((10.0..24.5).contains(&spread), "{spread} dB");
+    let (above, below) = (
+        levels.iter().filter(|&&level| level > 0.0).count(),
+        levels.iter().filter(|&&level| level < 0.0).count(),
+    );
+    assert!(above > 3 && below > 3, "{levels:?}");
 }
