@@ -280,10 +280,9 @@ mod tests {
     fn check(words: &[String]) -> Result<()> {
         let cli = Cli::try_parse_from(words).map_err(|error| Error::Input(error.to_string()))?;
         let settings = |model: &str, recipe: &train::Recipe| {
-            for spec in [&recipe.data, &recipe.valid_data, &recipe.test_data] {
-                if let Some(spec) = spec {
-                    spec.parse::<Spec>()?;
-                }
+            let specs = [&recipe.data, &recipe.valid_data, &recipe.test_data];
+            for spec in specs.into_iter().flatten() {
+                spec.parse::<Spec>()?;
             }
             let data = recipe.data.as_deref().unwrap_or("synth:dtmf");
             recipe.settings_of(&cli.common, model, data, 16_000)
