@@ -89,15 +89,13 @@ fn gain_db(gains_db: &[f64], hz: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 mod tests {
     use super::*;
 
-    /// The level of a tone in its middle, in dB above that before.
+    /// The gain of a tone, in dB above that of the lowest band.
     fn gain_of_tone(equalizer: &mut Equalizer, hz: f64, gains_db: &[f64]) -> f64 {
         let rate = equalizer.sample_rate_hz;
-        // A second tone at the lowest band, whose gain is 0 dB, so that the mean power, which
-        // stays, can be told from the gain.
+        // Beside a second tone at the lowest band: one alone would keep its power.
         let sound = |hz: f64| (0..16_000).map(move |n| (TAU * hz * f64::from(n) / rate).sin());
         let samples: Vec<f32> = sound(LOWEST_HZ)
             .zip(sound(hz))

@@ -74,7 +74,8 @@ named! {
         Gain = "gain",
         /// Bands and stretches of the features masked.
         SpecAugment = "spec_augment",
-        /// Through another microphone. (Last, as each draws by its place in this list.)
+        /// Through another microphone.
+        // Last in the list, as each draws by its place in it: recipes keep their draws.
         Equalizer = "equalizer",
     }
 }
