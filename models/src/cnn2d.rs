@@ -2,7 +2,7 @@
 //! ([Hershey et al. 2017](https://arxiv.org/abs/1609.09430)).
 //!
 //! Blocks of 3×3 convolution, batch norm, ReLU and 2×2 max pooling, then the mean over all that is
-//! left of time and bins, and one layer to the classes.
+//! left of time and bins (or the mean and the maximum over time), and one layer to the classes.
 //!
 //! Deviations from the paper's VGG: far smaller (32-64-64-64 channels, one convolution between
 //! poolings), batch norm ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cnn1d::pooled_size;
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
-use crate::layers::{ConvBlock2d, Init, Linear, assert_lengths, masked_mean2d};
+use crate::layers::{ConvBlock2d, GlobalPooling, Init, Linear, assert_lengths};
 use crate::ops::{self, Activation};
 
 /// Configuration of [`Cnn2d`].
@@ -33,6 +33,8 @@ pub struct Cnn2dConfig {
     pub kernel_size: usize,
     /// Frames, and bins, that become one at the end of each block.
     pub pool_size: usize,
+    /// How what the last block finds becomes one vector.
+    pub pooling: GlobalPooling,
     /// The nonlinearity of each block.
     pub activation: Activation,
     /// Where the weights start.
@@ -49,6 +51,7 @@ impl Default for Cnn2dConfig {
             channels: vec![32, 64, 64, 64],
             kernel_size: 3,
             pool_size: 2,
+            pooling: GlobalPooling::Mean,
             activation: Activation::Relu,
             init: Init::Default,
             dropout: 0.2,
@@ -97,6 +100,7 @@ impl Cnn2dConfig {
         Ok(Cnn2d {
             blocks: ConvBlock2d::stack(&self.channels, &pools, kernel, activation, init, device),
             min_frames: self.min_frames(),
+            pooling: self.pooling,
             dropout: DropoutConfig::new(self.dropout).init(),
             classifier: Linear::with_init(channels_out, self.num_classes, init, device),
         })
@@ -110,7 +114,9 @@ pub struct Cnn2d<B: Backend> {
     pub blocks: Vec<ConvBlock2d<B>>,
     /// The fewest frames that leave a step after the last block.
     pub min_frames: usize,
-    /// Acts on the average over time and bins.
+    /// How what the last block finds becomes one vector.
+    pub pooling: GlobalPooling,
+    /// Acts on that vector.
     pub dropout: Dropout,
     /// From the channels of the last block to the classes.
     pub classifier: Linear<B>,
@@ -140,7 +146,7 @@ impl<B: Backend> Cnn2d<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let x = masked_mean2d(x, &lengths); // [batch, channels]
+        let x = self.pooling.forward(x, &lengths); // [batch, channels]
         self.dropout.forward(x) // [batch, channels]
     }
 }

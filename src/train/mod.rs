@@ -33,7 +33,7 @@ pub use interrupt::stop_on_interrupt;
 pub(crate) use optimizer::{Gradients, Optimizer};
 pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 pub use settings::{
-    DataSettings, OptimizerKind, ScheduleKind, Settings, TextSettings, TrainSettings,
+    BestBy, DataSettings, OptimizerKind, ScheduleKind, Settings, TextSettings, TrainSettings,
 };
 pub use stepper::{Step, Stepper};
 pub(crate) use trainer::draw_parameters;

@@ -1,4 +1,4 @@
-//! The learning rate of each step.
+//! The learning rate and the adversary's gradient of each step.
 
 use super::settings::{ScheduleKind, TrainSettings};
 
@@ -60,6 +60,13 @@ impl Schedule {
         };
         self.peak * part
     }
+
+    /// How far the gradient of the adversary has risen by `step`: `2 / (1 + exp(−10·p)) − 1` after the
+    /// share `p` of the run (Ganin et al. 2016, section 5.2.2).
+    pub(super) fn adversary_rise(&self, step: usize) -> f64 {
+        let share = step as f64 / self.total_steps;
+        2.0 / (1.0 + (-10.0 * share).exp()) - 1.0
+    }
 }
 
 /// From one value to another as half a period of a cosine.
@@ -89,6 +96,15 @@ mod tests {
             assert!((s.learning_rate(0, 0) - 0.01).abs() < 1e-12);
             assert!((s.learning_rate(4, 0) - 0.05).abs() < 1e-12);
             assert!((s.learning_rate(9, 0) - 0.1).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_the_adversary_rises_early_in_the_run() {
+        let s = schedule(ScheduleKind::Constant);
+        let rises = [0, 10, 50, 100].map(|step| s.adversary_rise(step));
+        for (rise, expected) in rises.into_iter().zip([0.0, 0.46212, 0.98661, 0.99991]) {
+            assert!((rise - expected).abs() < 1e-5, "{rises:?}"); // tanh of five times the share
         }
     }
 

@@ -203,6 +203,17 @@ pub enum ScheduleKind {
     Plateau,
 }
 
+/// What makes an epoch the best so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// The task's headline metric on the validation part; where it is the same, the loss.
+    Metric,
+    /// The loss on the validation part: steadier where that is a few dozen recordings, of which a single
+    /// one moves the metric by hundredths.
+    Loss,
+}
+
 /// How a model is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -264,6 +275,8 @@ pub struct TrainSettings {
     pub sort_first_epoch: bool,
     /// Parts of the model whose parameters stay as they are, such as `["blocks"]`.
     pub freeze: Vec<String>,
+    /// What makes an epoch the best so far, whose weights are kept: `metric` or `loss`.
+    pub best_by: BestBy,
     /// Stop after so many epochs without a better validation result; 0: never.
     pub patience: usize,
     /// Minutes of training after which to stop; 0: no limit.
@@ -301,6 +314,7 @@ impl Default for TrainSettings {
             bucket: true,
             sort_first_epoch: false,
             freeze: Vec::new(),
+            best_by: BestBy::Metric,
             patience: 0,
             max_minutes: 0.0,
             checkpoint_steps: 200,

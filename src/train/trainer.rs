@@ -21,7 +21,7 @@ use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
-use super::settings::{OptimizerKind, Settings};
+use super::settings::{BestBy, OptimizerKind, Settings};
 use super::stepper::{Learner, Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
 use crate::decode::{Beam, Decoding};
@@ -170,8 +170,11 @@ struct Best {
 }
 
 impl Best {
-    /// A better headline metric, or the same with a lower loss.
-    fn is_beaten_by(&self, task: Task, metrics: &Metrics, loss: f64) -> bool {
+    /// A better headline metric, or the same with a lower loss; or a lower loss alone.
+    fn is_beaten_by(&self, by: BestBy, task: Task, metrics: &Metrics, loss: f64) -> bool {
+        if by == BestBy::Loss {
+            return loss < self.loss;
+        }
         let headline = task.headline();
         let (new, best) = (metrics.get(headline), self.metrics.get(headline));
         let better = if task.lower_is_better() {
@@ -817,7 +820,7 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
             let learning_rate = self.learning_rate(self.state.step);
             self.objective.adversary_weight =
-                settings.train.adversary_weight * self.adversary_rise();
+                settings.train.adversary_weight * self.schedule.adversary_rise(self.state.step);
             if let ModelConfig::Vae(config) = &settings.model {
                 let steps = steps_per_epoch(settings, self.info.splits.train);
                 self.objective.kl_weight =
@@ -890,11 +893,12 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         }
         let thresholds = valid.thresholds();
         let metrics = valid.metrics(&thresholds);
+        let (by, task) = (self.settings.train.best_by, self.info.task);
         let best = self
             .state
             .best
             .as_ref()
-            .is_none_or(|best| best.is_beaten_by(self.info.task, &metrics, valid.loss));
+            .is_none_or(|best| best.is_beaten_by(by, task, &metrics, valid.loss));
         let learning_rate = self.learning_rate(self.state.step.saturating_sub(1));
         let state = &mut self.state;
         state.epoch += 1;
@@ -1011,15 +1015,6 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
         self.schedule.learning_rate(step, self.state.plateaus)
     }
 
-    /// How far the gradient of the adversary has risen: `2 / (1 + exp(−10·p)) − 1` after the share `p` of
-    /// the run (Ganin et al. 2016, section 5.2.2).
-    fn adversary_rise(&self) -> f64 {
-        let steps = steps_per_epoch(self.settings, self.info.splits.train);
-        let all = (steps * self.settings.train.epochs) as f64;
-        let share = self.state.step as f64 / all;
-        2.0 / (1.0 + (-10.0 * share).exp()) - 1.0
-    }
-
     fn is_time_over(&self) -> bool {
         let minutes = self.settings.train.max_minutes;
         let seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
@@ -1047,6 +1042,36 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             blank: state.blank(),
             items_per_second,
             left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_epoch_is_the_best_by_the_metric_or_by_the_loss() {
+        let metrics = |name: &str, value| Metrics([(name.to_string(), value)].into());
+        let best = |task: Task| Best {
+            epoch: 1,
+            metrics: metrics(task.headline(), 0.5),
+            loss: 2.0,
+            thresholds: Vec::new(),
+        };
+        let beats = |by, task: Task, value, loss| {
+            best(task).is_beaten_by(by, task, &metrics(task.headline(), value), loss)
+        };
+        assert!(beats(BestBy::Metric, Task::Classify, 0.6, 3.0));
+        assert!(!beats(BestBy::Metric, Task::Classify, 0.4, 1.0));
+        assert!(beats(BestBy::Metric, Task::Classify, 0.5, 1.0));
+        assert!(!beats(BestBy::Metric, Task::Classify, 0.5, 2.0));
+        assert!(beats(BestBy::Metric, Task::Transcribe, 0.4, 3.0)); // a rate of errors
+        assert!(!beats(BestBy::Metric, Task::Transcribe, 0.6, 1.0));
+        for task in [Task::Classify, Task::Transcribe] {
+            assert!(beats(BestBy::Loss, task, 0.5, 1.0));
+            assert!(!beats(BestBy::Loss, task, 0.4, 3.0));
+            assert!(!beats(BestBy::Loss, task, 0.6, 3.0));
         }
     }
 }

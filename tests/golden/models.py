@@ -152,9 +152,10 @@ class Mlp(Twin):
 class Cnn(Twin):
     """Both convolutional networks: [batch, channels, frames] or [batch, channels, frames, bins]."""
 
-    def __init__(self, dims, num_bins, num_classes, channels, kernel_size, pool_size, activation="relu"):
+    def __init__(self, dims, num_bins, num_classes, channels, kernel_size, pool_size, activation="relu", pooling="mean"):
         super().__init__()
         self.dims, self.pool_size, self.activation = dims, pool_size, ACTIVATIONS[activation]
+        self.pooling = pooling
         conv = {1: nn.Conv1d, 2: nn.Conv2d}[dims]
         sizes = [num_bins if dims == 1 else 1, *channels]
         self.convs = nn.ModuleList(conv(a, b, kernel_size, padding="same") for a, b in zip(sizes, channels))
@@ -171,7 +172,10 @@ class Cnn(Twin):
         for conv, norm in zip(self.convs, self.norms):
             x = norm_valid(norm, conv(x), lengths, self.activation)
             x, lengths = pool_valid(x, lengths, self.pool_size)
-        return self.classifier(mean_valid(x, lengths))
+        if self.pooling == "mean":
+            return self.classifier(mean_valid(x, lengths))
+        rows = [row[:, :length].mean(2) for row, length in zip(x, lengths)]
+        return self.classifier(torch.stack([row.mean(1) + row.amax(1) for row in rows]))
 
 
 class SampleCnn(Twin):
@@ -727,6 +731,8 @@ def main():
         case(f"cnn1d_{activation}", dict(sizes, name="cnn1d", dropout=0.0), Cnn(1, **sizes), 11, lengths, seed)
     sizes = dict(num_bins=7, num_classes=4, channels=[5, 6], kernel_size=3, pool_size=2, activation="gelu")
     case("cnn2d_gelu", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 11, lengths, seed=11)
+    sizes = dict(num_bins=9, num_classes=4, channels=[5, 6], kernel_size=3, pool_size=2, pooling="mean_max")
+    case("cnn2d_mean_max", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 17, [17, 8, 9, 15], seed=19)
 
     sizes = dict(num_bins=9, num_classes=4, channels=[5, 6], pools=[[2, 2], [3, 2]], d_hidden=5, num_layers=2)
     sizes = dict(sizes, activation="elu")

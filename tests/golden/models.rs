@@ -33,6 +33,7 @@ fn cnn1d_equals_its_torch_twin() {
 fn cnn2d_equals_its_torch_twin() {
     equals_twin::<Cpu>("cnn2d");
     equals_twin::<Cpu>("cnn2d_gelu");
+    equals_twin::<Cpu>("cnn2d_mean_max");
 }
 
 #[test]

@@ -13,6 +13,34 @@ pub enum Pooling {
     Last,
 }
 
+/// How what convolutions find becomes one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GlobalPooling {
+    /// The mean over the valid frames and all bins.
+    Mean,
+    /// The mean over the bins; of that, over the valid frames, the mean and the largest, added up, so
+    /// that a short event counts in a long recording
+    /// ([Kong et al. 2020](https://arxiv.org/abs/1912.10211)).
+    MeanMax,
+}
+
+impl GlobalPooling {
+    /// One vector for each row: `[batch, frames, bins, channels]` to `[batch, channels]`.
+    ///
+    /// # Panics
+    /// If there is not one length for each row, or a length is not in `1..=frames`.
+    pub fn forward<B: Backend>(self, x: Tensor<B, 4>, lengths: &[usize]) -> Tensor<B, 2> {
+        match self {
+            Self::Mean => masked_mean2d(x, lengths),
+            Self::MeanMax => {
+                let x = x.mean_dim(2).squeeze_dim::<3>(2); // [batch, frames, channels]
+                masked_mean(x.clone(), lengths) + masked_max(x, lengths)
+            }
+        }
+    }
+}
+
 /// The mean over the valid frames of each row: `[batch, frames, channels]` to `[batch, channels]`.
 ///
 /// # Panics
