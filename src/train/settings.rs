@@ -209,9 +209,11 @@ pub enum ScheduleKind {
 pub enum BestBy {
     /// The task's headline metric on the validation part; where it is the same, the loss.
     Metric,
-    /// The loss on the validation part: steadier where that is a few dozen recordings, of which a single
-    /// one moves the metric by hundredths.
+    /// The loss on the validation part.
     Loss,
+    /// Being the last: nothing is chosen, as is best where the validation part is a few dozen recordings
+    /// and the learning rate ends near zero.
+    Last,
 }
 
 /// How a model is trained.
@@ -275,7 +277,8 @@ pub struct TrainSettings {
     pub sort_first_epoch: bool,
     /// Parts of the model whose parameters stay as they are, such as `["blocks"]`.
     pub freeze: Vec<String>,
-    /// What makes an epoch the best so far, whose weights are kept: `metric` or `loss`.
+    /// What makes an epoch the best so far, whose weights are kept: `metric`, `loss` or `last`. The last
+    /// cannot be waited for, by `patience` or the schedule `plateau`.
     pub best_by: BestBy,
     /// Stop after so many epochs without a better validation result; 0: never.
     pub patience: usize,
@@ -415,6 +418,13 @@ impl TrainSettings {
             "train.l1_penalty",
             self.l1_penalty,
             "it must be 0 with lbfgs, which needs a slope everywhere; weight_decay has one",
+        )?;
+        let waits = self.patience > 0 || self.schedule == ScheduleKind::Plateau;
+        require(
+            self.best_by != BestBy::Last || !waits,
+            "train.best_by",
+            "last",
+            "it must be metric or loss with patience or the schedule plateau, which wait for a better epoch",
         )?;
         require(
             self.optimizer != OptimizerKind::Lbfgs || self.adversary_weight == 0.0,
@@ -959,6 +969,17 @@ mod tests {
         assert!(config.channels.is_empty() && config.strides.is_empty());
         assert_eq!(config.cell, Cell::Lstm);
         read.check().unwrap();
+    }
+
+    #[test]
+    fn the_last_epoch_is_not_waited_for() {
+        let set = settings().with_override("best_by=last").unwrap();
+        set.check().unwrap();
+        for assignment in ["patience=3", "schedule=plateau"] {
+            let set = set.with_override(assignment).unwrap();
+            let error = set.check().unwrap_err().to_string();
+            assert!(error.contains("train.best_by"), "{assignment}: {error}");
+        }
     }
 
     #[test]

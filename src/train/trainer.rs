@@ -170,19 +170,17 @@ struct Best {
 }
 
 impl Best {
-    /// A better headline metric, or the same with a lower loss; or a lower loss alone.
+    /// By the metric where that is better, or the same with a lower loss.
     fn is_beaten_by(&self, by: BestBy, task: Task, metrics: &Metrics, loss: f64) -> bool {
-        if by == BestBy::Loss {
-            return loss < self.loss;
-        }
         let headline = task.headline();
         let (new, best) = (metrics.get(headline), self.metrics.get(headline));
-        let better = if task.lower_is_better() {
-            new < best
-        } else {
-            new > best
-        };
-        better || (new == best && loss < self.loss)
+        match by {
+            BestBy::Metric if new == best => loss < self.loss,
+            BestBy::Metric if task.lower_is_better() => new < best,
+            BestBy::Metric => new > best,
+            BestBy::Loss => loss < self.loss,
+            BestBy::Last => true,
+        }
     }
 }
 
@@ -1051,7 +1049,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_epoch_is_the_best_by_the_metric_or_by_the_loss() {
+    fn an_epoch_is_the_best_by_the_metric_the_loss_or_being_the_last() {
         let metrics = |name: &str, value| Metrics([(name.to_string(), value)].into());
         let best = |task: Task| Best {
             epoch: 1,
@@ -1072,6 +1070,7 @@ mod tests {
             assert!(beats(BestBy::Loss, task, 0.5, 1.0));
             assert!(!beats(BestBy::Loss, task, 0.4, 3.0));
             assert!(!beats(BestBy::Loss, task, 0.6, 3.0));
+            assert!(beats(BestBy::Last, task, 0.5, 3.0));
         }
     }
 }
