@@ -36,7 +36,8 @@ impl Discounts {
     };
 
     /// From how many n-grams were counted once, twice, three and four times: Chen and Goodman's
-    /// equation 26. In single precision, so that what is out of range is so for KenLM too.
+    /// equation 26. In single precision, so that what is out of range is so for KenLM too; 0, which KenLM
+    /// takes, is as well, since a context of such n-grams alone would leave nothing for the others.
     fn of(counts_of_counts: [u64; 4]) -> Self {
         if counts_of_counts[..3].contains(&0) {
             return Self::FALLBACK;
@@ -48,7 +49,7 @@ impl Discounts {
             let count = (at + 1) as f32;
             let [these, more] = [counts_of_counts[at], counts_of_counts[at + 1]];
             let discount = count - (count + 1.0) * y * more as f32 / these as f32;
-            if !(0.0..=count).contains(&discount) {
+            if discount.is_nan() || discount <= 0.0 || discount > count {
                 return Self::FALLBACK;
             }
             *amount = f64::from(discount);
