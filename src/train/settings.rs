@@ -211,8 +211,7 @@ pub enum BestBy {
     Metric,
     /// The loss on the validation part.
     Loss,
-    /// Being the last: nothing is chosen, as is best where the validation part is a few dozen recordings
-    /// and the learning rate ends near zero.
+    /// Being the last: nothing is chosen, where the validation part is too small to choose by.
     Last,
 }
 

@@ -170,7 +170,7 @@ struct Best {
 }
 
 impl Best {
-    /// By the metric where that is better, or the same with a lower loss.
+    /// See [`BestBy`].
     fn is_beaten_by(&self, by: BestBy, task: Task, metrics: &Metrics, loss: f64) -> bool {
         let headline = task.headline();
         let (new, best) = (metrics.get(headline), self.metrics.get(headline));

@@ -49,7 +49,7 @@ impl Discounts {
             let count = (at + 1) as f32;
             let [these, more] = [counts_of_counts[at], counts_of_counts[at + 1]];
             let discount = count - (count + 1.0) * y * more as f32 / these as f32;
-            if discount.is_nan() || discount <= 0.0 || discount > count {
+            if discount <= 0.0 || discount > count {
                 return Self::FALLBACK;
             }
             *amount = f64::from(discount);
