@@ -10,8 +10,6 @@ use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
     let settings = Settings::new("fcn", "synth:dtmf", 8000)?
-        .with_override("channels=[32, 48, 64]")?
-        .with_override("pools=[[2, 2], [2, 4], [4, 5]]")?
         .with_override("dropout=0.2")?
         .with_override("learning_rate=0.003")?
         .with_override("epochs=6")?;

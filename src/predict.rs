@@ -193,7 +193,7 @@ impl<B: Backend> Predictor<B> {
         }
         let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;
         let model = checkpoint.load_model(settings.model.init::<B>(device)?)?;
-        let loader = pipeline(&settings.features, &settings.data, info.stats.as_ref())?.loader()?;
+        let loader = pipeline(&settings.features, info.stats.as_ref())?.loader()?;
         Ok(Self {
             model,
             coding: run.coding(&info)?,

@@ -79,7 +79,7 @@ impl<B: Backend> Transcriber<B> {
         let Coding::Symbols(alphabet) = run.coding(&info)? else {
             return Err(needs_whole("it has no alphabet".to_string()));
         };
-        let features = pipeline(&settings.features, &settings.data, info.stats.as_ref())?
+        let features = pipeline(&settings.features, info.stats.as_ref())?
             .stream()
             .map_err(|error| needs_whole(error.to_string()))?;
         let checkpoint = Checkpoint::read(&run.best_checkpoint()?)?;

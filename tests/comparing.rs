@@ -173,3 +173,111 @@ fn a_wrong_setting_is_refused_before_anything_is_trained() {
     }
     assert!(!out.exists());
 }
+
+/// A fifth of a second of a tone.
+fn tone(path: &Path, hertz: f32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for n in 0..1600 {
+        let phase = hertz * n as f32 / 8000.0;
+        let value = (std::f32::consts::TAU * phase).sin();
+        writer.write_sample((value * 8000.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+#[test]
+fn folds_are_trained_once_and_only_with_the_same_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clips, out) = (folder.path().join("esc"), folder.path().join("cv"));
+    // Four clips of each class in each fold.
+    for (class, hertz) in [("001 - Low", 300.0), ("002 - High", 1500.0)] {
+        std::fs::create_dir_all(clips.join(class)).unwrap();
+        for index in 0..20 {
+            let name = format!("{}-{index}-A.wav", index % 5 + 1);
+            tone(&clips.join(class).join(name), hertz + 3.0 * index as f32);
+        }
+    }
+    let data = format!("esc:{}", clips.display());
+    let train = |model: &str, folds: &str, epochs: &str| {
+        let (data, out) = (data.as_str(), out.to_str().unwrap());
+        sori(&[
+            "train", model, "--data", data, "--folds", folds, "--epochs", epochs, "--out", out,
+            "--json",
+        ])
+    };
+    let sum = |output: Output| {
+        assert!(output.status.success(), "{output:?}");
+        lines(&output).pop().unwrap()
+    };
+    let first = sum(train("cnn1d", "1,2", "1"));
+    let values = ["1", "2"].map(|fold| first["folds"][fold].as_f64().unwrap());
+    let mean = (values[0] + values[1]) / 2.0;
+    assert!((first["value"].as_f64().unwrap() - mean).abs() < 1e-12);
+
+    // The same command finds both folds trained, and one of more folds goes on.
+    assert_eq!(sum(train("cnn1d", "1,2", "1")), first);
+    let more = sum(train("cnn1d", "1,2,3", "1"));
+    assert_eq!(more["folds"]["2"], first["folds"]["2"]);
+    assert!(more["folds"]["3"].is_number());
+
+    let other = "fold-1 holds a run of other settings";
+    for (output, said) in [
+        (train("cnn1d", "4,1", "2"), other),
+        (train("mlp", "1,2", "1"), other),
+        (train("cnn1d", "1,1", "1"), "1 is there twice"),
+    ] {
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(said), "{error}");
+    }
+    assert!(!out.join("fold-4").exists());
+}
+
+#[test]
+fn what_only_training_needs_is_looked_for_first_and_not_missed_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let [noise, cache, run] = ["noise", "cache", "run"].map(|name| folder.path().join(name));
+    let set_noise = format!("augment.noise.folder={}", noise.display());
+    let set_cache = format!("data.cache={}", cache.display());
+    let out = run.to_str().unwrap();
+    let train = || {
+        sori(&[
+            "train",
+            "mlp",
+            "--data",
+            "synth:dtmf?size=64",
+            "--epochs",
+            "1",
+            "--out",
+            out,
+            "--set",
+            "augment.noise.probability=1",
+            "--set",
+            &set_noise,
+            "--set",
+            &set_cache,
+        ])
+    };
+    let refused = train();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && error.contains("/noise"),
+        "{error}"
+    );
+    assert!(!run.exists() && !cache.exists());
+
+    std::fs::create_dir(&noise).unwrap();
+    tone(&noise.join("hum.wav"), 100.0);
+    let trained = train();
+    assert!(trained.status.success(), "{trained:?}");
+    for used in [noise, cache] {
+        std::fs::remove_dir_all(used).unwrap();
+    }
+    let measured = sori(&["eval", out]);
+    assert!(measured.status.success(), "{measured:?}");
+}

@@ -233,6 +233,31 @@ fn a_killed_run_reaches_the_numbers_of_an_uninterrupted_one() {
     }
 }
 
+#[test]
+fn recordings_that_are_not_what_they_were_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, run) = (speakers(folder.path()), folder.path().join("run"));
+    let trained = |command: &mut Command| {
+        let done = command.args(["--quiet"]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.success(), said)
+    };
+    let train = ["train", "mlp", "--epochs", "1", "--data", &data, "--out"];
+    assert!(trained(sori().args(train).arg(&run)).0);
+    let eval = || trained(sori().arg("eval").arg(&run));
+    assert!(eval().0);
+
+    let manifest = folder.path().join("speakers.jsonl");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let line = r#"{"audio": "7.wav", "label": "l1""#;
+    assert!(text.contains(line));
+    fs::write(&manifest, text.replace(line, &line.replace("l1", "l0"))).unwrap();
+    let (is_done, said) = eval();
+    assert!(!is_done && said.contains("recording 7.wav"), "{said}");
+    fs::write(&manifest, text).unwrap();
+    assert!(eval().0);
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {

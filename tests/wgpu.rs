@@ -57,6 +57,10 @@ fn small(name: &str) -> ModelConfig {
         }
         _ => "d_hidden = 5",
     };
+    configured(name, table)
+}
+
+fn configured(name: &str, table: &str) -> ModelConfig {
     let config: ModelConfig =
         toml::from_str(&format!("name = \"{name}\"\ndropout = 0.0\n{table}")).unwrap();
     config.with_input(FRAMES, BINS, CLASSES)
@@ -146,10 +150,10 @@ impl Job for Steps {
 }
 
 /// Shaders may fuse and reorder 32-bit sums, hence 1e-3 of the largest value instead of equality.
-fn assert_trains_as_ndarray(name: &str) {
-    let config = small(name);
+fn assert_trains_as_ndarray(config: &ModelConfig) {
+    let name = config.name();
     let model =
-        random_model::<Autodiff<NdArray>>(&config, 1, &burn_ndarray::NdArrayDevice::Cpu).unwrap();
+        random_model::<Autodiff<NdArray>>(config, 1, &burn_ndarray::NdArrayDevice::Cpu).unwrap();
     let run = |backend| {
         let steps = Steps {
             config: config.clone(),
@@ -190,9 +194,11 @@ fn every_model_trains_on_wgpu_as_on_ndarray() {
         .filter(|entry| !others.contains(&entry.task))
     {
         let start = std::time::Instant::now();
-        assert_trains_as_ndarray(entry.name);
+        assert_trains_as_ndarray(&small(entry.name));
         println!("{} in {:.1?}", entry.name, start.elapsed());
     }
+    let maximum_too = "channels = [4, 3]\npooling = \"mean_max\"";
+    assert_trains_as_ndarray(&configured("cnn2d", maximum_too));
 }
 
 /// CTC losses of a small Deep Speech 2, one of them infinite, and all gradients of their sum.
@@ -419,5 +425,5 @@ fn models_that_make_patches_have_the_losses_and_gradients_of_ndarray() {
 #[cfg(feature = "wgpu")]
 #[test]
 fn the_tuned_build_trains_as_ndarray() {
-    assert_trains_as_ndarray("mlp");
+    assert_trains_as_ndarray(&small("mlp"));
 }

@@ -169,6 +169,43 @@ fn samples_that_are_no_numbers_are_found() {
 }
 
 #[test]
+fn a_wav_out_of_a_pipe_is_to_be_written_again() {
+    let folder = TempDir::new().unwrap();
+    let mut bytes = wav(1, 16, SampleFormat::Int, &sine(10));
+    for length in [
+        0,
+        0x7fff_f000,
+        0x7fff_ffff,
+        0x8000_0000,
+        u32::MAX - 36,
+        u32::MAX,
+    ] {
+        // Of the file, and of the samples in it.
+        bytes[4..8].copy_from_slice(&length.to_le_bytes());
+        bytes[40..44].copy_from_slice(&length.to_le_bytes());
+        let path = written(&folder, "piped.wav", &bytes);
+        for error in [
+            decode(&path).unwrap_err(),
+            sample_rate_hz(&path).unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(matches!(error, Error::Decode { .. }), "{length}: {text}");
+            for part in ["piped.wav", "has no length", "sox --ignore-length"] {
+                assert!(text.contains(part), "{length}: {text}");
+            }
+        }
+    }
+
+    // No samples and a chunk of something else behind them.
+    let mut empty = wav(1, 16, SampleFormat::Int, &[]);
+    empty.extend(b"LIST\x04\0\0\0INFO");
+    let length = empty.len() as u32 - 8;
+    empty[4..8].copy_from_slice(&length.to_le_bytes());
+    let error = decoded(&empty).unwrap_err();
+    assert!(matches!(error, Error::NoSamples { .. }), "{error}");
+}
+
+#[test]
 fn encodings_that_are_not_read_say_which_are() {
     // A-law, by the format tag of an otherwise whole file.
     let mut bytes = wav(1, 16, SampleFormat::Int, &sine(10));
@@ -241,6 +278,111 @@ fn a_flipped_bit_in_flac_is_noticed() {
             assert_eq!(waveform, whole, "byte {at}");
         }
     }
+}
+
+/// The pages of an ogg file: `tone.ogg` with its sound on four of them instead of one.
+fn ogg_pages() -> Vec<Vec<u8>> {
+    let bytes = compressed("tone.ogg");
+    let begins: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(b"OggS"))
+        .collect();
+    let [0, setup, sound] = begins[..] else {
+        panic!("two pages of headers and one of sound were expected: {begins:?}");
+    };
+    let mut pages = vec![bytes[..setup].to_vec(), bytes[setup..sound].to_vec()];
+    let (header, rest) = bytes[sound..].split_at(27);
+    let (mut lengths, mut packets) = rest.split_at(usize::from(header[26]));
+    // How many packets, and how many samples have been heard at their end.
+    for (count, position) in [(3, 896_u64), (3, 2432), (2, 3456), (2, 4000)] {
+        let (these, others) = lengths.split_at(count);
+        let (sound, behind) =
+            packets.split_at(these.iter().map(|&length| usize::from(length)).sum());
+        (lengths, packets) = (others, behind);
+        let mut page = header.to_vec();
+        page[5] = if others.is_empty() { 0b100 } else { 0 };
+        page[6..14].copy_from_slice(&position.to_le_bytes());
+        page[18..22].copy_from_slice(&(pages.len() as u32).to_le_bytes());
+        page[26] = count as u8;
+        page.extend(these);
+        page.extend(sound);
+        seal(&mut page);
+        pages.push(page);
+    }
+    pages
+}
+
+/// Gives an ogg page its checksum, bit by bit.
+fn seal(page: &mut [u8]) {
+    page[22..26].fill(0);
+    let crc = page.iter().fold(0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ (u32::from(byte) << 24), |crc, _| {
+            (crc << 1) ^ ((crc >> 31) * 0x04c1_1db7)
+        })
+    });
+    page[22..26].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_flipped_bit_in_ogg_is_an_error() {
+    let bytes = ogg_pages().concat();
+    assert_eq!(
+        decoded(&bytes).unwrap(),
+        decoded(&compressed("tone.ogg")).unwrap()
+    );
+    for at in (0..bytes.len()).step_by(5) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x10;
+        let text = decoded(&damaged).unwrap_err().to_string();
+        assert!(at < 4 || text.contains("page"), "byte {at}: {text}");
+    }
+}
+
+#[test]
+fn every_page_of_ogg_is_needed_in_its_place() {
+    let pages = ogg_pages();
+    let whole = decoded(&pages.concat()).unwrap();
+    for number in 0..pages.len() {
+        assert!(
+            decoded(&pages[..number].concat()).is_err(),
+            "cut at {number}"
+        );
+
+        let mut gone = pages.clone();
+        gone.remove(number);
+        assert!(decoded(&gone.concat()).is_err(), "without {number}");
+
+        let mut twice = pages.clone();
+        twice.insert(number, pages[number].clone());
+        // The first page begins the stream anew, and holds no sound.
+        let sound = decoded(&twice.concat()).ok();
+        assert!(sound.is_none_or(|sound| sound == whole), "{number} twice");
+
+        for (at, value) in [(4, 1), (5, 8)] {
+            let mut other = pages.clone();
+            other[number][at] = value;
+            seal(&mut other[number]);
+            let text = decoded(&other.concat()).unwrap_err().to_string();
+            assert!(text.contains("version 0"), "{number}: {text}");
+        }
+    }
+    let text = decoded(&[&pages[..3], &pages[4..]].concat().concat())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("page 4, at byte"), "{text}");
+}
+
+#[test]
+fn behind_the_last_page_of_ogg_only_another_is_looked_at() {
+    let bytes = ogg_pages().concat();
+    let tagged = [&bytes, &b"TAG"[..], &[0; 125]].concat();
+    assert_eq!(decoded(&tagged).unwrap(), decoded(&bytes).unwrap());
+
+    let mut chained = [&bytes[..], &bytes].concat();
+    let text = decoded(&chained).unwrap_err().to_string();
+    assert!(text.contains("chains several streams"), "{text}");
+    chained[bytes.len()] ^= 1;
+    let text = decoded(&chained).unwrap_err().to_string();
+    assert!(text.contains("page 7, at byte"), "{text}");
 }
 
 proptest! {

@@ -59,7 +59,7 @@ fn read(
     // As the features of a run: any model serves to reach their settings.
     let settings = change(Settings::new("mlp", spec, corpus.native_rate_hz)?)?;
     settings.check()?;
-    let pipeline = pipeline(&settings.features, &settings.data, None)?;
+    let pipeline = pipeline(&settings.features, None)?;
     let show = if common.json || common.quiet {
         Show::Quiet
     } else {

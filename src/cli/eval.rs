@@ -67,6 +67,9 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             (items.into_iter().cloned().collect(), split)
         }
     };
+    if let Some(path) = &args.emissions {
+        super::require_folder_of(path)?;
+    }
     if common.skip_bad {
         items = usable(&run, &info, &items)?;
     }
@@ -212,7 +215,7 @@ fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
 /// Those of `items` that can be read.
 fn usable(run: &RunFolder, info: &RunInfo, items: &[Item]) -> Result<Vec<Item>> {
     let settings = run.settings()?;
-    let pipeline = pipeline(&settings.features, &settings.data, info.stats.as_ref())?;
+    let pipeline = pipeline(&settings.features, info.stats.as_ref())?;
     let on_progress = |_| ControlFlow::Continue(());
     let (items, scanned) = scan(items, &pipeline, settings.train.workers, true, on_progress)?;
     left_out(&scanned.bad);

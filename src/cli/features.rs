@@ -33,7 +33,7 @@ pub(super) struct FeaturesArgs {
     #[arg(long, default_value_t = 0, requires = "augment")]
     seed: u64,
     /// One setting of the features, such as num_mels=80, or of the augmentation, such as
-    /// augment.noise.max_snr_db=0; may be given several times
+    /// augment.noise.min_snr_db=0; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }

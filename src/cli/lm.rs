@@ -153,6 +153,7 @@ fn for_each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Resul
 }
 
 fn train(common: &Common, args: &TrainArgs) -> Result<()> {
+    super::require_folder_of(&args.out)?;
     let run = args.run.as_deref().map(RunFolder::open).transpose()?;
     let mut counts = NgramCounts::new(usize::from(args.order))?;
     // A text of which nothing is left once it is written says nothing.

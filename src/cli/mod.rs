@@ -18,6 +18,7 @@ mod stream;
 mod train;
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -181,6 +182,31 @@ impl Common {
             return Ok(());
         }
         print(text)
+    }
+}
+
+/// Refuses the name of another file than a picture, which `option` is to write.
+fn require_png(option: &str, path: &Path) -> Result<()> {
+    match path.extension() {
+        Some(extension) if extension == "png" => Ok(()),
+        _ => Err(Error::Input(format!(
+            "{option} {}: its name must end in .png (a picture)",
+            path.display()
+        ))),
+    }
+}
+
+/// Refuses what can be known beforehand of an output that could not be written.
+fn require_folder_of(out: &Path) -> Result<()> {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Error::Input(format!(
+                "cannot write {}: there is no folder {}; make it first",
+                out.display(),
+                folder.display()
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

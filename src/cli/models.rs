@@ -48,12 +48,7 @@ pub(super) fn run(common: &Common, args: &ModelsArgs) -> Result<()> {
 }
 
 fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
-    if path.extension().is_none_or(|extension| extension != "png") {
-        return Err(Error::Input(format!(
-            "--graph {}: its name must end in .png (a picture)",
-            path.display()
-        )));
-    }
+    super::require_png("--graph", path)?;
     // As the model of a run, whose other settings do not matter here.
     let mut settings = Settings::new("random_wired", "", 16_000)?;
     for assignment in assignments {

@@ -73,11 +73,15 @@ impl Job for Predict<'_> {
                     .to_string(),
             ));
         }
-        if args.alignment.is_some() && args.audio.len() != 1 {
-            return Err(Error::Input(format!(
-                "--alignment draws one recording, and {} are given",
-                args.audio.len()
-            )));
+        if let Some(png) = &args.alignment {
+            if args.audio.len() != 1 {
+                return Err(Error::Input(format!(
+                    "--alignment draws one recording, and {} are given",
+                    args.audio.len()
+                )));
+            }
+            super::require_png("--alignment", png)?;
+            super::require_folder_of(png)?;
         }
         if args.times && !predictor.transcribes() {
             return Err(Error::Input(

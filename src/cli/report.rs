@@ -21,6 +21,9 @@ pub(super) struct ReportArgs {
 }
 
 pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
+    if let Some(out) = &args.out {
+        super::require_folder_of(out)?;
+    }
     let run = RunFolder::open(&args.run)?;
     let backend = common.backend_for(Some(&run.info()?.backend));
     let page = report(&run, usize::from(args.worst), backend)?;

@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use clap::Args;
 use serde_json::json;
@@ -6,7 +7,7 @@ use sori_datasets::{Corpus, OpenOptions, Spec};
 use sori_models::catalogue;
 
 use super::{Common, SettingArgs, print_json};
-use crate::train::{RunResult, Show, fit, fresh_folder, resume, time};
+use crate::train::{RunResult, Show, fit, fresh_folder, resume, stop_on_interrupt, time};
 use crate::{Error, Result, RunFolder, Settings};
 
 /// The corpus a model trains on when none is named: sound scenes for those made for tags, Morse code
@@ -163,24 +164,52 @@ fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
         .resolve(common, args.model.as_deref().unwrap_or_default())?;
     let backend = common.backend_for(None);
     let parent = args.out.clone().unwrap_or_default();
-    let mut results: Vec<(u32, RunResult)> = Vec::new();
-    for &fold in &args.folds {
+    let mut runs = Vec::new();
+    for (index, &fold) in args.folds.iter().enumerate() {
+        if args.folds[..index].contains(&fold) {
+            return Err(Error::Input(format!(
+                "--folds: {fold} is there twice; each fold is trained once"
+            )));
+        }
         let path = parent.join(format!("fold-{fold}"));
+        let mut spec: Spec = settings.data.train.parse()?;
+        spec.query.insert("folds".to_string(), fold.to_string());
+        let mut settings = settings.clone();
+        settings.data.train = spec.to_string();
+        let begun = path.join("run.json").is_file();
+        if begun && !settings.begin_as(&RunFolder::open(&path)?.settings()?)? {
+            return Err(Error::Input(format!(
+                "{} holds a run of other settings (its config.toml says which); name another --out, \
+                 or give the command that began it",
+                path.display()
+            )));
+        }
+        runs.push((fold, path, settings, begun));
+    }
+    let interrupted = || Error::Interrupted {
+        again: "the same command".to_string(),
+    };
+    let mut results: Vec<(u32, RunResult)> = Vec::new();
+    for (fold, path, settings, begun) in runs {
         common.tell(&format!("fold {fold}:"))?;
-        let trained = if path.join("run.json").is_file() {
-            resume(&path, backend, show)?
+        let trained = if begun {
+            resume(&path, backend, show)
         } else {
-            let mut spec: Spec = settings.data.train.parse()?;
-            spec.query.insert("folds".to_string(), fold.to_string());
-            let mut settings = settings.clone();
-            settings.data.train = spec.to_string();
-            fit(&settings, &path, backend, show)?
+            fit(&settings, &path, backend, show)
         };
+        let trained = trained.map_err(|error| match error {
+            Error::Interrupted { .. } => interrupted(),
+            error => error,
+        })?;
         common.tell(&format!(
             "fold {fold}: {} {:.4}",
             trained.result.metric, trained.result.value
         ))?;
         results.push((fold, trained.result));
+        // Ctrl-C after the last step of a fold lets it end.
+        if results.len() < args.folds.len() && stop_on_interrupt().load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
     }
     let Some((_, first)) = results.first() else {
         return Ok(());

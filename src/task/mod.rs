@@ -284,6 +284,32 @@ impl Objective {
         }
     }
 
+    /// How much the mean [`loss`](Self::loss) of `batch` is a mean over, so that means of several batches
+    /// weighed by it are the mean of all: rows, each with the weight of its class; of a speller symbols
+    /// and ends, and of a variational autoencoder valid values. (CTC's share of a speller's loss is a mean
+    /// over rows and goes by symbols here.)
+    pub fn extent<B: Backend>(&self, model: &Model<B>, batch: &Batch<B>) -> f64 {
+        let rows = batch.lengths.len() as f64;
+        match (model, &batch.targets) {
+            (Model::Las(_), Targets::Transcripts(transcripts)) => {
+                transcripts.iter().map(|row| row.len() as f64 + 1.0).sum()
+            }
+            (Model::Vae(_), _) => batch.lengths.iter().sum::<usize>() as f64,
+            (_, Targets::Classes(_) | Targets::Weights(_))
+                if self.task == Task::Classify && !self.weights.is_empty() =>
+            {
+                let values = batch.targets.to_weights(self.weights.len());
+                let weights = self.weights.iter().cycle();
+                values
+                    .iter()
+                    .zip(weights)
+                    .map(|(t, w)| f64::from(t * w))
+                    .sum()
+            }
+            _ => rows,
+        }
+    }
+
     fn loss_of_labels<B: Backend>(&self, logits: Tensor<B, 2>, targets: &Targets) -> Tensor<B, 1> {
         let [batch, labels] = logits.dims();
         let device = logits.device();
@@ -511,15 +537,16 @@ pub fn evaluate<B: Backend>(
             Answers::Patches(Patches::default())
         }
     };
-    let (mut loss, mut count) = (0.0, 0);
+    let (mut loss, mut extent, mut count) = (0.0, 0.0, 0);
     for batch in loader.batches(items) {
         let batch = batch?.to_device::<B>(device);
         let output = Output::of(model, &batch, Sampling::default());
         let mean = scalar(objective.loss(&output, &batch.targets));
-        let size = batch.lengths.len();
-        let here = &items[count..count + size];
-        loss += mean * size as f64;
-        count += size;
+        let here = &items[count..count + batch.lengths.len()];
+        count += here.len();
+        let size = objective.extent(model, &batch);
+        loss += mean * size;
+        extent += size;
         match (&mut answers, &batch.targets, output) {
             (Answers::Classes(confusion), Targets::Classes(classes), Output::Labels(logits)) => {
                 for (&truth, row) in classes.iter().zip(rows(logits)) {
@@ -570,7 +597,7 @@ pub fn evaluate<B: Backend>(
         }
     }
     Ok(Evaluation {
-        loss: loss / count.max(1) as f64,
+        loss: if count == 0 { 0.0 } else { loss / extent },
         answers,
     })
 }

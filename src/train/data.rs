@@ -58,7 +58,7 @@ impl Data {
         if let Some(alphabet) = &alphabet {
             labels = alphabet.symbols().iter().map(char::to_string).collect();
         }
-        let pipeline = pipeline(&settings.features, &settings.data, None)?;
+        let pipeline = with_cache(pipeline(&settings.features, None)?, &settings.data)?;
         let total = items.len();
         let had_test = items.iter().any(|item| item.part == Part::Test);
         let (items, scanned) = scan(
@@ -248,7 +248,7 @@ impl Data {
     /// have come since are not looked at.
     ///
     /// # Errors
-    /// When one of the run's recordings is no longer there.
+    /// When one of the run's recordings is no longer there, or no longer the same.
     pub fn of_run(run: &RunFolder) -> Result<Self> {
         let settings = run.settings()?;
         let info = run.info()?;
@@ -283,20 +283,31 @@ impl Data {
         }
         let mut items = Vec::new();
         let mut frames = Vec::new();
-        for (part, id, length) in run.splits()? {
-            let Some(mut item) = found.remove(&(part as u8, id.clone())) else {
-                return Err(Error::run(
+        for kept in run.splits()? {
+            let refuse = |is: &str| {
+                let (id, train) = (&kept.id, &data.train);
+                Err(Error::run(
                     run.path(),
                     format!(
-                        "its recording {id} is no longer in its data ({}); put it back, or begin \
-                         a new run",
-                        data.train
+                        "its recording {id} is {is} ({train}); put it back, or begin a new run"
                     ),
-                ));
+                ))
             };
-            item.part = part;
+            let Some(mut item) = found.remove(&(kept.part as u8, kept.id.clone())) else {
+                return refuse("no longer in its data");
+            };
+            // Such as one that is drawn from the files there are.
+            if kept
+                .fingerprint
+                .is_some_and(|print| print != item.fingerprint())
+            {
+                return refuse(
+                    "made of other files than it was, or has another answer, in its data",
+                );
+            }
+            item.part = kept.part;
             items.push(item);
-            frames.push(length);
+            frames.push(kept.frames);
         }
         Ok(Self {
             task,
@@ -546,19 +557,20 @@ fn alphabet(settings: &Settings, items: &[Item]) -> Result<Option<Arc<Alphabet>>
 
 /// The way from a recording to features under these settings. Without `stats` (before they are
 /// known) features are as they come.
-pub(crate) fn pipeline(
-    features: &FeatureConfig,
-    data: &DataSettings,
-    stats: Option<&BinStats>,
-) -> Result<Pipeline> {
-    let mut pipeline = Pipeline::new(features.clone())?;
-    if let Some(stats) = stats {
-        pipeline = pipeline.with_stats(stats.clone())?;
-    }
-    if !data.cache.is_empty() {
-        pipeline = pipeline.with_cache(Arc::new(FeatureCache::new(&data.cache)?));
-    }
-    Ok(pipeline)
+pub(crate) fn pipeline(features: &FeatureConfig, stats: Option<&BinStats>) -> Result<Pipeline> {
+    let pipeline = Pipeline::new(features.clone())?;
+    Ok(match stats {
+        Some(stats) => pipeline.with_stats(stats.clone())?,
+        None => pipeline,
+    })
+}
+
+/// The same, keeping features where `data` says.
+pub(crate) fn with_cache(pipeline: Pipeline, data: &DataSettings) -> Result<Pipeline> {
+    Ok(match data.cache.as_str() {
+        "" => pipeline,
+        folder => pipeline.with_cache(Arc::new(FeatureCache::new(folder)?)),
+    })
 }
 
 fn part_name(part: Part) -> &'static str {

@@ -187,11 +187,22 @@ struct Splits {
     test: SplitPart,
 }
 
-/// The recordings of a part, by identifier, and the frames of each.
+/// The recordings of a part, by identifier, the frames of each, and what it can be known by again.
 #[derive(Serialize, Deserialize)]
 struct SplitPart {
     ids: Vec<String>,
     frames: Vec<usize>,
+    /// [`sori_datasets::Item::fingerprint`]; none in runs from before there were any.
+    #[serde(default)]
+    fingerprints: Vec<String>,
+}
+
+/// A recording of a run, as its `splits.json` has it.
+pub(super) struct Kept {
+    pub(super) part: Part,
+    pub(super) id: String,
+    pub(super) frames: usize,
+    pub(super) fingerprint: Option<String>,
 }
 
 impl RunFolder {
@@ -248,11 +259,15 @@ impl RunFolder {
         Ok(run)
     }
 
-    /// Gives the folder back if nothing was written to it.
+    /// Gives the folder back if nothing was written to it. Otherwise the lock stays, by which
+    /// [`claim`](Self::claim) knows what is left of a run that had not begun.
     pub(super) fn give_up(&self) {
-        // What cannot be removed is only untidy.
-        let _ = fs::remove_file(self.lock_path());
-        let _ = fs::remove_dir(&self.path);
+        let only_lock = fs::read_dir(&self.path).is_ok_and(|entries| entries.count() == 1);
+        if only_lock {
+            // What cannot be removed is only untidy.
+            let _ = fs::remove_file(self.lock_path());
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 
     /// Writes a new run, before its first step.
@@ -266,9 +281,13 @@ impl RunFolder {
         let path = &self.path;
         fs::create_dir_all(self.checkpoints()).map_err(Error::io("cannot create", path))?;
         write_atomically(&path.join("config.toml"), settings.to_toml()?.as_bytes())?;
-        let part = |part| SplitPart {
-            ids: data.part(part).iter().map(|item| item.id.clone()).collect(),
-            frames: data.frames_of(part),
+        let part = |part| {
+            let items = data.part(part);
+            SplitPart {
+                ids: items.iter().map(|item| item.id.clone()).collect(),
+                frames: data.frames_of(part),
+                fingerprints: items.iter().map(|item| item.fingerprint()).collect(),
+            }
         };
         let splits = Splits {
             train: part(Part::Train),
@@ -381,8 +400,8 @@ impl RunFolder {
             .collect()
     }
 
-    /// Part, identifier and frames of each of the run's recordings.
-    pub(super) fn splits(&self) -> Result<Vec<(Part, String, usize)>> {
+    /// The run's recordings.
+    pub(super) fn splits(&self) -> Result<Vec<Kept>> {
         let path = self.path.join("splits.json");
         let splits: Splits = read_json(&path)?;
         let parts = [
@@ -390,23 +409,29 @@ impl RunFolder {
             (Part::Valid, splits.valid),
             (Part::Test, splits.test),
         ];
-        if parts
-            .iter()
-            .any(|(_, part)| part.ids.len() != part.frames.len())
-        {
-            return Err(Error::Config {
-                origin: path.display().to_string(),
-                reason: "it has not as many frames as ids; put it back as `sori train` wrote it"
-                    .to_string(),
-            });
+        let mut all = Vec::new();
+        for (part, kept) in parts {
+            let count = kept.ids.len();
+            let known = kept.fingerprints.len();
+            if kept.frames.len() != count || known != count && known != 0 {
+                return Err(Error::Config {
+                    origin: path.display().to_string(),
+                    reason: "it has not as many frames and fingerprints as ids; put it back as \
+                             `sori train` wrote it"
+                        .to_string(),
+                });
+            }
+            let fingerprints = kept.fingerprints.into_iter().map(Some);
+            let fingerprints = fingerprints.chain(std::iter::repeat_with(|| None));
+            let items = kept.ids.into_iter().zip(kept.frames).zip(fingerprints);
+            all.extend(items.map(|((id, frames), fingerprint)| Kept {
+                part,
+                id,
+                frames,
+                fingerprint,
+            }));
         }
-        let lines = parts
-            .into_iter()
-            .flat_map(|(part, SplitPart { ids, frames })| {
-                let both = ids.into_iter().zip(frames);
-                both.map(move |(id, frames)| (part, id, frames))
-            });
-        Ok(lines.collect())
+        Ok(all)
     }
 
     /// The best checkpoint, for prediction.

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sori_datasets::features::{FeatureKind, Normalize};
 use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization, Spec};
-use sori_models::ModelConfig;
 use sori_models::las::DecodeOptions;
 use sori_models::layers::{AttentionKind, Cell};
+use sori_models::{ConfigError, ModelConfig};
 use toml::{Table, Value};
 
 use crate::decode::Decoding;
@@ -328,6 +328,9 @@ impl Default for TrainSettings {
 /// More threads than any machine's data pipeline needs.
 const MAX_WORKERS: usize = 256;
 
+/// More than any machine's memory holds.
+const MAX_BATCH: usize = 1 << 20;
+
 fn require(ok: bool, key: &str, value: impl ToString, expected: &str) -> Result<()> {
     if ok {
         return Ok(());
@@ -347,12 +350,6 @@ impl TrainSettings {
             self.epochs > 0,
             "train.epochs",
             self.epochs,
-            "it must be at least 1",
-        )?;
-        require(
-            self.batch_size > 0,
-            "train.batch_size",
-            self.batch_size,
             "it must be at least 1",
         )?;
         require(
@@ -391,11 +388,18 @@ impl TrainSettings {
             self.decay_factor,
             "it must be above 0 and at most 1, such as 0.5",
         )?;
+        require(
+            self.decay_epochs > 0,
+            "train.decay_epochs",
+            self.decay_epochs,
+            "it must be at least 1",
+        )?;
         for (key, value) in [
-            ("train.decay_epochs", self.decay_epochs),
+            ("train.batch_size", self.batch_size),
             ("train.accumulate", self.accumulate),
         ] {
-            require(value > 0, key, value, "it must be at least 1")?;
+            let expected = format!("it must be from 1 to {MAX_BATCH}");
+            require((1..=MAX_BATCH).contains(&value), key, value, &expected)?;
         }
         for (key, value) in [
             ("train.weight_decay", self.weight_decay),
@@ -436,7 +440,8 @@ impl TrainSettings {
 
 impl Settings {
     /// The defaults for the architecture `model` on features of `sample_rate_hz`. Recognisers have their
-    /// own, and others again where the corpus `train` is `synth:morse`.
+    /// own, and others again where the corpus `train` is `synth:morse`; `fcn` and `crnn` are smaller where
+    /// it is any `synth:`, whose recordings are short.
     ///
     /// # Errors
     /// When there is no such model.
@@ -476,6 +481,7 @@ impl Settings {
         if settings.model.generates() {
             settings.features.num_mels = 40;
         }
+        settings.for_poolings(train.starts_with("synth:"));
         if settings.model.transcribes() {
             settings.for_transcripts();
             if train.starts_with("synth:morse") {
@@ -483,6 +489,28 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+
+    /// The bins that poolings make one of: the papers', for music of half a minute; or, for recordings
+    /// that `are_short`, fewer and smaller blocks, which need no more frames than those have.
+    fn for_poolings(&mut self, are_short: bool) {
+        let (channels, pools, short_pools) = match &mut self.model {
+            ModelConfig::Fcn(config) => {
+                let short = [[2, 2], [2, 4], [4, 5]];
+                (&mut config.channels, &mut config.pools, short)
+            }
+            ModelConfig::Crnn(config) => {
+                let short = [[2, 2], [2, 4], [2, 5]];
+                (&mut config.channels, &mut config.pools, short)
+            }
+            _ => return,
+        };
+        self.features.num_mels = 96;
+        if are_short {
+            self.features.num_mels = 40;
+            *channels = vec![32, 48, 64];
+            *pools = short_pools.to_vec();
+        }
     }
 
     /// What a recogniser learns from in minutes on two processor cores: a smaller model than the
@@ -609,6 +637,16 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether a run that `self` begins would have the settings `run`, which a run folder keeps: these with
+    /// absolute paths, and the sizes that the data gave to the model.
+    pub(crate) fn begin_as(&self, run: &Self) -> Result<bool> {
+        let mut begun = self.absolute()?;
+        let frames = begun.model.fixed_frames().unwrap_or(0);
+        let (bins, outputs) = (run.features.num_bins(), run.model.num_outputs());
+        begun.model = begun.model.with_input(frames, bins, outputs);
+        Ok(begun == *run)
+    }
+
     /// # Errors
     /// When a value is outside of what it can be; the message names it.
     pub fn check(&self) -> Result<()> {
@@ -620,7 +658,7 @@ impl Settings {
         )?;
         self.features.check()?;
         self.augment.check()?;
-        self.model.check()?;
+        self.check_model()?;
         self.train.check()?;
         let mix = self.augment.mix.probability;
         require(
@@ -645,6 +683,34 @@ impl Settings {
             text.check()?;
         }
         Ok(())
+    }
+
+    /// Checks the model as it will be for these features.
+    fn check_model(&self) -> Result<()> {
+        let model = self.model.clone();
+        let (frames, outputs) = (model.fixed_frames().unwrap_or(0), model.num_outputs());
+        let features = &self.features;
+        let bins = features.num_bins();
+        let checked = model.with_input(frames, bins, outputs).check();
+        let Err(ConfigError::Field {
+            field: "num_bins",
+            expected,
+            ..
+        }) = checked
+        else {
+            return Ok(checked?);
+        };
+        let (key, value) = match features.kind {
+            FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::MelDb => {
+                ("features.num_mels", features.num_mels.to_string())
+            }
+            FeatureKind::Mfcc => ("features.num_mfccs", features.num_mfccs.to_string()),
+            kind => ("features.kind", kind.to_string()),
+        };
+        let name = self.model.name();
+        let expected =
+            format!("a frame has {bins} bins with it, but for {name} it must have {expected}");
+        require(false, key, value, &expected)
     }
 
     /// Refuses what only labels have, where there are none because `what` is.
@@ -742,10 +808,16 @@ impl Settings {
         let path = match matching.as_slice() {
             [path] => (*path).clone(),
             [] => {
-                return Err(bad(format!(
-                    "there is no setting `{key}`; there are {}",
-                    keys.join(", ")
-                )));
+                let below: Vec<&str> = keys
+                    .iter()
+                    .filter(|known| known.starts_with(&format!("{key}.")))
+                    .map(String::as_str)
+                    .collect();
+                return Err(bad(if below.is_empty() {
+                    format!("there is no setting `{key}`; there are {}", keys.join(", "))
+                } else {
+                    format!("`{key}` is several settings: {}", below.join(", "))
+                }));
             }
             several => {
                 return Err(bad(format!(
@@ -758,6 +830,15 @@ impl Settings {
                 )));
             }
         };
+        if let Some(size @ ("num_bins" | "num_classes" | "num_symbols")) =
+            path.strip_prefix("model.")
+        {
+            return Err(bad(format!(
+                "the data and the features say what `{size}` is; leave it out (bins are set by \
+                 such as features.num_mels)"
+            )));
+        }
+        let value = value.trim();
         let value = format!("value = {value}")
             .parse::<Table>()
             .ok()
@@ -903,8 +984,38 @@ mod tests {
         assert_eq!(set.train.epochs, 3);
         let set = set.with_override("train.learning_rate=1").unwrap();
         assert_eq!(set.train.learning_rate, 1.0);
-        let set = set.with_override("optimizer=sgd").unwrap();
+        let set = set.with_override("optimizer = sgd").unwrap();
         assert_eq!(set.train.optimizer, OptimizerKind::Sgd);
+    }
+
+    #[test]
+    fn every_model_takes_the_features_it_has_by_default() {
+        for entry in sori_models::catalogue() {
+            for corpus in ["synth:dtmf", "folder:DIR"] {
+                let settings = Settings::new(entry.name, corpus, 16_000).unwrap();
+                settings.check().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn features_that_the_model_cannot_take_are_named() {
+        let settings = Settings::new("fcn", "folder:DIR", 16_000).unwrap();
+        for (assignment, part) in [
+            (
+                "num_mels=40",
+                "`features.num_mels` is 40; a frame has 40 bins",
+            ),
+            (
+                "kind=waveform",
+                "`features.kind` is waveform; a frame has 1 bins",
+            ),
+        ] {
+            let set = settings.with_override(assignment).unwrap();
+            let error = set.check().unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+            assert!(error.contains("at least 96"), "{error}");
+        }
     }
 
     #[test]
@@ -915,6 +1026,9 @@ mod tests {
             ("epochs=many", "integer"),
             ("optimizer=magic", "adam"),
             ("train=3", "data.train"),
+            ("num_bins=40", "features.num_mels"),
+            ("model.num_classes=3", "leave it out"),
+            ("augment.pitch=1", "augment.pitch.probability"),
         ] {
             let error = settings()
                 .with_override(assignment)
@@ -1026,6 +1140,13 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_named() {
+        for key in ["train.batch_size", "train.accumulate"] {
+            for value in ["0", "4294967296"] {
+                let set = settings().with_override(&format!("{key}={value}")).unwrap();
+                let error = set.check().unwrap_err().to_string();
+                assert!(error.contains(key), "{error}");
+            }
+        }
         let mut set = settings();
         set.train.momentum = 1.5;
         let error = set.check().unwrap_err().to_string();

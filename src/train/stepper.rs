@@ -87,7 +87,8 @@ impl<B: AutodiffBackend> Stepper<B> {
         self.step_over(vec![batch], objective, learning_rate)
     }
 
-    /// One step by the mean gradient over several batches, each row counting the same.
+    /// One step by the mean gradient over several batches, each counting as much as its loss
+    /// is a mean over ([`Objective::extent`]).
     pub fn step_over(
         &mut self,
         batches: Vec<Batch<B>>,
@@ -147,7 +148,12 @@ impl<B: AutodiffBackend> Work<'_, B> {
     /// drawn from the seed and the step, so that it is the same each time.
     fn evaluate(&self, learner: &Learner<B>) -> (Step<B>, Option<Gradients<B::InnerBackend>>) {
         let objective = self.objective;
-        let total: usize = self.batches.iter().map(|batch| batch.lengths.len()).sum();
+        let extents: Vec<f64> = self
+            .batches
+            .iter()
+            .map(|batch| objective.extent(&learner.model, batch))
+            .collect();
+        let total: f64 = extents.iter().sum();
         let mut step = Step {
             loss: 0.0,
             outputs: Vec::with_capacity(self.batches.len()),
@@ -165,7 +171,7 @@ impl<B: AutodiffBackend> Work<'_, B> {
                 rate: objective.scheduled_sampling,
                 seed: derive(objective.seed, Purpose::Sample, position),
             };
-            let share = batch.lengths.len() as f64 / total as f64;
+            let share = extents[index] / total;
             let (output, domains) = match &learner.adversary {
                 None => (Output::of(&learner.model, batch, sampling), None),
                 Some(adversary) => {
@@ -209,9 +215,11 @@ fn domain_loss<B: Backend>(logits: Tensor<B, 2>, domains: &[usize]) -> Tensor<B,
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use burn_autodiff::Autodiff;
     use burn_ndarray::NdArray;
-    use sori_datasets::{Features, Target};
+    use sori_datasets::{Alphabet, AlphabetKind, Features, Normalization, Target};
     use sori_models::ModelConfig;
 
     use super::*;
@@ -271,5 +279,70 @@ mod tests {
             assert_eq!(found, expected, "a rate of {learning_rate}");
             assert!(loss.is_finite() && loss <= small * 2.0, "{loss}");
         }
+    }
+
+    /// The losses of two steps, each over these batches at once.
+    fn losses(table: &str, objective: &Objective, batches: &[&[Row]], coding: &Coding) -> [f64; 2] {
+        let device = Default::default();
+        let config: ModelConfig = toml::from_str(table).unwrap();
+        let outputs = match coding {
+            Coding::Symbols(alphabet) => alphabet.num_symbols() + 1,
+            _ => coding.num_labels(),
+        };
+        let config = config.with_input(6, 3, outputs);
+        let settings = TrainSettings {
+            optimizer: OptimizerKind::Sgd,
+            clip_norm: 0.0,
+            ..TrainSettings::default()
+        };
+        let model = random_model::<Cpu>(&config, 1, &device).unwrap();
+        let mut stepper = Stepper::new(model, &settings);
+        let limits = FrameLimits::from(&config);
+        [0, 1].map(|_| {
+            let batches = batches.iter().map(|rows| {
+                let batch = HostBatch::collate(rows, limits, coding).unwrap();
+                batch.to_device::<Cpu>(&device)
+            });
+            stepper.step_over(batches.collect(), objective, 0.5).loss
+        })
+    }
+
+    #[test]
+    fn accumulated_batches_are_one_large_batch() {
+        let row = |frames: usize, target: Target| {
+            let values = (0..frames * 3).map(|i| ((i * (frames + 2)) as f32).sin());
+            let (bins, values) = (3, values.collect());
+            let features = Features {
+                frames,
+                bins,
+                values,
+            };
+            Row::new(features, target)
+        };
+        let assert_same = |table: &str, objective: &Objective, rows: &[Row], coding: &Coding| {
+            let whole = losses(table, objective, &[rows], coding);
+            let parts = losses(table, objective, &[&rows[..1], &rows[1..]], coding);
+            for (whole, part) in whole.iter().zip(parts) {
+                assert!((whole - part).abs() < 1e-5 * whole, "{whole} is not {part}");
+            }
+        };
+
+        let classes = [(6, 0), (3, 0), (5, 1), (4, 0)];
+        let classes = classes.map(|(frames, class)| row(frames, Target::Class(class)));
+        let weighed = Objective {
+            weights: vec![0.6, 5.0],
+            ..Objective::plain(Task::Classify)
+        };
+        let mlp = "name = \"mlp\"\nd_hidden = [4]\ndropout = 0.0";
+        assert_same(mlp, &weighed, &classes, &Coding::Labels(2));
+
+        let texts = [(6, "abba"), (3, "a"), (5, ""), (4, "ba")];
+        let texts = texts.map(|(frames, text)| row(frames, Target::Text(text.to_string())));
+        let kind = AlphabetKind::Characters;
+        let alphabet = Alphabet::build(kind, Normalization::default(), ["ab"]).unwrap();
+        let las = "name = \"las\"\nd_listener = 3\nnum_plain_layers = 1\nnum_pyramid_layers = 1\n\
+                   d_embedding = 3\nd_speller = 4\nnum_speller_layers = 1\ndropout = 0.0";
+        let spelled = Objective::plain(Task::Transcribe);
+        assert_same(las, &spelled, &texts, &Coding::Symbols(Arc::new(alphabet)));
     }
 }

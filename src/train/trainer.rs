@@ -8,7 +8,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use serde::{Deserialize, Serialize};
-use sori_datasets::{AudioMemory, Item, Part, Pipeline, Target, prefetch_with};
+use sori_datasets::{AudioMemory, AugmentConfig, Item, Part, Pipeline, Target, prefetch_with};
 use sori_models::layers::DomainClassifier;
 use sori_models::{Model, ModelConfig, num_params};
 
@@ -21,7 +21,7 @@ use super::order::order;
 use super::run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 use super::schedule::Schedule;
 use super::seed::{Purpose, derive};
-use super::settings::{BestBy, OptimizerKind, Settings};
+use super::settings::{BestBy, DataSettings, OptimizerKind, Settings};
 use super::stepper::{Learner, Step, Stepper};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row, Targets};
 use crate::decode::{Beam, Decoding};
@@ -206,16 +206,14 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// For the features, the augmentation and the model of `settings`, normalised as `info` says and
-    /// with answers by `coding`.
+    /// For the features and the model of `settings`, normalised as `info` says and with answers by
+    /// `coding`, without augmentation.
     ///
     /// # Errors
-    /// When the settings of features or augmentation are not possible.
+    /// When the settings of the features are not possible.
     pub fn new(settings: &Settings, info: &RunInfo, coding: Coding) -> Result<Self> {
-        let stats = info.stats.as_ref();
         Ok(Self {
-            pipeline: data::pipeline(&settings.features, &settings.data, stats)?
-                .with_augment(&settings.augment)?,
+            pipeline: data::pipeline(&settings.features, info.stats.as_ref())?,
             limits: FrameLimits::from(&settings.model),
             batch_size: settings.train.batch_size,
             workers: settings.train.workers,
@@ -235,11 +233,26 @@ impl Loader {
         self.regression
     }
 
+    /// Whose [`augmented`](Self::augmented) batches are augmented in this way.
+    ///
+    /// # Errors
+    /// When that is not possible, or a folder that it needs cannot be read.
+    pub fn with_augment(mut self, augment: &AugmentConfig) -> Result<Self> {
+        self.pipeline = self.pipeline.with_augment(augment)?;
+        Ok(self)
+    }
+
     /// Whose augmented batches say which of `domains`, which are sorted, each row is of.
     #[must_use]
     pub(crate) fn with_domains(mut self, domains: Vec<String>) -> Self {
         self.domains = Arc::new(domains);
         self
+    }
+
+    /// Which keeps features where `data` says.
+    fn with_cache(mut self, data: &DataSettings) -> Result<Self> {
+        self.pipeline = data::with_cache(self.pipeline, data)?;
+        Ok(self)
     }
 
     /// With so much memory for decoded recordings, which are then decoded once only.
@@ -381,6 +394,8 @@ pub fn begin<B: Backend>(
     report: &mut dyn FnMut(&Event<'_>),
 ) -> Result<RunFolder> {
     settings.check()?;
+    // What cannot be augmented with is said before the recordings are read.
+    data::pipeline(&settings.features, None)?.with_augment(&settings.augment)?;
     let run = RunFolder::claim(path)?;
     let start = || -> Result<()> {
         let data = Data::open(settings, stop, &mut |done, total| {
@@ -754,6 +769,8 @@ impl<'a, B: AutodiffBackend> Sitting<'a, B> {
             data,
             device,
             loader: Loader::new(settings, info, run.coding(info)?)?
+                .with_augment(&settings.augment)?
+                .with_cache(&settings.data)?
                 .with_memory(settings.data.memory_mib)
                 .with_domains(info.domains.clone()),
             schedule: Schedule::new(&settings.train, steps),

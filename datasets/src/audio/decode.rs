@@ -1,16 +1,18 @@
 //! Wav by hound; flac, ogg vorbis and mp3 by symphonia; all channels mixed down to one.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use symphonia::core::checksum::Crc32;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as SymphoniaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions, Monitor};
 use symphonia::core::meta::MetadataOptions;
 
 use super::Waveform;
@@ -19,6 +21,9 @@ use crate::{Error, Result};
 /// Sample rates of recordings. A damaged header beyond them would have a file of a few seconds
 /// resampled to hours.
 const PLAUSIBLE_HZ: RangeInclusive<u32> = 1000..=1_000_000;
+
+/// As much of a file as tells what it is, and where a wav's header nearly always ends.
+const HEAD_BYTES: u64 = 4096;
 
 /// What a file is, by its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +99,7 @@ impl Format {
 /// mp3, told by its contents. Channels are averaged into one; the rate stays the file's.
 ///
 /// A damaged file is an error, never shorter sound: counts promised by headers, flac's checksum
-/// of the decoded sound and the completeness of the last frame are checked.
+/// of the decoded sound, those of ogg's pages and the completeness of the last frame are checked.
 ///
 /// # Errors
 ///
@@ -131,13 +136,18 @@ pub fn decode(path: &Path) -> Result<Waveform> {
 pub fn sample_rate_hz(path: &Path) -> Result<u32> {
     let open = || File::open(path).map_err(|error| Error::io("read", path, error));
     let mut head = Vec::new();
-    open()?
-        .take(16)
+    let file = open()?;
+    let file_bytes = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, error))?
+        .len();
+    file.take(HEAD_BYTES)
         .read_to_end(&mut head)
         .map_err(|error| Error::io("read", path, error))?;
     let format = Format::of(path, &head)?;
     guarded(path, format, || match format {
         Format::Wav => {
+            check_length(path, &head, file_bytes)?;
             let reader = hound::WavReader::open(path).map_err(|error| wav_error(path, error))?;
             checked_rate(path, format, reader.spec().sample_rate)
         }
@@ -194,7 +204,49 @@ fn wav_error(path: &Path, error: hound::Error) -> Error {
     }
 }
 
+/// Refuses a wav whose header leaves open how long it is. What cannot come back to its header, as
+/// on its way into a pipe, writes no length there, all ones (ffmpeg), or about 2 GiB (sox, arecord).
+fn check_length(path: &Path, head: &[u8], file_bytes: u64) -> Result<()> {
+    // The file is a chunk itself, with "WAVE" in front of those in it.
+    let Some((_, whole, contents)) = chunk(head) else {
+        return Ok(());
+    };
+    let mut rest = contents.get(4..).unwrap_or_default();
+    while let Some((name, length, behind)) = chunk(rest) {
+        if name == *b"data" {
+            let there = file_bytes.saturating_sub((head.len() - behind.len()) as u64);
+            let open = match length {
+                // A file that is as long as it says holds no sound, and has other chunks behind.
+                0 => there > 0 && u64::from(whole) + 8 != file_bytes,
+                0x7fff_0000..=0x8000_0000 | 0xffff_ff00.. => u64::from(length) > there,
+                _ => false,
+            };
+            if open {
+                return Err(damaged(
+                    path,
+                    Format::Wav,
+                    "its header has no length, as a stream written to a pipe leaves it; write it \
+                     again, such as by `sox --ignore-length in.wav out.wav`",
+                ));
+            }
+            break;
+        }
+        // Chunks are padded to an even length.
+        let padded = length.saturating_add(length % 2);
+        rest = behind.get(padded as usize..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The name and length of the wav chunk that begins here, and all that is behind these two.
+fn chunk(bytes: &[u8]) -> Option<([u8; 4], u32, &[u8])> {
+    let (name, rest) = bytes.split_first_chunk()?;
+    let (length, rest) = rest.split_first_chunk()?;
+    Some((*name, u32::from_le_bytes(*length), rest))
+}
+
 fn decode_wav(path: &Path, bytes: &[u8]) -> Result<Waveform> {
+    check_length(path, bytes, bytes.len() as u64)?;
     let mut reader =
         hound::WavReader::new(Cursor::new(bytes)).map_err(|error| wav_error(path, error))?;
     let spec = reader.spec();
@@ -345,6 +397,9 @@ fn stream_error(path: &Path, format: Format, error: &SymphoniaError) -> Error {
 }
 
 fn decode_compressed(path: &Path, format: Format, bytes: Vec<u8>) -> Result<Waveform> {
+    if format == Format::Ogg {
+        check_pages(path, &bytes)?;
+    }
     let bytes: std::sync::Arc<[u8]> = bytes.into();
     let source = Box::new(Cursor::new(bytes.clone()));
     let mut track = open_track(path, format, source)?;
@@ -411,4 +466,61 @@ fn ends_within_a_frame(bytes: &[u8], last_packet: &[u8]) -> bool {
         .rposition(|window| window == last_packet)
         .and_then(|start| bytes.get(start + last_packet.len()..))
         .is_some_and(|rest| rest.len() >= 2 && rest[0] == 0xff && rest[1] & 0xe0 == 0xe0)
+}
+
+/// Refuses an ogg file with a page that is damaged or missing; the demuxer passes over it. (That
+/// the last page is there, the demuxer sees.)
+fn check_pages(path: &Path, bytes: &[u8]) -> Result<()> {
+    // Of each stream, by its serial number: the number of its next page and whether it has ended.
+    let mut streams = BTreeMap::<u32, (u32, bool)>::new();
+    let (mut rest, mut count) = (bytes, 0);
+    while !rest.is_empty() {
+        let ended = streams.values().all(|&(_, ended)| ended);
+        // Behind the last page there may be something else, such as a tag.
+        if ended && !rest.windows(4).any(|four| four == b"OggS") {
+            break;
+        }
+        count += 1;
+        let place = format!("page {count}, at byte {}", bytes.len() - rest.len());
+        let Some((page, behind)) = page_bytes(rest).and_then(|size| rest.split_at_checked(size))
+        else {
+            return Err(truncated(path, format!("it stops within {place}")));
+        };
+        let number = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|byte| page[at + byte]));
+        // Of all but itself, in whose place are zeros.
+        let mut checksum = Crc32::new(0);
+        checksum.process_buf_bytes(&page[..22]);
+        checksum.process_buf_bytes(&[0; 4]);
+        checksum.process_buf_bytes(&page[26..]);
+        let (version, flags) = (page[4], page[5]);
+        let (first, last) = (flags & 0b10 != 0, flags & 0b100 != 0);
+        let (serial, sequence) = (number(14), number(18));
+        let expected = streams.get(&serial).map(|&(next, _)| next);
+        let fault = if !page.starts_with(b"OggS") {
+            Some("does not begin with \"OggS\"")
+        } else if checksum.crc() != number(22) {
+            Some("does not match its checksum")
+        } else if version != 0 || flags > 0b111 {
+            Some("is not of version 0, the only one there is")
+        } else if !first && expected != Some(sequence) {
+            Some("does not follow the one before it in its stream")
+        } else {
+            None
+        };
+        if let Some(fault) = fault {
+            let reason = format!("{place}, {fault}: the file is damaged");
+            return Err(damaged(path, Format::Ogg, reason));
+        }
+        streams.insert(serial, (sequence.wrapping_add(1), last));
+        rest = behind;
+    }
+    Ok(())
+}
+
+/// How long the ogg page is that begins here: its header, the lengths of its segments, and these.
+fn page_bytes(bytes: &[u8]) -> Option<usize> {
+    let segments = usize::from(*bytes.get(26)?);
+    let lengths = bytes.get(27..27 + segments)?;
+    let contents: usize = lengths.iter().map(|&length| usize::from(length)).sum();
+    Some(27 + segments + contents)
 }

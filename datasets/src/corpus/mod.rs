@@ -154,6 +154,20 @@ impl Item {
         self.source.waveform(sample_rate_hz)
     }
 
+    /// Says whether an item of the same id is still the same: of files of these names, used from the same
+    /// places on, with the same answer. Where the files lie and what is in them does not count.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (path, start_ms) in self.source.files() {
+            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name).update(&start_ms.to_le_bytes());
+        }
+        hasher.update(format!("{:?}", self.target).as_bytes());
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
     /// How it is named in messages: its file, or its id.
     #[must_use]
     pub fn place(&self) -> String {

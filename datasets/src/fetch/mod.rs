@@ -8,7 +8,7 @@
 //! | `FILE` | an archive that is whole |
 //! | `FILE.damaged` | an archive without a published checksum that could not be unpacked |
 //! | `NAME.unpacking` | the corpus, while it is being unpacked |
-//! | `NAME.lock` | held while a download is under way |
+//! | `NAME.lock` | an empty file, locked while a download is under way; it stays |
 //!
 //! `NAME` itself appears by a rename, when everything is in it: a folder of that name with the file
 //! [`MARKER`] in it is a whole corpus. Whatever interrupts a download, the next one goes on from
@@ -205,7 +205,7 @@ pub fn fetch_corpus(
     if is_whole(corpus, &home)? {
         return Ok(folder);
     }
-    let _lock = Lock::take(into.join(format!("{}.lock", corpus.name)))?;
+    let _lock = lock(into.join(format!("{}.lock", corpus.name)))?;
     // Another download may have ended between the first look and the lock.
     if is_whole(corpus, &home)? {
         return Ok(folder);
@@ -433,27 +433,14 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Keeps a second download of the same corpus away, also one of another process.
-struct Lock {
-    file: File,
-    path: PathBuf,
-}
-
-impl Lock {
-    fn take(path: PathBuf) -> Result<Self> {
-        let file = File::create(&path).map_err(|error| FetchError::io("make", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { file, path }),
-            Err(TryLockError::WouldBlock) => Err(FetchError::Busy { lock: path }),
-            Err(TryLockError::Error(error)) => Err(FetchError::io("lock", &path, error)),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A file that stays is harmless, once it is not locked.
-        let _ = fs::remove_file(&self.path);
-        let _ = self.file.unlock();
+/// Keeps a second download of the same corpus away, also one of another process, until the file is
+/// dropped. It is never removed: whoever had opened it before that could lock it while another
+/// makes and locks a new one.
+fn lock(path: PathBuf) -> Result<File> {
+    let file = File::create(&path).map_err(|error| FetchError::io("make", &path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(FetchError::Busy { lock: path }),
+        Err(TryLockError::Error(error)) => Err(FetchError::io("lock", &path, error)),
     }
 }

@@ -36,15 +36,6 @@ impl<'a, T> Shared<'a, T> {
         }
     }
 
-    /// All of it, to read.
-    ///
-    /// # Safety
-    /// Nobody may write what the caller reads of it while it does.
-    pub(crate) unsafe fn whole(&self) -> &[T] {
-        // SAFETY: the slice this was made of.
-        unsafe { std::slice::from_raw_parts(self.start, self.len) }
-    }
-
     /// The part of `len` values from `from`.
     ///
     /// # Safety
@@ -235,7 +226,7 @@ pub(crate) fn rows_times_packed_into<T: Real>(
     a: Rows<'_, T>,
     b: &Packed<T>,
     start: Start<'_, T>,
-    out: impl Fn(usize, usize, usize) -> *mut T,
+    mut out: impl FnMut(usize, usize, usize) -> *mut T,
 ) {
     assert_eq!(a.terms(), b.terms, "the terms of both operands");
     assert!(a.end() <= a.data.len(), "a row beyond the data");

@@ -13,8 +13,8 @@ pub(crate) use cell::Cell;
 
 use super::buffer::{self, Scratch};
 use super::product::{
-    Packed, Right, Rows, Shared, Start, product, rows_times_packed_into, transposed_product,
-    transposed_product_of_rows,
+    Packed, Right, Rows, Start, product, rows_times_packed, rows_times_packed_into,
+    transposed_product, transposed_product_of_rows,
 };
 use super::tile::{Real, TILE_ROWS};
 
@@ -90,16 +90,25 @@ impl Layer {
         row * self.frames + frame
     }
 
-    /// The blocks of rows that go through time together, for each direction.
-    fn tasks(&self) -> Vec<(usize, std::ops::Range<usize>)> {
-        let batch = self.batch();
-        (0..self.directions)
-            .flat_map(|direction| {
-                (0..batch)
-                    .step_by(TILE_ROWS)
-                    .map(move |first| (direction, first..batch.min(first + TILE_ROWS)))
-            })
-            .collect()
+    /// The blocks of rows that go through time together: a layer of those rows alone, and their
+    /// part of each of the buffers, which hold all rows.
+    fn blocks<'a, T, const N: usize>(
+        &'a self,
+        buffers: [&'a mut [T]; N],
+    ) -> impl Iterator<Item = (Layer, [&'a mut [T]; N])> {
+        let mut rest = buffers.map(|all| (all.len() / self.batch().max(1), all));
+        self.lengths.chunks(TILE_ROWS).map(move |lengths| {
+            let block = Layer {
+                lengths: lengths.to_vec(),
+                ..*self
+            };
+            let parts = rest.each_mut().map(|(row_len, rest)| {
+                let (part, others) = std::mem::take(rest).split_at_mut(lengths.len() * *row_len);
+                *rest = others;
+                part
+            });
+            (block, parts)
+        })
     }
 
     /// `x` `[batch, frames, d_input]`, zero past each length, to the states `[batch, frames,
@@ -203,35 +212,33 @@ impl Layer {
             .map(|weights| Packed::new(weights.state, hidden, width, width))
             .collect();
 
-        let shared: Vec<[Shared<'_, T>; 3]> = kept
+        let tasks: Vec<_> = kept
             .iter_mut()
-            .map(|kept| {
-                [&mut kept.gates, &mut kept.states, &mut kept.inner].map(|v| Shared::new(v))
+            .enumerate()
+            .flat_map(|(direction, kept)| {
+                self.blocks([&mut kept.gates, &mut kept.states, &mut kept.inner])
+                    .map(move |(block, to)| (direction, block, to))
             })
             .collect();
-        self.tasks().into_par_iter().for_each(|(direction, rows)| {
-            let [gates, states, inner] = &shared[direction];
+        tasks.into_par_iter().for_each(|(direction, block, to)| {
             let (packed, bias) = (&packed[direction], weights[direction].bias_state);
-            let to = [gates, states, inner];
-            self.run(direction, rows, first_step, packed, bias, to);
+            block.run(direction, first_step, packed, bias, to);
         });
-        drop(shared);
         kept
     }
 
-    /// One block of rows through its steps from `first_step` on.
+    /// A block of rows through its steps from `first_step` on.
     #[inline]
     fn run<T: Real>(
         &self,
         direction: usize,
-        rows: std::ops::Range<usize>,
         first_step: usize,
         packed: &Packed<T>,
         bias: &[T],
-        [gates, states, inner]: [&Shared<'_, T>; 3],
+        [gates, states, inner]: [&mut [T]; 3],
     ) {
         let (hidden, width) = (self.d_hidden, self.width());
-        let steps = self.longest(&rows);
+        let steps = self.longest();
         // The share of the states in the gates, where it must be kept apart from the inputs'.
         let mut recurred = Scratch::new(if self.cell.sums_biases() {
             0
@@ -241,7 +248,7 @@ impl Layer {
         let mut zeros = Scratch::new(hidden);
         zeros.fill(T::ZERO);
         for step in first_step..steps {
-            let active: Vec<usize> = self.active(&rows, step).collect();
+            let active: Vec<usize> = self.active(step).collect();
             let at: Vec<usize> = active
                 .iter()
                 .map(|&row| self.position(direction, row, step))
@@ -251,25 +258,18 @@ impl Layer {
                     .iter()
                     .map(|&row| self.position(direction, row, step - 1) * hidden)
                     .collect();
-                // SAFETY: only this task touches these rows, and writes none of them meanwhile.
-                let all = unsafe { states.whole() };
                 let a = Rows {
-                    data: all,
+                    data: &*states,
                     rows: &before,
                     runs: &[0],
                     run_len: hidden,
                 };
                 if self.cell.sums_biases() {
                     rows_times_packed_into(a, packed, Start::Output, |i, first, len| {
-                        // SAFETY: only this task touches these rows.
-                        unsafe { gates.part(at[i] * width + first, len) }.as_mut_ptr()
+                        gates[at[i] * width + first..][..len].as_mut_ptr()
                     });
                 } else {
-                    let out = Shared::new(&mut recurred);
-                    rows_times_packed_into(a, packed, Start::Bias(bias), |i, first, len| {
-                        // SAFETY: nobody else knows of this buffer.
-                        unsafe { out.part(i * width + first, len) }.as_mut_ptr()
-                    });
+                    rows_times_packed(a, packed, Start::Bias(bias), &mut recurred, width);
                 }
             } else if !self.cell.sums_biases() {
                 for row in recurred.chunks_exact_mut(width) {
@@ -277,70 +277,45 @@ impl Layer {
                 }
             }
             for (index, (&row, &at)) in active.iter().zip(&at).enumerate() {
-                let kept = if self.cell.has_inner() { hidden } else { 0 };
-                // SAFETY: only this task touches these rows, and the states of different frames
-                // are different rows.
-                let (gates, state, inner_now) = unsafe {
-                    (
-                        gates.part(at * width, width),
-                        states.part(at * hidden, hidden),
-                        inner.part(at * kept, kept),
-                    )
-                };
-                let (before, inner_before): (&[T], &[T]) = if step == 0 {
-                    (&zeros, &zeros)
-                } else {
-                    let before = self.position(direction, row, step - 1);
-                    // SAFETY: as above.
-                    unsafe {
-                        (
-                            states.part(before * hidden, hidden),
-                            inner.part(before * kept, kept),
-                        )
-                    }
-                };
+                let gates = &mut gates[at * width..][..width];
+                let before = step.checked_sub(1);
+                let before = before.map(|before| self.position(direction, row, before));
                 match self.cell {
-                    Cell::Elman => cell::elman(gates, state),
-                    Cell::Lstm => cell::lstm(gates, inner_before, inner_now, state),
+                    Cell::Elman => cell::elman(gates, &mut states[at * hidden..][..hidden]),
+                    Cell::Lstm => {
+                        let (memory, before) = now_and_before(inner, at, before, &zeros);
+                        let state = &mut states[at * hidden..][..hidden];
+                        cell::lstm(gates, before, memory, state);
+                    }
                     Cell::Gru => {
+                        let (state, before) = now_and_before(states, at, before, &zeros);
+                        let share = &mut inner[at * hidden..][..hidden];
                         let recurred = &recurred[index * width..][..width];
-                        cell::gru(gates, recurred, before, inner_now, state);
+                        cell::gru(gates, recurred, before, share, state);
                     }
                 }
             }
         }
         // Past its length a row holds zeros, which the products over all frames rely on.
-        for row in rows {
-            let valid = self.lengths[row];
+        for (row, &valid) in self.lengths.iter().enumerate() {
             for frame in valid..self.frames {
                 let at = row * self.frames + frame;
-                // SAFETY: as above.
-                unsafe {
-                    gates.part(at * width, width).fill(T::ZERO);
-                    states.part(at * hidden, hidden).fill(T::ZERO);
-                    if self.cell.has_inner() {
-                        inner.part(at * hidden, hidden).fill(T::ZERO);
-                    }
+                gates[at * width..][..width].fill(T::ZERO);
+                states[at * hidden..][..hidden].fill(T::ZERO);
+                if self.cell.has_inner() {
+                    inner[at * hidden..][..hidden].fill(T::ZERO);
                 }
             }
         }
     }
 
-    fn longest(&self, rows: &std::ops::Range<usize>) -> usize {
-        self.lengths[rows.clone()]
-            .iter()
-            .copied()
-            .max()
-            .unwrap_or(0)
+    fn longest(&self) -> usize {
+        self.lengths.iter().copied().max().unwrap_or(0)
     }
 
     /// The rows that have a frame at this step.
-    fn active<'a>(
-        &'a self,
-        rows: &std::ops::Range<usize>,
-        step: usize,
-    ) -> impl Iterator<Item = usize> + 'a {
-        rows.clone().filter(move |&row| step < self.lengths[row])
+    fn active(&self, step: usize) -> impl Iterator<Item = usize> {
+        (0..self.batch()).filter(move |&row| step < self.lengths[row])
     }
 
     /// The gradients of the input and of the weights, from that of the output.
@@ -369,26 +344,26 @@ impl Layer {
             .into_iter()
             .map(|kept| (kept, buffer::take(apart)))
             .collect();
-        let shared: Vec<_> = kept
+        let block_len = TILE_ROWS * self.frames * self.directions * hidden;
+        let tasks: Vec<_> = kept
             .iter_mut()
-            .map(|(kept, recurred)| {
-                let gates = Shared::new(&mut kept.gates);
-                (gates, Shared::new(recurred), &*kept.states, &*kept.inner)
+            .enumerate()
+            .flat_map(|(direction, (kept, recurred))| {
+                let Kept {
+                    gates,
+                    states,
+                    inner,
+                } = kept;
+                self.blocks([gates, recurred, states, inner])
+                    .zip(gradient.chunks(block_len.max(1)))
+                    .map(move |((block, buffers), gradient)| (direction, block, buffers, gradient))
             })
             .collect();
-        self.tasks().into_par_iter().for_each(|(direction, rows)| {
-            let (gates, recurred, states, inner) = &shared[direction];
-            let packed = &packed[direction];
-            self.run_back(
-                direction,
-                rows,
-                packed,
-                [gates, recurred],
-                [states, inner],
-                gradient,
-            );
-        });
-        drop(shared);
+        tasks
+            .into_par_iter()
+            .for_each(|(direction, block, buffers, gradient)| {
+                block.run_back(direction, &packed[direction], buffers, gradient);
+            });
 
         let mut found_x = want_x.then(|| buffer::take(self.positions() * self.d_input));
         let mut found = Vec::with_capacity(self.directions);
@@ -460,62 +435,48 @@ impl Layer {
         (found_x, found)
     }
 
-    /// One block of rows back through all its steps: the gates become their own gradients.
+    /// A block of rows back through all its steps: the gates become their own gradients.
     fn run_back<T: Real>(
         &self,
         direction: usize,
-        rows: std::ops::Range<usize>,
         packed: &Packed<T>,
-        [gates, recurred]: [&Shared<'_, T>; 2],
-        [states, inner]: [&[T]; 2],
+        [gates, recurred, states, inner]: [&mut [T]; 4],
         gradient: &[T],
     ) {
         let (hidden, width) = (self.d_hidden, self.width());
-        let count = rows.len();
         // The gradients of state and memory that flow from one step to the one before.
-        let mut flow = Scratch::new(count * hidden);
-        let mut memory = Scratch::new(count * hidden);
+        let mut flow = Scratch::new(self.batch() * hidden);
+        let mut memory = Scratch::new(self.batch() * hidden);
         flow.fill(T::ZERO);
         memory.fill(T::ZERO);
         let mut through = Scratch::new(TILE_ROWS * hidden);
         let mut zeros = Scratch::new(hidden);
         zeros.fill(T::ZERO);
-        for step in (0..self.longest(&rows)).rev() {
-            let active: Vec<usize> = self.active(&rows, step).collect();
+        for step in (0..self.longest()).rev() {
+            let active: Vec<usize> = self.active(step).collect();
             let at: Vec<usize> = active
                 .iter()
                 .map(|&row| self.position(direction, row, step))
                 .collect();
             for (&row, &at) in active.iter().zip(&at) {
-                let local = (row - rows.start) * hidden;
-                let flow = &mut flow[local..local + hidden];
-                let memory = &mut memory[local..local + hidden];
+                let flow = &mut flow[row * hidden..][..hidden];
+                let memory = &mut memory[row * hidden..][..hidden];
                 let from = (at * self.directions + direction) * hidden;
                 let gradient = &gradient[from..from + hidden];
-                // SAFETY: only this task touches these rows.
-                let gates = unsafe { gates.part(at * width, width) };
+                let gates = &mut gates[at * width..][..width];
                 let state = &states[at * hidden..][..hidden];
                 let before = step.checked_sub(1);
                 let before = before.map(|before| self.position(direction, row, before) * hidden);
-                let past = |values: &'_ [T]| -> *const T {
-                    before.map_or(zeros.as_ptr(), |from| values[from..from + hidden].as_ptr())
-                };
                 match self.cell {
                     Cell::Elman => cell::elman_back(gates, state, gradient, flow),
                     Cell::Lstm => {
-                        // SAFETY: `hidden` values are there, as the slices just showed.
-                        let old = unsafe { std::slice::from_raw_parts(past(inner), hidden) };
+                        let old = before.map_or(&zeros[..], |from| &inner[from..][..hidden]);
                         let now = &inner[at * hidden..][..hidden];
                         cell::lstm_back(gates, old, now, gradient, flow, memory);
                     }
                     Cell::Gru => {
-                        // SAFETY: as above, twice.
-                        let (old, recurred) = unsafe {
-                            (
-                                std::slice::from_raw_parts(past(states), hidden),
-                                recurred.part(at * width, width),
-                            )
-                        };
+                        let old = before.map_or(&zeros[..], |from| &states[from..][..hidden]);
+                        let recurred = &mut recurred[at * width..][..width];
                         let share = &inner[at * hidden..][..hidden];
                         cell::gru_back(gates, recurred, old, share, gradient, flow, memory);
                     }
@@ -525,30 +486,21 @@ impl Layer {
                 break;
             }
             let source = if self.cell.sums_biases() {
-                gates
+                &*gates
             } else {
-                recurred
+                &*recurred
             };
             let origins: Vec<usize> = at.iter().map(|at| at * width).collect();
-            // SAFETY: only this task touches these rows, and writes none of them meanwhile.
-            let data = unsafe { source.whole() };
             let a = Rows {
-                data,
+                data: source,
                 rows: &origins,
                 runs: &[0],
                 run_len: width,
             };
-            {
-                let out = Shared::new(&mut through);
-                rows_times_packed_into(a, packed, Start::Zero, |i, first, len| {
-                    // SAFETY: nobody else knows of this buffer.
-                    unsafe { out.part(i * hidden + first, len) }.as_mut_ptr()
-                });
-            }
+            rows_times_packed(a, packed, Start::Zero, &mut through, hidden);
             for (through, &row) in through.chunks_exact(hidden.max(1)).zip(&active) {
-                let local = (row - rows.start) * hidden;
-                let flow = &mut flow[local..local + hidden];
-                let direct = &memory[local..local + hidden];
+                let flow = &mut flow[row * hidden..][..hidden];
+                let direct = &memory[row * hidden..][..hidden];
                 if self.cell == Cell::Gru {
                     // What reached the state before without passing a product.
                     for ((flow, &through), &direct) in flow.iter_mut().zip(through).zip(direct) {
@@ -559,18 +511,34 @@ impl Layer {
                 }
             }
         }
-        for row in rows {
-            for frame in self.lengths[row]..self.frames {
+        for (row, &valid) in self.lengths.iter().enumerate() {
+            for frame in valid..self.frames {
                 let at = row * self.frames + frame;
-                // SAFETY: as above.
-                unsafe {
-                    gates.part(at * width, width).fill(T::ZERO);
-                    if !self.cell.sums_biases() {
-                        recurred.part(at * width, width).fill(T::ZERO);
-                    }
+                gates[at * width..][..width].fill(T::ZERO);
+                if !self.cell.sums_biases() {
+                    recurred[at * width..][..width].fill(T::ZERO);
                 }
             }
         }
+    }
+}
+
+/// What is at `at`, to be written, and what is at the step before; zeros before the first.
+fn now_and_before<'a, T>(
+    values: &'a mut [T],
+    at: usize,
+    before: Option<usize>,
+    zeros: &'a [T],
+) -> (&'a mut [T], &'a [T]) {
+    let hidden = zeros.len();
+    let Some(before) = before else {
+        return (&mut values[at * hidden..][..hidden], zeros);
+    };
+    let (low, high) = values.split_at_mut(at.max(before) * hidden);
+    if before < at {
+        (&mut high[..hidden], &low[before * hidden..][..hidden])
+    } else {
+        (&mut low[at * hidden..][..hidden], &high[..hidden])
     }
 }
 
