@@ -1,7 +1,7 @@
 //! Pictures of features, alignments and graphs, drawn with plotters.
 
 use std::path::Path;
-use std::sync::Once;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -42,7 +42,7 @@ pub(crate) fn features_picture(
     config: &FeatureConfig,
     title: &str,
 ) -> Result<Vec<u8>> {
-    picture(HEIGHT, |area| {
+    picture(HEIGHT, [title], |area| {
         if config.kind == FeatureKind::Waveform {
             curve(features, config, title, area)
         } else {
@@ -66,7 +66,8 @@ pub fn draw_alignment(
 ) -> Result<()> {
     // Room for a line of text each.
     let rows = (alignment.symbols.len() as u32 * 18).clamp(HEIGHT / 2, 4 * HEIGHT);
-    let png = picture(rows + 90 + HEIGHT, |area| {
+    let written: String = alignment.symbols.iter().collect();
+    let png = picture(rows + 90 + HEIGHT, [title, &written], |area| {
         let (above, below) = area.split_vertically(rows + 90);
         attention(features, config, alignment, title, &above)?;
         heat_map(features, config, "", &below)
@@ -87,7 +88,8 @@ pub(crate) struct Curve {
 pub(crate) fn curves_picture(curves: &[Curve], metric: &str) -> Result<Vec<u8>> {
     const LINE: u32 = 22;
     let legend = curves.len() as u32 * LINE + 16;
-    picture(HEIGHT + legend, |area| {
+    let names = curves.iter().map(|curve| curve.name.as_str());
+    picture(HEIGHT + legend, names, |area| {
         let (above, below) = area.split_vertically(HEIGHT);
         let (left, right) = above.split_horizontally(WIDTH / 2);
         lines(
@@ -192,18 +194,25 @@ fn lines<'a>(
 }
 
 /// How often each class was taken for each other, as a PNG file: the truth in rows, shares of it by
-/// colour, and counts where there is room.
-pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) -> Result<Vec<u8>> {
+/// colour, and counts where there is room. None where there are too many classes to draw.
+pub(crate) fn confusion_picture(
+    confusion: &ConfusionMatrix,
+    labels: &[String],
+) -> Result<Option<Vec<u8>>> {
     const LONGEST: usize = 16;
     let count = labels.len();
     let longest = labels.iter().map(|label| label.chars().count()).max();
     // Room for the labels, and for what an axis is.
     let labelled = 44 + 8 * longest.unwrap_or(0).min(LONGEST) as u32;
-    let side = ((WIDTH - labelled - 24) / count.max(1) as u32).clamp(1, 48);
+    let room = WIDTH - labelled - 24;
+    if count as u32 > room {
+        return Ok(None);
+    }
+    let side = (room / count.max(1) as u32).min(48);
     let size = side * count as u32 + labelled + 24;
     // The last of a range of plotters' segments is a segment too.
     let segments = || (0..count.saturating_sub(1)).into_segmented();
-    picture(size, |area| {
+    picture(size, labels.iter().map(String::as_str), |area| {
         let (matrix, _) = area.split_horizontally(size);
         let mut chart = ChartBuilder::on(&matrix)
             .margin(12)
@@ -264,6 +273,7 @@ pub(crate) fn confusion_picture(confusion: &ConfusionMatrix, labels: &[String]) 
         }
         Ok(())
     })
+    .map(Some)
 }
 
 /// How strongly each filter over a waveform answers to each frequency, as a PNG file: a column for
@@ -294,7 +304,7 @@ pub(crate) fn filters_picture(filters: &[Vec<f32>], sample_rate_hz: f64) -> Resu
         weighed / response.iter().map(|v| v * v).sum::<f64>()
     };
     responses.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
-    picture(HEIGHT, |area| {
+    picture(HEIGHT, [], |area| {
         let top = sample_rate_hz / 2.0;
         let mut chart = ChartBuilder::on(area)
             .margin(12)
@@ -345,7 +355,7 @@ pub fn draw_graph(config: &RandomWiredConfig, path: &Path) -> Result<()> {
         config.graph_seed
     );
     let height = TITLE_HEIGHT + graphs.len() as u32 * STAGE_HEIGHT;
-    let png = picture(height, |area| {
+    let png = picture(height, [], |area| {
         let (above, mut below) = area.split_vertically(TITLE_HEIGHT);
         above.draw(&Text::new(title, (20, 14), ("sans-serif", 20)))?;
         legend(&above)?;
@@ -455,7 +465,7 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
     let low = values().fold(f32::INFINITY, f32::min);
     let span = (values().fold(f32::NEG_INFINITY, f32::max) - low).max(f32::EPSILON);
     let total: u32 = shown().map(|(_, patches)| height(patches)).sum();
-    picture(total + GAP, |area| {
+    picture(total + GAP, [], |area| {
         let mut top = 0;
         for (name, patches) in shown() {
             let at = (GAP as i32, (top + GAP) as i32);
@@ -482,16 +492,23 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
     })
 }
 
-/// A PNG file of this height with what `content` draws.
-fn picture(
+/// A PNG file of this height with what `content` draws, `texts` among it.
+fn picture<'a>(
     height: u32,
+    texts: impl IntoIterator<Item = &'a str>,
     content: impl FnOnce(&Area<'_>) -> std::result::Result<(), Failure>,
 ) -> Result<Vec<u8>> {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // Compiled in, so it is a font; without it the picture would only lack its text.
-        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
-    });
+    // The font of a name is that of all threads.
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _drawing = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_east_asian = texts.into_iter().flat_map(str::chars).any(is_east_asian);
+    let font = is_east_asian.then(east_asian_font).flatten();
+    // Without a font the picture only lacks its text.
+    let _ = register_font(
+        "sans-serif",
+        FontStyle::Normal,
+        font.unwrap_or(dejavu::sans::regular()),
+    );
     let draw = || -> std::result::Result<Vec<u8>, Failure> {
         let mut pixels = vec![255; WIDTH as usize * height as usize * 3];
         {
@@ -507,6 +524,30 @@ fn picture(
         Ok(file)
     };
     draw().map_err(|e| Error::Input(format!("the picture cannot be drawn: {e}")))
+}
+
+/// Whether this is of the writings of Korean, Chinese or Japanese, which the font compiled in has not.
+fn is_east_asian(character: char) -> bool {
+    matches!(character, '\u{1100}'..='\u{11ff}' | '\u{3040}'..='\u{318f}' | '\u{3400}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7ff}')
+}
+
+/// A font of the system that has them, if there is one where they usually lie.
+fn east_asian_font() -> Option<&'static [u8]> {
+    const PATHS: [&str; 9] = [
+        "/usr/share/fonts/truetype/nanum/NanumGothic.ttf",
+        "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+        "/usr/share/fonts/nanum/NanumGothic.ttf",
+        "/System/Library/Fonts/AppleSDGothicNeo.ttc",
+        "/System/Library/Fonts/Supplemental/AppleGothic.ttf",
+        "C:\\Windows\\Fonts\\malgun.ttf",
+    ];
+    static FOUND: OnceLock<Option<Vec<u8>>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| PATHS.iter().find_map(|path| std::fs::read(path).ok()));
+    found.as_deref()
 }
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;

@@ -598,14 +598,21 @@ pub fn guesses(run: &RunFolder, most: usize, backend: BackendName) -> Result<Vec
 
 pub(crate) fn spread<'a>(items: &'a [&'a Item], most: usize) -> impl Iterator<Item = &'a Item> {
     let most = most.min(items.len());
-    // One further each time, as labels may come in turn.
-    (0..most).map(move |i| items[(i * items.len() / most + i) % items.len()])
+    // From each of so many stretches one, and one further each time, as labels may come in turn.
+    (0..most).map(move |i| {
+        let [start, end] = [i, i + 1].map(|i| i * items.len() / most);
+        items[start + i % (end - start)]
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cuts, rounded};
+    use std::collections::HashSet;
+    use std::path::PathBuf;
+
+    use super::{cuts, rounded, spread};
     use proptest::prelude::*;
+    use sori_datasets::{Item, Part, Source, Target};
 
     #[test]
     fn numbers_are_shown_to_four_digits() {
@@ -617,6 +624,29 @@ mod tests {
             (1.0, "1.000"),
         ] {
             assert_eq!(rounded(value), text);
+        }
+    }
+
+    #[test]
+    fn recordings_to_show_are_all_different() {
+        let items: Vec<Item> = (0..40)
+            .map(|index| Item {
+                id: index.to_string(),
+                source: Source::File(PathBuf::new()),
+                target: Target::Class(0),
+                part: Part::Test,
+                group: None,
+                domain: None,
+            })
+            .collect();
+        let items: Vec<&Item> = items.iter().collect();
+        for count in 0..items.len() {
+            for most in 0..45 {
+                let shown: HashSet<&str> = spread(&items[..count], most)
+                    .map(|item| item.id.as_str())
+                    .collect();
+                assert_eq!(shown.len(), most.min(count), "{most} of {count}");
+            }
         }
     }
 

@@ -91,10 +91,10 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
         );
     }
     if let Some(confusion) = judged.as_ref().and_then(|judged| judged.confusion.as_ref()) {
-        page.picture(
-            "Confusion matrix",
-            &confusion_picture(confusion, &info.labels)?,
-        );
+        match confusion_picture(confusion, &info.labels)? {
+            Some(png) => page.picture("Confusion matrix", &png),
+            None => page.text("There are too many classes to draw which was taken for which."),
+        }
     }
     if let Some(last) = epochs.last() {
         page.heading("How it learned");

@@ -77,9 +77,9 @@ pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
         / features.values.len().max(1) as f64;
     if common.json {
         return print_json(&json!({
-            "audio": args.audio, "kind": config.kind, "sample_rate_hz": config.sample_rate_hz,
+            "audio": args.audio.display().to_string(), "kind": config.kind, "sample_rate_hz": config.sample_rate_hz,
             "seconds": waveform.duration_s(), "frames": features.frames, "bins": features.bins,
-            "min": low, "mean": mean, "max": high, "out": args.out,
+            "min": low, "mean": mean, "max": high, "out": args.out.as_ref().map(|out| out.display().to_string()),
         }));
     }
     print(&format!(

@@ -45,7 +45,8 @@ pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
     write(&gallery, &out)?;
     if common.json {
         return print_json(&json!({
-            "run": args.run, "count": args.count, "seed": args.seed, "out": out,
+            "run": args.run.display().to_string(), "count": args.count, "seed": args.seed,
+            "out": out.display().to_string(),
         }));
     }
     print(&format!("{}", out.display()))

@@ -213,7 +213,7 @@ fn train(common: &Common, args: &TrainArgs) -> Result<()> {
             .map(|discounts| discounts.amounts.map(|amount| amount as f32))
             .collect();
         return print_json(&json!({
-            "out": args.out, "kind": args.kind, "order": args.order, "sentences": sentences,
+            "out": args.out.display().to_string(), "kind": args.kind, "order": args.order, "sentences": sentences,
             "tokens": tokens, "ngrams": ngrams, "discounts": discounts, "fallback": fallback,
         }));
     }

@@ -69,7 +69,7 @@ fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
             })
         });
         return print_json(&json!({
-            "graph": config.graph, "seed": config.graph_seed, "out": path,
+            "graph": config.graph, "seed": config.graph_seed, "out": path.display().to_string(),
             "stages": stages.collect::<Vec<_>>(),
         }));
     }

@@ -132,7 +132,7 @@ impl Job for Predict<'_> {
                         .map(|(label, score)| (label.clone(), json!(score)))
                         .collect();
                     let mut line = json!(prediction);
-                    line["audio"] = json!(audio);
+                    line["audio"] = json!(audio.display().to_string());
                     if !scores.is_empty() {
                         line["scores"] = json!(scores);
                     }

@@ -33,7 +33,9 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     };
     write_atomically(&out, page.as_bytes())?;
     if common.json {
-        return print_json(&json!({"run": args.run, "out": out}));
+        return print_json(&json!({
+            "run": args.run.display().to_string(), "out": out.display().to_string(),
+        }));
     }
     super::print(&format!("{}", out.display()))
 }

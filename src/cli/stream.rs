@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
+use console::{Term, measure_text_width};
 use serde_json::json;
 
 use super::predict::times_of;
@@ -269,10 +270,12 @@ impl<'a> Shown<'a> {
             return Ok(());
         }
         self.text = text;
-        let width = if self.rewrites { columns() } else { SHOWN };
-        let characters = self.text.chars().count();
-        let left_out = characters.saturating_sub(width);
-        let tail: String = self.text.chars().skip(left_out).collect();
+        let tail = if self.rewrites {
+            end(&self.text, columns(), |it| measure_text_width(it))
+        } else {
+            end(&self.text, SHOWN, |_| 1)
+        };
+        let left_out = self.text[..self.text.len() - tail.len()].chars().count();
         if self.common.json {
             let mut line = json!({
                 "text": tail,
@@ -289,7 +292,7 @@ impl<'a> Shown<'a> {
         } else if left_out > 0 {
             print(&format!("…{tail}"))
         } else {
-            print(&tail)
+            print(tail)
         }
     }
 
@@ -321,10 +324,24 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Characters of a line of the terminal that can be written over: one less than there are.
+/// The longest end of `text` whose characters together have no more than this `width`.
+fn end(text: &str, width: usize, width_of: impl Fn(&str) -> usize) -> &str {
+    let (mut left, mut start) = (width, text.len());
+    for (at, character) in text.char_indices().rev() {
+        let character = &text[at..at + character.len_utf8()];
+        match left.checked_sub(width_of(character)) {
+            Some(rest) => (left, start) = (rest, at),
+            None => break,
+        }
+    }
+    &text[start..]
+}
+
+/// Cells of a line of the terminal that can be written over: one less than there are.
 fn columns() -> usize {
-    let columns = std::env::var("COLUMNS").ok();
-    let columns = columns.and_then(|columns| columns.parse::<usize>().ok());
+    let set = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
+    let asked = Term::stdout().size_checked();
+    let columns = asked.map(|(_, columns)| usize::from(columns)).or_else(set);
     columns.unwrap_or(80).max(2) - 1
 }
 
@@ -332,6 +349,23 @@ fn columns() -> usize {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_line_shows_the_end_that_fits_its_cells() {
+        let cells = |width| end("하나 one 둘", width, |it| measure_text_width(it));
+        for (width, shown) in [
+            (0, ""),
+            (1, ""),
+            (2, "둘"),
+            (6, "one 둘"),
+            (8, " one 둘"),
+            (9, "나 one 둘"),
+            (99, "하나 one 둘"),
+        ] {
+            assert_eq!(cells(width), shown, "{width}");
+        }
+        assert_eq!(end("하나", 1, |_| 1), "나");
+    }
 
     /// Gives so many bytes at each call.
     struct Pieces<'a>(&'a [u8], std::vec::IntoIter<usize>);

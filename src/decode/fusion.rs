@@ -108,7 +108,9 @@ impl Fusion {
     ) -> Result<Self> {
         options.check()?;
         let single = |token: &str| token == SPACE_TOKEN || token.chars().count() == 1;
-        let kind = kind.unwrap_or(if model.tokens().all(single) {
+        // Words may all be of one character too, such as the digits of Korean; then none is a space.
+        let spaced = alphabet.index(' ').is_none() || model.tokens().any(|it| it == SPACE_TOKEN);
+        let kind = kind.unwrap_or(if spaced && model.tokens().all(single) {
             TokenKind::Characters
         } else {
             TokenKind::Words
@@ -412,6 +414,9 @@ ngram 1=5
             beta: 0.0,
             unknown: -3.0,
         };
+        let without_space = text.replace("<space>", "b");
+        let fusion = Fusion::new(read(&without_space), &alphabet(), None, options).unwrap();
+        assert_eq!(fusion.kind(), TokenKind::Words);
         let fusion = Fusion::new(read(text), &alphabet(), None, options).unwrap();
         assert_eq!(fusion.kind(), TokenKind::Characters);
         assert_eq!(fusion.num_tokens(), 2);

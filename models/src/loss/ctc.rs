@@ -239,7 +239,8 @@ fn portable<B: Backend>(
         0.0,
     );
 
-    let line = (logits * gradient)
+    // What is ruled out by −∞ has no gradient, and times zero it would be no number.
+    let line = (logits.clamp_min(IMPOSSIBLE) * gradient)
         .reshape([batch, steps * symbols])
         .sum_dim(1); // [batch, 1]
     let value = if zero_infinity { 0.0 } else { 1.0 };
