@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use console::measure_text_width;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
@@ -201,9 +202,10 @@ pub(crate) fn confusion_picture(
 ) -> Result<Option<Vec<u8>>> {
     const LONGEST: usize = 16;
     let count = labels.len();
-    let longest = labels.iter().map(|label| label.chars().count()).max();
+    let cut = |label: &String| label.chars().take(LONGEST).collect::<String>();
+    let longest = labels.iter().map(|label| measure_text_width(&cut(label)));
     // Room for the labels, and for what an axis is.
-    let labelled = 44 + 8 * longest.unwrap_or(0).min(LONGEST) as u32;
+    let labelled = 44 + 8 * longest.max().unwrap_or(0) as u32;
     let room = WIDTH - labelled - 24;
     if count as u32 > room {
         return Ok(None);
@@ -221,8 +223,7 @@ pub(crate) fn confusion_picture(
             .build_cartesian_2d(segments(), segments())?;
         let name = |at: &SegmentValue<usize>, turned: bool| match at {
             SegmentValue::CenterOf(at) if *at < count && side >= 9 => {
-                let label = &labels[if turned { count - 1 - at } else { *at }];
-                label.chars().take(LONGEST).collect()
+                cut(&labels[if turned { count - 1 - at } else { *at }])
             }
             _ => String::new(),
         };

@@ -1007,7 +1007,7 @@ mod tests {
                 "`features.num_mels` is 40; a frame has 40 bins",
             ),
             (
-                "kind=waveform",
+                "features.kind=waveform",
                 "`features.kind` is waveform; a frame has 1 bins",
             ),
         ] {

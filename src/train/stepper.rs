@@ -341,7 +341,7 @@ mod tests {
         let kind = AlphabetKind::Characters;
         let alphabet = Alphabet::build(kind, Normalization::default(), ["ab"]).unwrap();
         let las = "name = \"las\"\nd_listener = 3\nnum_plain_layers = 1\nnum_pyramid_layers = 1\n\
-                   d_embedding = 3\nd_speller = 4\nnum_speller_layers = 1\ndropout = 0.0";
+                   d_embedding = 3\nd_speller = 4\nnum_speller_layers = 1\nd_attention = 4\ndropout = 0.0";
         let spelled = Objective::plain(Task::Transcribe);
         assert_same(las, &spelled, &texts, &Coding::Symbols(Arc::new(alphabet)));
     }
