@@ -9,7 +9,7 @@ use sori_datasets::{Corpus, Item, OpenOptions, Part, Rejected, Scan, Spec, Targe
 use super::fetch::{self, FetchArgs};
 use super::{Common, SettingArgs, print, print_json, remark};
 use crate::predict::rounded;
-use crate::train::{Dashboard, Event, Show, pipeline, time};
+use crate::train::{Dashboard, Event, Show, pipeline, time, with_cache};
 use crate::{Result, Settings};
 
 #[derive(Subcommand)]
@@ -59,7 +59,7 @@ fn read(
     // As the features of a run: any model serves to reach their settings.
     let settings = change(Settings::new("mlp", spec, corpus.native_rate_hz)?)?;
     settings.check()?;
-    let pipeline = pipeline(&settings.features, None)?;
+    let pipeline = with_cache(pipeline(&settings.features, None)?, &settings.data)?;
     let show = if common.json || common.quiet {
         Show::Quiet
     } else {

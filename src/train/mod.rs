@@ -27,7 +27,7 @@ pub(crate) use checkpoint::Checkpoint;
 pub use dashboard::{Dashboard, Show};
 pub(crate) use dashboard::{thousands, time};
 pub use data::Data;
-pub(crate) use data::{pipeline, training_texts, whole};
+pub(crate) use data::{pipeline, training_texts, whole, with_cache};
 pub use fit::{Trained, fit, fresh_folder, resume};
 pub use interrupt::stop_on_interrupt;
 pub(crate) use optimizer::{Gradients, Optimizer};
