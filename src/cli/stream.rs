@@ -271,7 +271,7 @@ impl<'a> Shown<'a> {
         }
         self.text = text;
         let tail = if self.rewrites {
-            end(&self.text, columns(), |it| measure_text_width(it))
+            end(&self.text, columns(), measure_text_width)
         } else {
             end(&self.text, SHOWN, |_| 1)
         };
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_line_shows_the_end_that_fits_its_cells() {
-        let cells = |width| end("하나 one 둘", width, |it| measure_text_width(it));
+        let cells = |width| end("하나 one 둘", width, measure_text_width);
         for (width, shown) in [
             (0, ""),
             (1, ""),
