@@ -2,12 +2,16 @@
 //! not depend on a speaker, and patches.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod sound;
+
 use std::f32::consts::TAU;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+
+use sound::write_wav;
 
 const RATE: u32 = 8000;
 const TAGS: [(&str, f32); 3] = [("low", 300.0), ("middle", 900.0), ("high", 2700.0)];
@@ -23,20 +27,6 @@ fn sori(args: &[&str]) -> Value {
     assert!(output.status.success(), "{args:?}: {text}");
     let lines = String::from_utf8(output.stdout).unwrap();
     serde_json::from_str(lines.lines().last().unwrap()).unwrap()
-}
-
-fn write_wav(path: &Path, samples: impl IntoIterator<Item = i16>) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for sample in samples {
-        writer.write_sample(sample).unwrap();
-    }
-    writer.finalize().unwrap();
 }
 
 /// Between −½ and ½, another for each recording.
@@ -70,7 +60,7 @@ fn manifest(folder: &Path) -> String {
             .filter(|&t| split != "test" || t < 2)
             .collect();
         let name = format!("{index}.wav");
-        write_wav(&folder.join(&name), chord(&tags, index));
+        write_wav(&folder.join(&name), RATE, chord(&tags, index));
         let names: Vec<&str> = tags.iter().map(|&tag| TAGS[tag].0).collect();
         let line = json!({"audio": name, "tags": names, "split": split});
         lines.push_str(&format!("{line}\n"));
@@ -126,7 +116,7 @@ fn a_tagger_learns_measures_and_names_the_tags_of_a_recording() {
     assert!(csv.starts_with("tag,recordings,average_precision,roc_auc,threshold,f1\nhigh,0,,,"));
 
     let new = folder.path().join("new.wav");
-    write_wav(&new, chord(&[0, 2], 1234));
+    write_wav(&new, RATE, chord(&[0, 2], 1234));
     let heard = sori(&["predict", run, new.to_str().unwrap()]);
     let mut tags: Vec<String> = serde_json::from_value(heard["tags"].clone()).unwrap();
     tags.sort();
@@ -159,7 +149,11 @@ fn octaves(folder: &Path, answer: impl Fn(f64) -> f64) -> String {
         let split = ["train", "train", "train", "valid", "test", "train"][index % 6];
         let octave = 3.0 * ((index * 37 % 120) as f64 / 119.0);
         let name = format!("{index}.wav");
-        write_wav(&folder.join(&name), tone(250.0 * octave.exp2(), index));
+        write_wav(
+            &folder.join(&name),
+            RATE,
+            tone(250.0 * octave.exp2(), index),
+        );
         let line = json!({"audio": name, "value": answer(octave), "split": split});
         lines.push_str(&format!("{line}\n"));
     }
@@ -211,7 +205,7 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
     assert_eq!(csv.lines().count(), 21);
 
     let new = folder.path().join("new.wav");
-    write_wav(&new, tone(250.0 * 1.5_f64.exp2(), 4321));
+    write_wav(&new, RATE, tone(250.0 * 1.5_f64.exp2(), 4321));
     let heard = sori(&["predict", &run, new.to_str().unwrap()]);
     let value = heard["value"].as_f64().unwrap();
     assert!((value - 1075.0).abs() < 20.0, "{heard}");
@@ -250,7 +244,7 @@ fn hummed(folder: &Path, named: bool) -> String {
             let note = (TAU * hertz * n as f32 / RATE as f32).sin() * 4000.0;
             sample / 2 + note as i16
         });
-        write_wav(&folder.join(&name), samples);
+        write_wav(&folder.join(&name), RATE, samples);
         let mut line = json!({"audio": name, "label": TAGS[key].0, "split": split});
         if named {
             line["domain"] = json!(format!("speaker {speaker}"));

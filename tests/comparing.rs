@@ -2,10 +2,14 @@
 //! nothing else.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod sound;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+use sound::write_wav;
 
 fn sori(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sori"))
@@ -176,19 +180,11 @@ fn a_wrong_setting_is_refused_before_anything_is_trained() {
 
 /// A fifth of a second of a tone.
 fn tone(path: &Path, hertz: f32) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: 8000,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for n in 0..1600 {
+    let samples = (0..1600).map(|n| {
         let phase = hertz * n as f32 / 8000.0;
-        let value = (std::f32::consts::TAU * phase).sin();
-        writer.write_sample((value * 8000.0) as i16).unwrap();
-    }
-    writer.finalize().unwrap();
+        ((std::f32::consts::TAU * phase).sin() * 8000.0) as i16
+    });
+    write_wav(path, 8000, samples);
 }
 
 #[test]

@@ -2,9 +2,13 @@
 //! promises.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod sound;
+
 use std::process::Command;
 
 use serde_json::Value;
+
+use sound::write_wav;
 
 /// The lines that `sori ARGUMENTS --json` prints.
 fn lines(arguments: &[&str]) -> Vec<Value> {
@@ -142,19 +146,11 @@ fn bad_recordings_are_counted_and_listed_under_skip_bad_only() {
         let class = folder.path().join("data").join(class);
         std::fs::create_dir_all(&class).unwrap();
         for i in 0..12 {
-            let spec = hound::WavSpec {
-                channels: 1,
-                sample_rate: 8000,
-                bits_per_sample: 16,
-                sample_format: hound::SampleFormat::Int,
-            };
-            let mut wav = hound::WavWriter::create(class.join(format!("{i}.wav")), spec).unwrap();
-            for t in 0..2400 {
+            let samples = (0..2400).map(|t| {
                 let phase = (hz + 10.0 * i as f32) * t as f32 / 8000.0;
-                let sample = (phase * std::f32::consts::TAU).sin() * 8000.0;
-                wav.write_sample(sample as i16).unwrap();
-            }
-            wav.finalize().unwrap();
+                ((phase * std::f32::consts::TAU).sin() * 8000.0) as i16
+            });
+            write_wav(&class.join(format!("{i}.wav")), 8000, samples);
         }
     }
     std::fs::write(folder.path().join("data/low/bad.wav"), "no wav").unwrap();

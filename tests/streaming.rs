@@ -1,6 +1,8 @@
 //! A recogniser that reads forward alone, from a corpus to the transcript of sound through a pipe.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod sound;
+
 use std::f32::consts::TAU;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -13,6 +15,8 @@ use burn_ndarray::NdArray;
 use serde_json::{Value, json};
 use sori::datasets::audio;
 use sori::{Predictor, RunFolder, Transcriber};
+
+use sound::write_wav;
 
 const RATE: u32 = 8000;
 /// Each letter is a tone of its own.
@@ -94,20 +98,6 @@ fn tones(text: &str, index: usize) -> Vec<i16> {
     samples
 }
 
-fn write(path: &Path, rate: u32, samples: &[i16]) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
-    for &sample in samples {
-        writer.write_sample(sample).unwrap();
-    }
-    writer.finalize().unwrap();
-}
-
 fn raw(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|s| s.to_le_bytes()).collect()
 }
@@ -125,7 +115,7 @@ fn train(folder: &Path, name: &str, epochs: &str, settings: &[&str]) -> String {
                 said.push(LETTERS[(state >> 20) as usize % 2].0);
             }
             let audio = format!("{index}.wav");
-            write(&folder.join(&audio), RATE, &tones(&said, index));
+            write_wav(&folder.join(&audio), RATE, tones(&said, index));
             let split = if index < 48 { "train" } else { "valid" };
             let line = json!({"audio": audio, "text": said, "split": split});
             text.push_str(&format!("{line}\n"));
@@ -154,7 +144,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
     );
     let samples = tones("abbaababba", 99);
     let file = folder.path().join("new.wav");
-    write(&file, RATE, &samples);
+    write_wav(&file, RATE, samples.iter().copied());
     let file_text = file.to_str().unwrap();
     let whole = sori(&["predict", &run, file_text, "--json"])
         .output()
@@ -210,7 +200,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
     let device = Default::default();
     let mut predictor = Predictor::<NdArray>::open(&run_folder, &device).unwrap();
     for rate in [RATE, 11_025] {
-        write(&file, rate, &samples);
+        write_wav(&file, rate, samples.iter().copied());
         let expected = predictor
             .logits(&audio::load(&file, RATE).unwrap())
             .unwrap();

@@ -1,12 +1,16 @@
 //! Transcripts from a corpus to a prediction, by the command line alone.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod sound;
+
 use std::f32::consts::TAU;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
+
+use sound::write_wav;
 
 const RATE: u32 = 8000;
 /// Each letter is a tone of its own.
@@ -59,25 +63,17 @@ fn error(args: &[&str]) -> String {
 
 /// A tone of a fifth of a second for each letter, silence for each space, in a little noise.
 fn write_tones(path: &Path, text: &str, index: usize) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    let mut samples = Vec::new();
     for (place, letter) in text.chars().enumerate() {
         let pitch = LETTERS.iter().find(|(known, _)| *known == letter);
         for n in 0..RATE as usize / 5 {
             let noise = ((n * 7919 + index * 104_729 + place) % 1009) as f32 / 1009.0 - 0.5;
             let swell = (TAU * n as f32 / (RATE as f32 / 2.5)).sin();
             let tone = pitch.map_or(0.0, |(_, hz)| (TAU * hz * n as f32 / RATE as f32).sin());
-            writer
-                .write_sample(((0.01 * noise + 0.5 * swell * tone) * 32_000.0) as i16)
-                .unwrap();
+            samples.push(((0.01 * noise + 0.5 * swell * tone) * 32_000.0) as i16);
         }
     }
-    writer.finalize().unwrap();
+    write_wav(path, RATE, samples);
 }
 
 /// A manifest of recordings that say these texts.

@@ -177,7 +177,7 @@ fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
         let mut settings = settings.clone();
         settings.data.train = spec.to_string();
         let begun = path.join("run.json").is_file();
-        if begun && !settings.begin_as(&RunFolder::open(&path)?.settings()?)? {
+        if begun && !settings.begins_same_run(&RunFolder::open(&path)?.settings()?)? {
             return Err(Error::Input(format!(
                 "{} holds a run of other settings (its config.toml says which); name another --out, \
                  or give the command that began it",

@@ -286,7 +286,7 @@ impl Objective {
 
     /// How much the mean [`loss`](Self::loss) of `batch` is a mean over, so that means of several batches
     /// weighed by it are the mean of all: rows, each with the weight of its class; of a speller symbols
-    /// and ends, and of a variational autoencoder valid values. (CTC's share of a speller's loss is a mean
+    /// and ends, and of a variational autoencoder valid frames. (CTC's share of a speller's loss is a mean
     /// over rows and goes by symbols here.)
     pub fn extent<B: Backend>(&self, model: &Model<B>, batch: &Batch<B>) -> f64 {
         let rows = batch.lengths.len() as f64;

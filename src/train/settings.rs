@@ -639,7 +639,7 @@ impl Settings {
 
     /// Whether a run that `self` begins would have the settings `run`, which a run folder keeps: these with
     /// absolute paths, and the sizes that the data gave to the model.
-    pub(crate) fn begin_as(&self, run: &Self) -> Result<bool> {
+    pub(crate) fn begins_same_run(&self, run: &Self) -> Result<bool> {
         let mut begun = self.absolute()?;
         let frames = begun.model.fixed_frames().unwrap_or(0);
         let (bins, outputs) = (run.features.num_bins(), run.model.num_outputs());
@@ -834,8 +834,8 @@ impl Settings {
             path.strip_prefix("model.")
         {
             return Err(bad(format!(
-                "the data and the features say what `{size}` is; leave it out (bins are set by \
-                 such as features.num_mels)"
+                "the data and the features say what `{size}` is; leave it out (features.num_mels \
+                 and the like set the bins)"
             )));
         }
         let value = value.trim();

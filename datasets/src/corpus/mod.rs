@@ -154,7 +154,7 @@ impl Item {
         self.source.waveform(sample_rate_hz)
     }
 
-    /// Says whether an item of the same id is still the same: of files of these names, used from the same
+    /// Sixteen hexadecimal digits that say whether an item of the same id is still the same: of files of these names, used from the same
     /// places on, with the same answer. Where the files lie and what is in them does not count.
     #[must_use]
     pub fn fingerprint(&self) -> String {
