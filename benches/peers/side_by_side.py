@@ -25,7 +25,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = [sys.executable, str(Path(__file__).with_name("torch_peer.py"))]
-STEPS = ["mlp", "cnn1d", "cnn2d", "dilated_cnn", "sample_cnn", "res_cnn", "fcn", "rnn", "lstm", "gru", "attention", "deep_speech2", "ctc", "las"]
+STEPS = [
+    "mlp", "cnn1d", "cnn2d", "dilated_cnn", "sample_cnn", "res_cnn", "fcn", "crnn", "musicnn", "matchboxnet",
+    "random_wired", "rnn", "lstm", "gru", "attention", "deep_speech2", "ctc", "las",
+]
 # The bars hold for these; `rnn` is shown beside them.
 WITHOUT_BAR = {"rnn"}
 # This machine may name a kernel for an older OpenBLAS, which slows the NumPy that librosa runs on.

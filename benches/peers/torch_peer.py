@@ -11,7 +11,9 @@ import argparse
 import json
 import resource
 import statistics
+import sys
 import time
+from pathlib import Path
 
 BINS, FRAMES, BATCH, OUTPUTS, PARAMS = range(5)
 PRESETS = {
@@ -22,6 +24,10 @@ PRESETS = {
     "sample_cnn": (1, 59_049, 4, 50, 1_869_874),
     "res_cnn": (1, 59_049, 2, 50, 26_980_146),
     "fcn": (96, 1366, 2, 50, 447_732),
+    "crnn": (96, 1366, 2, 50, 394_100),
+    "musicnn": (96, 187, 4, 50, 787_312),
+    "matchboxnet": (64, 101, 32, 10, 74_634),
+    "random_wired": (64, 100, 16, 10, 4_336_723),
     "rnn": (161, 100, 8, 10, 613_898),
     "lstm": (161, 100, 8, 10, 2_440_202),
     "gru": (161, 100, 8, 10, 1_831_434),
@@ -168,13 +174,122 @@ def model(name):
                 levels.append(x.amax(2))
             return self.head(torch.cat(levels[-3:], 1))
 
+    class Crnn(nn.Module):
+        """Four blocks of convolution, then two layers of GRU whose last state goes on."""
+
+        def __init__(self):
+            super().__init__()
+            widths, pools = [1, 64, 128, 128, 128], [(2, 2), (3, 3), (4, 4), (4, 4)]
+            blocks = [block2d(a, b, pool, nn.ELU) for a, b, pool in zip(widths, widths[1:], pools)]
+            self.convs = nn.Sequential(nn.BatchNorm2d(1), *sum(blocks, []))
+            self.layers = nn.GRU(128, 32, 2, batch_first=True, dropout=0.3)
+            self.classifier = nn.Sequential(nn.Dropout(0.3), nn.Linear(32, 50))
+
+        def forward(self, x):
+            x = self.convs(x).flatten(1, 2).transpose(1, 2)  # [batch, steps, channels]
+            return self.classifier(self.layers(x)[1][-1])
+
+    class Musicnn(nn.Module):
+        """Timbral and temporal filters side by side, three layers above them, and what each of them finds."""
+
+        def __init__(self):
+            super().__init__()
+            shapes = [(38, 7, 204), (67, 7, 204), (1, 129, 51), (1, 65, 51), (1, 33, 51)]
+            self.norm = nn.BatchNorm2d(1)
+            self.front = nn.ModuleList(
+                nn.Sequential(
+                    nn.Conv2d(1, filters, (bins, frames), padding=(0, frames // 2)), nn.BatchNorm2d(filters), nn.ReLU()
+                )
+                for bins, frames, filters in shapes
+            )
+            self.dense = nn.ModuleList(nn.Sequential(*block1d(a, 64, 7, 1, 1)) for a in (561, 64, 64))
+            self.head = nn.Sequential(
+                nn.BatchNorm1d(1506), nn.Dropout(0.5), nn.Linear(1506, 200), nn.BatchNorm1d(200), nn.ReLU(),
+                nn.Dropout(0.5), nn.Linear(200, 50),
+            )
+
+        def forward(self, x):
+            x = self.norm(x)
+            layers = [torch.cat([filters(x).amax(2) for filters in self.front], 1)]
+            for index, layer in enumerate(self.dense):
+                y = layer(layers[-1])
+                layers.append(y + layers[-1] if index else y)
+            x = torch.cat(layers, 1)
+            return self.head(torch.cat([x.amax(2), x.mean(2)], 1))
+
+    def separable(inputs, outputs, kernel, stride=1, dilation=1):
+        padding = kernel // 2 * dilation
+        depthwise = nn.Conv1d(inputs, inputs, kernel, stride, padding, dilation, groups=inputs, bias=False)
+        return [depthwise, *pointwise(inputs, outputs)]
+
+    def pointwise(inputs, outputs):
+        return [nn.Conv1d(inputs, outputs, 1, bias=False), nn.BatchNorm1d(outputs)]
+
+    class Matchboxnet(nn.Module):
+        """Separable convolutions, the middle three with a way around."""
+
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Sequential(*separable(64, 128, 11, stride=2), nn.ReLU())
+            ends = [(128, 13), (64, 15), (64, 17)]
+            self.blocks = nn.ModuleList(nn.Sequential(*separable(a, 64, kernel)) for a, kernel in ends)
+            self.around = nn.ModuleList(nn.Sequential(*pointwise(a, 64)) for a, _ in ends)
+            self.last = nn.Sequential(
+                *separable(64, 128, 29, dilation=2), nn.ReLU(), *pointwise(128, 128), nn.ReLU()
+            )
+            self.classifier = nn.Linear(128, 10)
+
+        def forward(self, x):
+            x = self.first(x)
+            for block, around in zip(self.blocks, self.around):
+                x = (block(x) + around(x)).relu()
+            return self.classifier(self.last(x).mean(2))
+
+    class RandomWired(nn.Module):
+        """Three stages wired as random graphs, which the golden twin draws."""
+
+        def __init__(self):
+            super().__init__()
+            sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/golden"))
+            from models import SplitMix64, watts_strogatz
+
+            rng, widths = SplitMix64(0), [78, 78, 156, 312]
+            self.stem = nn.Sequential(*block1d(64, 39, 3, 1, 1), *block1d(39, 78, 3, 1, 1))
+            self.inputs, self.ends, self.nodes, self.weights = [], [], nn.ModuleList(), nn.ModuleList()
+            for below, size in zip(widths, widths[1:]):
+                edges = watts_strogatz(rng, 32, num_neighbors=4, rewiring_probability=0.75)
+                inputs = [sorted(a for a, b in edges if b == node) for node in range(32)]
+                self.inputs.append(inputs)
+                self.ends.append(sorted(set(range(32)) - {a for a, _ in edges}))
+                self.nodes.append(
+                    nn.ModuleList(
+                        nn.Sequential(nn.ReLU(), *separable(*((size, size, 3) if one else (below, size, 3, 2))))
+                        for one in inputs
+                    )
+                )
+                self.weights.append(nn.ParameterList(nn.Parameter(torch.zeros(len(one))) for one in inputs))
+            self.head = nn.Sequential(nn.ReLU(), *pointwise(312, 1280), nn.ReLU())
+            self.classifier = nn.Linear(1280, 10)
+
+        def forward(self, x):
+            x = self.stem(x)
+            for inputs, ends, nodes, weights in zip(self.inputs, self.ends, self.nodes, self.weights):
+                outputs = []
+                for one, node, weight in zip(inputs, nodes, weights):
+                    gates = weight.sigmoid()
+                    y = sum(gate * outputs[a] for gate, a in zip(gates, one)) if one else x
+                    outputs.append(node(y))
+                x = sum(outputs[end] for end in ends) / len(ends)
+            return self.classifier(self.head(x).mean(2))
+
     def block1d(inputs, outputs, kernel, stride, pool):
         padding = kernel // 2 if stride == 1 else 0
         layers = [nn.Conv1d(inputs, outputs, kernel, stride, padding), nn.BatchNorm1d(outputs), nn.ReLU()]
         return layers + ([nn.MaxPool1d(pool)] if pool > 1 else [])
 
-    def block2d(inputs, outputs, pool):
-        return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(pool)]
+    def block2d(inputs, outputs, pool, activation=nn.ReLU):
+        conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        return [conv, nn.BatchNorm2d(outputs), activation(), nn.MaxPool2d(pool)]
 
     def ends(channels, outputs, dims, dropout=0.0):
         mean = nn.AdaptiveAvgPool1d(1) if dims == 1 else nn.AdaptiveAvgPool2d(1)
@@ -208,6 +323,14 @@ def model(name):
             pools = [(2, 4), (2, 4), (2, 4), (3, 5), (4, 4)]
             blocks = [block2d(a, b, pool) for a, b, pool in zip(widths, widths[1:], pools)]
             return nn.Sequential(nn.BatchNorm2d(1), *sum(blocks, []), *ends(64, 50, 2, dropout=0.5))
+        case "crnn":
+            return Crnn()
+        case "musicnn":
+            return Musicnn()
+        case "matchboxnet":
+            return Matchboxnet()
+        case "random_wired":
+            return RandomWired()
         case "rnn":
             return Recurrent(nn.RNN)
         case "lstm":
@@ -227,9 +350,9 @@ def features(name):
     import torch
 
     bins, frames, batch = PRESETS[name][:3]
-    if name in ("cnn2d", "fcn", "deep_speech2"):
+    if name in ("cnn2d", "fcn", "crnn", "musicnn", "deep_speech2"):
         return torch.rand(batch, 1, bins, frames) * 2 - 1
-    if name in ("cnn1d", "dilated_cnn", "sample_cnn", "res_cnn"):
+    if name in ("cnn1d", "dilated_cnn", "sample_cnn", "res_cnn", "matchboxnet", "random_wired"):
         return torch.rand(batch, bins, frames) * 2 - 1
     return torch.rand(batch, frames, bins) * 2 - 1
 
@@ -251,7 +374,7 @@ def training_step(name):
         inputs = (x, F.pad(symbols, (1, 0)))
         targets = F.pad(symbols, (0, 1)).flatten()
         loss = lambda logits: F.cross_entropy(logits.flatten(0, 1), targets)
-    elif name in ("sample_cnn", "res_cnn", "fcn"):
+    elif name in ("sample_cnn", "res_cnn", "fcn", "crnn", "musicnn"):
         tags = (torch.rand(batch, outputs) < 0.1).float()
         loss = lambda logits: F.binary_cross_entropy_with_logits(logits, tags)
     elif name in LABELS:
