@@ -2,15 +2,13 @@
 //! statistics, from the same weights, with padding full of garbage. `deep_speech2.py` beside this
 //! file wrote the values and says what they are.
 
-mod twin;
-
+use crate::twin::Golden;
 use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::CtcOptions;
 use sori_models::{DeepSpeech2, DeepSpeech2Config};
-use twin::Golden;
 
 type Cpu = Autodiff<NdArray<f32>>;
 

@@ -2,15 +2,13 @@
 //! the same weights, with padding full of garbage. `generative.py` beside this file wrote the values and
 //! says what they are.
 
-mod twin;
-
+use crate::twin::Golden;
 use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::{Gan, GanConfig, Vae, VaeConfig};
-use twin::Golden;
 
 /// The kernels' backend, and one that they leave to the portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;

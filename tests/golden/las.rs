@@ -2,15 +2,13 @@
 //! transcripts, from the same weights, with padding full of garbage. `las.py` beside this file wrote
 //! the values and says what they are.
 
-mod twin;
-
+use crate::twin::Golden;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::las::{DecodeOptions, Las, LasConfig, Sampling, Spelled};
-use twin::Golden;
 
 /// The kernels' backend, and one that they leave to the portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;

@@ -2,8 +2,7 @@
 //! from the same weights, with padding full of garbage. `models.py` beside this file wrote the
 //! values and says what they are.
 
-mod twin;
-
+use crate::twin::Golden;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Int, Tensor};
@@ -11,7 +10,6 @@ use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::cross_entropy;
 use sori_models::{Model, ModelConfig};
-use twin::Golden;
 
 type Cpu = Autodiff<NdArray<f32>>;
 

@@ -1,14 +1,12 @@
 //! What the generative models promise. Equality with PyTorch is in `tests/golden/generative.rs`.
 
-mod gradients;
-
+use crate::gradients::all_gradients;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use gradients::all_gradients;
 use sori_models::loss::AdversarialLoss;
 use sori_models::ops::{Activation, path_counts};
 use sori_models::{Gan, GanConfig, GanLosses, Vae, VaeConfig};

@@ -1,14 +1,12 @@
 //! What every classifier of the zoo promises. Equality with PyTorch is in `tests/golden/models.rs`.
 
-mod gradients;
-
+use crate::gradients::all_gradients;
 use burn::module::{AutodiffModule, Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Bool, Distribution, Int, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use gradients::all_gradients;
 use sori_models::loss::cross_entropy;
 use sori_models::ops::path_counts;
 use sori_models::{ConfigError, Model, ModelConfig, catalogue, num_params};

@@ -1,14 +1,12 @@
 //! What Deep Speech 2 promises. Equality with PyTorch is in `tests/golden/deep_speech2.rs`.
 
-mod gradients;
-
+use crate::gradients::all_gradients;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use gradients::all_gradients;
 use sori_models::loss::CtcOptions;
 use sori_models::ops::path_counts;
 use sori_models::{DeepSpeech2, DeepSpeech2Config, Emissions};

@@ -1,8 +1,7 @@
 //! What Listen, Attend and Spell promises. Equality with PyTorch is in `tests/golden/las.rs`.
 #![cfg(feature = "ndarray")]
 
-mod gradients;
-
+use crate::gradients::all_gradients;
 use burn::module::{AutodiffModule, Module};
 use burn::optim::{AdamConfig, GradientsParams, Optimizer};
 use burn::tensor::activation::log_softmax;
@@ -10,7 +9,6 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use gradients::all_gradients;
 use sori_models::ModelConfig;
 use sori_models::las::{
     DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
