@@ -29,7 +29,7 @@ STEPS = [
     "mlp", "cnn1d", "cnn2d", "dilated_cnn", "sample_cnn", "res_cnn", "fcn", "crnn", "musicnn", "matchboxnet",
     "random_wired", "rnn", "lstm", "gru", "attention", "deep_speech2", "ctc", "las",
 ]
-# The bars hold for these; `rnn` is shown beside them.
+# Shown beside the others, and no part of their mean.
 WITHOUT_BAR = {"rnn"}
 # This machine may name a kernel for an older OpenBLAS, which slows the NumPy that librosa runs on.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
