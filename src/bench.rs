@@ -16,7 +16,9 @@ use sori_models::{DeepSpeech2Config, LasConfig, ModelConfig, num_params};
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{Coding, FrameLimits, HostBatch, Row};
 use crate::task::{Objective, Task};
-use crate::train::{Gradients, Optimizer, Stepper, TrainSettings, draw_parameters, random_model};
+use crate::train::{
+    Gradients, Optimizer, Stepper, TrainSettings, draw_parameters, one_at_a_time, random_model,
+};
 use crate::{Error, Result};
 
 /// What a preset does.
@@ -339,7 +341,7 @@ impl TimeSteps<'_> {
         self,
         model: M,
         device: &B::Device,
-        loss: impl Fn(&M, &Transcribed<B>) -> Tensor<B, 1>,
+        loss: impl Fn(&M, &Transcribed<B>) -> Tensor<B, 1> + Sync,
     ) -> Result<Timing> {
         let preset = self.preset;
         draw_parameters(&model);
@@ -353,9 +355,11 @@ impl TimeSteps<'_> {
         let mut model = Some(model);
         let median_ms = median_ms(self.warm_up, self.steps, || {
             model = model.take().map(|model| {
-                let mut gradients = loss(&model, &batch).backward();
-                let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
-                optimizer.step::<B, _>(model, gradients, 1e-3)
+                one_at_a_time::<B::InnerBackend, _>(|| {
+                    let mut gradients = loss(&model, &batch).backward();
+                    let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
+                    optimizer.step::<B, _>(model, gradients, 1e-3)
+                })
             });
             B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
         })?;
@@ -384,13 +388,11 @@ impl Job for TimeCtc<'_> {
         let lengths = vec![preset.frames; preset.batch];
         let transcripts = preset.random_transcripts();
         let median_ms = median_ms(warm_up, steps, || {
-            let loss = ctc(
-                scores.clone(),
-                &lengths,
-                &transcripts,
-                CtcOptions::default(),
-            );
-            let gradient = scores.grad(&loss.backward());
+            let gradient = one_at_a_time::<B::InnerBackend, _>(|| {
+                let options = CtcOptions::default();
+                let loss = ctc(scores.clone(), &lengths, &transcripts, options);
+                scores.grad(&loss.backward())
+            });
             assert!(gradient.is_some(), "the scores have a gradient");
             B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
         })?;

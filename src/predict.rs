@@ -7,6 +7,7 @@ use serde::Serialize;
 use sori_datasets::{Alphabet, FeatureConfig, FeatureExtractor, Item, Target, Waveform, audio};
 use sori_models::Model;
 use sori_models::las::Las;
+use sori_models::ops::in_pool;
 
 use crate::backend::{BackendName, Job, run_on};
 use crate::batch::{Batch, Coding, FrameLimits, HostBatch, Row};
@@ -313,7 +314,7 @@ impl<B: Backend> Predictor<B> {
                 })
                 .collect::<Result<Vec<_>>>()?;
             let batch = self.batch(&rows)?;
-            let logits = self.model.forward(batch.features, &batch.lengths);
+            let logits = in_pool::<B, _>(|| self.model.forward(batch.features, &batch.lengths));
             match &self.coding {
                 Coding::Value(scale) => estimates.extend(scale.estimates(logits)),
                 _ => scores.extend(self.info.task.probabilities(logits)),
@@ -394,7 +395,7 @@ impl<B: Backend> Predictor<B> {
             )));
         }
         let batch = self.alone(waveform)?;
-        let emissions = self.model.emissions(batch.features, &batch.lengths);
+        let emissions = in_pool::<B, _>(|| self.model.emissions(batch.features, &batch.lengths));
         let logits = host(emissions.logits);
         check_finite(logits.iter())?;
         Ok(logits)
@@ -415,7 +416,7 @@ impl<B: Backend> Predictor<B> {
         if let Model::Las(model) = &self.model {
             return self.spell(model, batch, alphabet, step_s);
         }
-        let emissions = self.model.emissions(batch.features, &batch.lengths);
+        let emissions = in_pool::<B, _>(|| self.model.emissions(batch.features, &batch.lengths));
         check_finite(host(emissions.logits.clone()).iter())?;
         let mut nbest = Vec::new();
         let symbols = match &self.decoding.beam {
@@ -451,7 +452,7 @@ impl<B: Backend> Predictor<B> {
         alphabet: &Alphabet,
         step_s: f64,
     ) -> Result<Prediction> {
-        let listened = model.encode(batch.features, &batch.lengths);
+        let listened = in_pool::<B, _>(|| model.encode(batch.features, &batch.lengths));
         let ctc_logits = model.ctc_logits(&listened);
         let found = spelled_best(model, &listened, ctc_logits, &self.decoding)?;
         let found = found.into_iter().next().unwrap_or_default();

@@ -197,8 +197,10 @@ fn every_model_trains_on_wgpu_as_on_ndarray() {
         assert_trains_as_ndarray(&small(entry.name));
         println!("{} in {:.1?}", entry.name, start.elapsed());
     }
-    let maximum_too = "channels = [4, 3]\npooling = \"mean_max\"";
-    assert_trains_as_ndarray(&configured("cnn2d", maximum_too));
+    for pooling in ["mean_max", "mean_max_deviation"] {
+        let config = format!("channels = [4, 3]\npooling = \"{pooling}\"");
+        assert_trains_as_ndarray(&configured("cnn2d", &config));
+    }
 }
 
 /// CTC losses of a small Deep Speech 2, one of them infinite, and all gradients of their sum.

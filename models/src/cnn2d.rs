@@ -2,7 +2,7 @@
 //! ([Hershey et al. 2017](https://arxiv.org/abs/1609.09430)).
 //!
 //! Blocks of 3×3 convolution, batch norm, ReLU and 2×2 max pooling, then the mean over all that is
-//! left of time and bins (or the mean and the maximum over time), and one layer to the classes.
+//! left of time and bins (or mean, maximum and deviation over time), and one layer to the classes.
 //!
 //! Deviations from the paper's VGG: far smaller (32-64-64-64 channels, one convolution between
 //! poolings), batch norm ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)), a global
@@ -39,7 +39,7 @@ pub struct Cnn2dConfig {
     pub activation: Activation,
     /// Where the weights start.
     pub init: Init,
-    /// Probability with which a pooled channel is dropped in training, before the classifier.
+    /// Probability with which a pooled value is dropped in training, before the classifier.
     pub dropout: f64,
 }
 
@@ -97,12 +97,13 @@ impl Cnn2dConfig {
         let (kernel, activation, init) = (self.kernel_size, self.activation, self.init);
         let pools = vec![[self.pool_size; 2]; self.channels.len()];
         let channels_out = self.channels.last().copied().unwrap_or(1);
+        let d_embedding = channels_out * self.pooling.values_per_channel();
         Ok(Cnn2d {
             blocks: ConvBlock2d::stack(&self.channels, &pools, kernel, activation, init, device),
             min_frames: self.min_frames(),
             pooling: self.pooling,
             dropout: DropoutConfig::new(self.dropout).init(),
-            classifier: Linear::with_init(channels_out, self.num_classes, init, device),
+            classifier: Linear::with_init(d_embedding, self.num_classes, init, device),
         })
     }
 }
@@ -118,7 +119,7 @@ pub struct Cnn2d<B: Backend> {
     pub pooling: GlobalPooling,
     /// Acts on that vector.
     pub dropout: Dropout,
-    /// From the channels of the last block to the classes.
+    /// From that vector to the classes.
     pub classifier: Linear<B>,
 }
 
@@ -146,8 +147,8 @@ impl<B: Backend> Cnn2d<B> {
         for block in &self.blocks {
             (x, lengths) = block.forward(x, &lengths); // [batch, steps, bands, channels]
         }
-        let x = self.pooling.forward(x, &lengths); // [batch, channels]
-        self.dropout.forward(x) // [batch, channels]
+        let x = self.pooling.forward(x, &lengths); // [batch, channels · values per channel]
+        self.dropout.forward(x)
     }
 }
 

@@ -15,6 +15,7 @@ use sori_models::las::{Listened, Sampling, Spelled};
 use sori_models::loss::{
     Bound, CtcOptions, Reduction, binary_cross_entropy, cross_entropy, soft_cross_entropy,
 };
+use sori_models::ops::in_pool;
 use sori_models::{Emissions, GanLosses, Model, ModelConfig};
 
 pub use generate::Patches;
@@ -160,7 +161,7 @@ impl<B: Backend> Output<B> {
     /// If the model is a speller and the batch has no transcripts.
     pub fn of(model: &Model<B>, batch: &Batch<B>, sampling: Sampling) -> Self {
         let (features, lengths) = (batch.features.clone(), &batch.lengths);
-        match (model, &batch.targets) {
+        in_pool::<B, _>(|| match (model, &batch.targets) {
             (Model::Las(model), Targets::Transcripts(transcripts)) => {
                 Self::Spelled(model.forward(features, lengths, transcripts, sampling))
             }
@@ -174,7 +175,7 @@ impl<B: Backend> Output<B> {
             }
             (Model::DeepSpeech2(_), _) => Self::Symbols(model.emissions(features, lengths)),
             _ => Self::Labels(model.forward(features, lengths)),
-        }
+        })
     }
 }
 

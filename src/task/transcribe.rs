@@ -8,6 +8,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use sori_datasets::Alphabet;
 use sori_models::las::{Hypothesis as Spelling, Las, Listened};
 use sori_models::loss::BLANK;
+use sori_models::ops::in_pool;
 use sori_models::{Emissions, Model};
 
 use super::{Metrics, Output, argmax, host};
@@ -114,7 +115,7 @@ pub(crate) fn spelled_best<B: Backend>(
     ctc_logits: Option<Tensor<B, 3>>,
     decoding: &Decoding,
 ) -> Result<Vec<Vec<Spelling>>> {
-    match &decoding.beam {
+    in_pool::<B, _>(|| match &decoding.beam {
         None => {
             let found = model.spell(listened, decoding.end).into_iter();
             Ok(found.map(|hypothesis| vec![hypothesis]).collect())
@@ -127,7 +128,7 @@ pub(crate) fn spelled_best<B: Backend>(
             &beam.options,
             beam.fusion.as_deref(),
         ),
-    }
+    })
 }
 
 /// The `most` best transcripts of the log-probabilities of each symbol at each step; there is always

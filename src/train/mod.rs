@@ -35,6 +35,7 @@ pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
 pub use settings::{
     BestBy, DataSettings, OptimizerKind, ScheduleKind, Settings, TextSettings, TrainSettings,
 };
+pub(crate) use stepper::one_at_a_time;
 pub use stepper::{Step, Stepper};
 pub(crate) use trainer::draw_parameters;
 pub use trainer::{

@@ -7,6 +7,7 @@ use sori_models::Model;
 use sori_models::las::Sampling;
 use sori_models::layers::DomainClassifier;
 use sori_models::loss::cross_entropy;
+use sori_models::ops::in_pool;
 
 use super::average::Average;
 use super::optimizer::{Gradients, Optimizer};
@@ -19,6 +20,13 @@ use crate::task::{Objective, Output, count_right, scalar};
 /// the graphs that other threads are still building, whose gradients are then silently missing
 /// (<https://github.com/tracel-ai/burn/issues/5573>).
 static GRAPH: Mutex<()> = Mutex::new(());
+
+/// Runs a forward and backward pass of a backend over `B`, one at a time in this process.
+pub(crate) fn one_at_a_time<B: Backend, R: Send>(pass: impl FnOnce() -> R + Send) -> R {
+    // Taken outside the pool, whose threads may not wait for one another's locks.
+    let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
+    in_pool::<B, _>(pass)
+}
 
 /// All that is trained.
 #[derive(Module, Debug)]
@@ -95,7 +103,15 @@ impl<B: AutodiffBackend> Stepper<B> {
         objective: &Objective,
         learning_rate: f64,
     ) -> Step<B> {
-        let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
+        one_at_a_time::<B::InnerBackend, _>(|| self.step_alone(batches, objective, learning_rate))
+    }
+
+    fn step_alone(
+        &mut self,
+        batches: Vec<Batch<B>>,
+        objective: &Objective,
+        learning_rate: f64,
+    ) -> Step<B> {
         let work = Work {
             batches,
             objective,

@@ -160,7 +160,7 @@ class Cnn(Twin):
         sizes = [num_bins if dims == 1 else 1, *channels]
         self.convs = nn.ModuleList(conv(a, b, kernel_size, padding="same") for a, b in zip(sizes, channels))
         self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in channels)
-        self.classifier = nn.Linear(sizes[-1], num_classes)
+        self.classifier = nn.Linear(sizes[-1] * (2 if pooling == "mean_max_deviation" else 1), num_classes)
         for index, (conv, norm) in enumerate(zip(self.convs, self.norms)):
             self.pair_conv(f"blocks.{index}.conv", conv)
             self.pair_norm(f"blocks.{index}.norm", norm)
@@ -175,7 +175,11 @@ class Cnn(Twin):
         if self.pooling == "mean":
             return self.classifier(mean_valid(x, lengths))
         rows = [row[:, :length].mean(2) for row, length in zip(x, lengths)]
-        return self.classifier(torch.stack([row.mean(1) + row.amax(1) for row in rows]))
+        found = torch.stack([row.mean(1) + row.amax(1) for row in rows])
+        if self.pooling == "mean_max_deviation":
+            deviations = [row.var(1, unbiased=False).clamp(min=1e-4).sqrt() for row in rows]
+            found = torch.cat([found, torch.stack(deviations)], 1)
+        return self.classifier(found)
 
 
 class SampleCnn(Twin):
@@ -733,6 +737,10 @@ def main():
     case("cnn2d_gelu", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 11, lengths, seed=11)
     sizes = dict(num_bins=9, num_classes=4, channels=[5, 6], kernel_size=3, pool_size=2, pooling="mean_max")
     case("cnn2d_mean_max", dict(sizes, name="cnn2d", dropout=0.0), Cnn(2, **sizes), 17, [17, 8, 9, 15], seed=19)
+    # The second row has one step left, whose deviation is none.
+    sizes = dict(sizes, pooling="mean_max_deviation")
+    config = dict(sizes, name="cnn2d", dropout=0.0)
+    case("cnn2d_mean_max_deviation", config, Cnn(2, **sizes), 25, [25, 7, 16, 23], seed=22)
 
     sizes = dict(num_bins=9, num_classes=4, channels=[5, 6], pools=[[2, 2], [3, 2]], d_hidden=5, num_layers=2)
     sizes = dict(sizes, activation="elu")

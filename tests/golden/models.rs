@@ -32,6 +32,7 @@ fn cnn2d_equals_its_torch_twin() {
     equals_twin::<Cpu>("cnn2d");
     equals_twin::<Cpu>("cnn2d_gelu");
     equals_twin::<Cpu>("cnn2d_mean_max");
+    equals_twin::<Cpu>("cnn2d_mean_max_deviation");
 }
 
 #[test]

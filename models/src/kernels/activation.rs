@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::math::{erf, sigmoid};
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// The functions; see [`crate::ops::Activation`].
@@ -27,7 +28,7 @@ pub(crate) fn forward<T: Real>(function: Function, x: &[T]) -> Vec<T> {
     let mut y = buffer::take(x.len());
     y.par_chunks_mut(TASK)
         .zip(x.par_chunks(TASK))
-        .for_each(|(y, x)| apply(function, x, y));
+        .run(|(y, x)| apply(function, x, y));
     y
 }
 
@@ -36,7 +37,7 @@ pub(crate) fn backward<T: Real>(function: Function, x: &[T], gradient: &mut [T])
     gradient
         .par_chunks_mut(TASK)
         .zip(x.par_chunks(TASK))
-        .for_each(|(gradient, x)| derive(function, x, gradient));
+        .run(|(gradient, x)| derive(function, x, gradient));
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// The softmax of each row's valid scores, `[batch, frames]`; zero past its length.
@@ -46,7 +47,7 @@ pub(crate) fn weighted_sum<T: Real>(
     let mut y = buffer::take(batch * channels);
     y.par_chunks_mut(channels.max(1))
         .enumerate()
-        .for_each(|(row, y)| {
+        .run(|(row, y)| {
             let x = &x[row * frames * channels..][..frames * channels];
             sum_row(&weights[row * frames..][..frames], x, y);
         });
@@ -66,7 +67,7 @@ pub(crate) fn weighted_sum_backward<T: Real>(
         .par_chunks_mut((frames * channels).max(1))
         .zip(weights_gradient.par_chunks_mut(frames.max(1)))
         .enumerate()
-        .for_each(|(row, (dx, dw))| {
+        .run(|(row, (dx, dw))| {
             let x = &x[row * frames * channels..][..frames * channels];
             let gradient = &gradient[row * channels..][..channels];
             sum_row_backward(&weights[row * frames..][..frames], x, gradient, dx, dw);

@@ -10,6 +10,7 @@ use super::buffer::Scratch;
 use super::product::{
     Packed, Rows, Shared, Start, add_columns_times_rows, add_parts, rows_times_packed,
 };
+use super::tasks::Tasks;
 use super::tile::TILE_COLUMNS;
 use super::{Real, buffer, depthwise};
 
@@ -367,7 +368,7 @@ fn backward_few_channels<T: Real>(conv: &Conv, weight: &[T], gradient: &[T]) -> 
     parts
         .par_chunks_mut(strip_len)
         .enumerate()
-        .for_each(|(task, strip)| {
+        .run(|(task, strip)| {
             let (row, task) = (task / strips_of_image, task % strips_of_image);
             let (group, strip_steps) = (task % conv.groups, &strips[task / conv.groups]);
             let first = (row * steps + strip_steps.start) * bands;
@@ -394,7 +395,7 @@ fn backward_few_channels<T: Real>(conv: &Conv, weight: &[T], gradient: &[T]) -> 
     let image_len = (out.len() / conv.batch.max(1)).max(1);
     out.par_chunks_mut(image_len)
         .zip(parts.par_chunks((strips_of_image * strip_len).max(1)))
-        .for_each(|(image, parts)| {
+        .run(|(image, parts)| {
             for (task, strip) in parts.chunks_exact(strip_len).enumerate() {
                 let (group, steps) = (task % conv.groups, &strips[task / conv.groups]);
                 windows.unload(strip, steps, group, image);
@@ -443,7 +444,7 @@ fn slide<T: Real>(
     let strips = windows.strips();
     let (runs, run_len) = windows.runs();
     let out = Shared::new(out);
-    (0..batch * strips.len()).into_par_iter().for_each(|task| {
+    (0..batch * strips.len()).into_par_iter().run(|task| {
         let (row, steps) = (task / strips.len(), &strips[task % strips.len()]);
         let image = &images[row * image_len..][..image_len];
         let first = (row * windows.size_out[0] + steps.start) * line_out;
@@ -499,45 +500,43 @@ pub(crate) fn backward_weight<T: Real>(conv: &Conv, x: &[T], gradient: &[T]) -> 
     let mut weight_parts = buffer::take_zeroed(parts * part_len);
     let mut bias_parts = buffer::take_zeroed(parts * channels_out);
     let (weights, biases) = (Shared::new(&mut weight_parts), Shared::new(&mut bias_parts));
-    (0..parts * tasks_of_columns)
-        .into_par_iter()
-        .for_each(|task| {
-            let (part, task) = (task / tasks_of_columns, task % tasks_of_columns);
-            let (group, panel) = (task / panels, task % panels);
-            let first = group * per_group + panel * TILE_COLUMNS;
-            let columns = first..(first + TILE_COLUMNS).min((group + 1) * per_group);
-            let width = columns.len();
-            // SAFETY: this task alone writes these columns of this part.
-            let sums = unsafe { biases.part(part * channels_out + first, width) };
-            windows.with_strip(|strip, rows| {
-                let from = (part * jobs_of_part).min(jobs.len());
-                let to = (from + jobs_of_part).min(jobs.len());
-                for (row, strip_steps) in &jobs[from..to] {
-                    let image = &x[row * image_len..][..image_len];
-                    windows.load(image, strip_steps, group, strip);
-                    windows.rows(strip_steps.len(), rows);
-                    let a = Rows {
-                        data: &*strip,
-                        rows,
-                        runs: &runs,
-                        run_len,
-                    };
-                    let from = (row * steps + strip_steps.start) * bands * channels_out;
-                    add_columns_times_rows(
-                        a,
-                        &gradient[from..],
-                        channels_out,
-                        columns.clone(),
-                        |k| {
-                            let from = part * part_len + k * channels_out + first;
-                            // SAFETY: as above.
-                            unsafe { weights.part(from, width) }.as_mut_ptr()
-                        },
-                        Some(&mut *sums),
-                    );
-                }
-            });
+    (0..parts * tasks_of_columns).into_par_iter().run(|task| {
+        let (part, task) = (task / tasks_of_columns, task % tasks_of_columns);
+        let (group, panel) = (task / panels, task % panels);
+        let first = group * per_group + panel * TILE_COLUMNS;
+        let columns = first..(first + TILE_COLUMNS).min((group + 1) * per_group);
+        let width = columns.len();
+        // SAFETY: this task alone writes these columns of this part.
+        let sums = unsafe { biases.part(part * channels_out + first, width) };
+        windows.with_strip(|strip, rows| {
+            let from = (part * jobs_of_part).min(jobs.len());
+            let to = (from + jobs_of_part).min(jobs.len());
+            for (row, strip_steps) in &jobs[from..to] {
+                let image = &x[row * image_len..][..image_len];
+                windows.load(image, strip_steps, group, strip);
+                windows.rows(strip_steps.len(), rows);
+                let a = Rows {
+                    data: &*strip,
+                    rows,
+                    runs: &runs,
+                    run_len,
+                };
+                let from = (row * steps + strip_steps.start) * bands * channels_out;
+                add_columns_times_rows(
+                    a,
+                    &gradient[from..],
+                    channels_out,
+                    columns.clone(),
+                    |k| {
+                        let from = part * part_len + k * channels_out + first;
+                        // SAFETY: as above.
+                        unsafe { weights.part(from, width) }.as_mut_ptr()
+                    },
+                    Some(&mut *sums),
+                );
+            }
         });
+    });
     (
         sum_of_parts(weight_parts, parts, part_len),
         sum_of_parts(bias_parts, parts, channels_out),

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::buffer::{self, Scratch};
 use super::product::Shared;
+use super::tasks::Tasks;
 use super::tile::Real;
 
 /// The logarithm of the probability of what cannot be. Finite, so that a difference of two is a
@@ -58,7 +59,7 @@ pub(crate) fn ctc<T: Real>(
         gradient.fill(T::from_f64(slope));
         loss
     });
-    (losses.collect(), gradient)
+    (losses.gather(), gradient)
 }
 
 /// `log(eᵃ + eᵇ)`

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::conv::Conv;
 use super::product::add_parts;
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// Calls `visit` with the positions in output, input and kernel of each product of one image, in
@@ -42,7 +43,7 @@ pub(super) fn forward<T: Real>(conv: &Conv, x: &[T], weight: &[T], bias: Option<
     let mut y = buffer::take(conv.batch * steps * bands * conv.channels_out);
     y.par_chunks_mut(image_out)
         .zip(x.par_chunks(image_in))
-        .for_each(|(y, x)| forward_image(conv, x, weight, bias, y));
+        .run(|(y, x)| forward_image(conv, x, weight, bias, y));
     y
 }
 
@@ -52,7 +53,7 @@ pub(super) fn backward_input<T: Real>(conv: &Conv, weight: &[T], gradient: &[T])
     let mut x = buffer::take(conv.batch * conv.size[0] * conv.size[1] * conv.channels_in);
     x.par_chunks_mut(image_in)
         .zip(gradient.par_chunks(image_out))
-        .for_each(|(x, gradient)| backward_image(conv, weight, gradient, x));
+        .run(|(x, gradient)| backward_image(conv, weight, gradient, x));
     x
 }
 
@@ -68,7 +69,7 @@ pub(super) fn backward_weight<T: Real>(conv: &Conv, x: &[T], gradient: &[T]) -> 
         .par_chunks_mut(weight_len + channels)
         .zip(x.par_chunks(image_in))
         .zip(gradient.par_chunks(image_out))
-        .for_each(|((part, x), gradient)| {
+        .run(|((part, x), gradient)| {
             let (weight, bias) = part.split_at_mut(weight_len);
             weight_of_image(conv, x, gradient, weight, bias);
         });

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// Values that one task takes.
@@ -18,11 +19,11 @@ pub(crate) fn add<T: Real>(sum: Option<&[T]>, x: &[T], gate: T) -> Vec<T> {
             .par_chunks_mut(TASK)
             .zip(sum.par_chunks(TASK))
             .zip(x.par_chunks(TASK))
-            .for_each(|((y, sum), x)| scale_and_add(sum, x, gate, y)),
+            .run(|((y, sum), x)| scale_and_add(sum, x, gate, y)),
         None => y
             .par_chunks_mut(TASK)
             .zip(x.par_chunks(TASK))
-            .for_each(|(y, x)| scale(x, gate, y)),
+            .run(|(y, x)| scale(x, gate, y)),
     }
     y
 }
@@ -36,7 +37,7 @@ pub(crate) fn product<T: Real>(a: &[T], b: &[T]) -> f64 {
             let blocks = a.chunks(SUM_PRODUCTS).zip(b.chunks(SUM_PRODUCTS));
             blocks.map(|(a, b)| sum_products(a, b).to_f64()).sum()
         })
-        .collect();
+        .gather();
     parts.iter().sum()
 }
 

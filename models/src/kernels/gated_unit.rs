@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::math::sigmoid;
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// Values of the output that one task takes.
@@ -17,12 +18,12 @@ pub(crate) fn forward<T: Real>(x: &[T], dims: [usize; 3], lengths: &[usize]) -> 
     y.par_chunks_mut(frames * channels)
         .zip(x.par_chunks(frames * 2 * channels))
         .zip(lengths)
-        .for_each(|((y, x), &length)| {
+        .run(|((y, x), &length)| {
             let (y, padding) = y.split_at_mut(length.min(frames) * channels);
             padding.fill(T::ZERO);
             y.par_chunks_mut(task * channels)
                 .zip(x.par_chunks(task * 2 * channels))
-                .for_each(|(y, x)| apply(x, channels, y));
+                .run(|(y, x)| apply(x, channels, y));
         });
     y
 }
@@ -42,14 +43,14 @@ pub(crate) fn backward<T: Real>(
         .zip(x.par_chunks(frames * 2 * channels))
         .zip(gradient.par_chunks(frames * channels))
         .zip(lengths)
-        .for_each(|(((found, x), gradient), &length)| {
+        .run(|(((found, x), gradient), &length)| {
             let (found, padding) = found.split_at_mut(length.min(frames) * 2 * channels);
             padding.fill(T::ZERO);
             found
                 .par_chunks_mut(task * 2 * channels)
                 .zip(x.par_chunks(task * 2 * channels))
                 .zip(gradient.par_chunks(task * channels))
-                .for_each(|((found, x), gradient)| derive(x, gradient, channels, found));
+                .run(|((found, x), gradient)| derive(x, gradient, channels, found));
         });
     found
 }

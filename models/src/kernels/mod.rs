@@ -40,6 +40,7 @@ pub(crate) mod product;
 pub(crate) mod recurrent;
 pub(crate) mod scale;
 pub(crate) mod speller;
+mod tasks;
 mod tile;
 
 pub(crate) use tile::Real;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::product::Shared;
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// An image of channels, how much of it is valid, and what becomes of it.
@@ -182,7 +183,7 @@ impl<T: Real> Plan<T> {
         let (shared_picked, shared_which) = (Shared::new(&mut picked), Shared::new(&mut which));
         let block = TASK_POSITIONS.div_ceil(bins * self.pool[0]).max(1);
         let blocks = steps.div_ceil(block);
-        (0..batch * blocks).into_par_iter().for_each(|task| {
+        (0..batch * blocks).into_par_iter().run(|task| {
             let row = task / blocks;
             let first = task % blocks * block;
             let valid = (self.lengths[row].min(frames) / self.pool[0]).min(steps);
@@ -286,7 +287,7 @@ impl<T: Real> Plan<T> {
         let block = TASK_POSITIONS.div_ceil(bins * pool_frames).max(1) * pool_frames;
         let blocks = frames.div_ceil(block);
         let shared = Shared::new(&mut x);
-        (0..batch * blocks).into_par_iter().for_each(|task| {
+        (0..batch * blocks).into_par_iter().run(|task| {
             let (row, first) = (task / blocks, task % blocks * block);
             let valid = self.lengths[row].min(frames);
             let valid_steps = (valid / pool_frames).min(steps);
@@ -480,7 +481,7 @@ fn sum_tasks(
             add(task, &mut sums);
             sums
         })
-        .collect();
+        .gather();
     let mut sums = vec![0.0; 2 * channels];
     for part in parts {
         for (sum, part) in sums.iter_mut().zip(part) {

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::Real;
+use super::tasks::Tasks;
 
 /// Values of a parameter that one task takes.
 const TASK: usize = 1 << 14;
@@ -44,7 +45,7 @@ pub(crate) fn adam<T: Real>(
         .par_chunks_mut(TASK)
         .zip(gradient.par_chunks(TASK))
         .zip(first.par_chunks_mut(TASK).zip(second.par_chunks_mut(TASK)))
-        .for_each(|((p, g), (m, v))| adam_part(step, p, g, m, v));
+        .run(|((p, g), (m, v))| adam_part(step, p, g, m, v));
 }
 
 /// What a step of gradient descent with momentum takes.
@@ -73,7 +74,7 @@ pub(crate) fn sgd<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], mome
         .par_chunks_mut(TASK)
         .zip(gradient.par_chunks(TASK))
         .zip(momentum.par_chunks_mut(TASK))
-        .for_each(|((p, g), m)| sgd_part(step, p, g, m));
+        .run(|((p, g), m)| sgd_part(step, p, g, m));
 }
 
 /// What a step over the root of the squared gradients takes.
@@ -102,12 +103,12 @@ pub(crate) fn rms<T: Real>(step: &Rms, parameter: &mut [T], gradient: &[T], squa
         .par_chunks_mut(TASK)
         .zip(gradient.par_chunks(TASK))
         .zip(squares.par_chunks_mut(TASK))
-        .for_each(|((p, g), v)| rms_part(step, p, g, v));
+        .run(|((p, g), v)| rms_part(step, p, g, v));
 }
 
 /// The sum of the squares, in double precision and always in the same order.
 pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
-    let parts: Vec<f64> = values.par_chunks(TASK).map(squares).collect();
+    let parts: Vec<f64> = values.par_chunks(TASK).map(squares).gather();
     parts.iter().sum()
 }
 

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// An image `[batch, frames, bins, channels]` and the frames and bins of its windows.
@@ -37,7 +38,7 @@ impl Windows {
         y.par_chunks_mut(line)
             .zip(which.par_chunks_mut(line))
             .enumerate()
-            .for_each(|(index, (y, which))| max_line(self, &x[self.first(index)..], y, which));
+            .run(|(index, (y, which))| max_line(self, &x[self.first(index)..], y, which));
         (y, which)
     }
 
@@ -53,7 +54,7 @@ impl Windows {
         let mut y = buffer::take(self.size_out().iter().product());
         y.par_chunks_mut(self.line().max(1))
             .enumerate()
-            .for_each(|(index, y)| average_line(self, &x[self.first(index)..], y));
+            .run(|(index, y)| average_line(self, &x[self.first(index)..], y));
         y
     }
 
@@ -94,7 +95,7 @@ impl Windows {
         let mut x = buffer::take(self.size.iter().product());
         x.par_chunks_mut((bins * channels).max(1))
             .enumerate()
-            .for_each(|(index, x)| {
+            .run(|(index, x)| {
                 let (row, frame) = (index / frames, index % frames);
                 let (step, k) = (frame / pool_frames, frame % pool_frames);
                 for (bin, x) in x.chunks_exact_mut(channels).enumerate() {
@@ -122,7 +123,7 @@ pub(crate) fn mean<T: Real>(
     y.par_chunks_mut(channels.max(1))
         .zip(lengths)
         .enumerate()
-        .for_each(|(row, (y, &length))| {
+        .run(|(row, (y, &length))| {
             let valid = length.min(frames);
             mean_row(&x[row * frames * channels..][..valid * channels], y);
         });
@@ -139,7 +140,7 @@ pub(crate) fn mean_backward<T: Real>(
     x.par_chunks_mut((frames * channels).max(1))
         .zip(lengths)
         .enumerate()
-        .for_each(|(row, (x, &length))| {
+        .run(|(row, (x, &length))| {
             let valid = length.min(frames);
             let share = T::from_f64(1.0 / valid.max(1) as f64);
             let gradient = &gradient[row * channels..][..channels];
@@ -165,7 +166,7 @@ pub(crate) fn max<T: Real>(
         .zip(which.par_chunks_mut(channels.max(1)))
         .zip(lengths)
         .enumerate()
-        .for_each(|(row, ((y, which), &length))| {
+        .run(|(row, ((y, which), &length))| {
             let valid = length.min(frames);
             max_row(&x[row * frames * channels..][..valid * channels], y, which);
         });
@@ -182,7 +183,7 @@ pub(crate) fn max_backward<T: Real>(
     x.par_chunks_mut((frames * channels).max(1))
         .zip(gradient.par_chunks(channels.max(1)))
         .zip(which.par_chunks(channels.max(1)))
-        .for_each(|((x, gradient), which)| {
+        .run(|((x, gradient), which)| {
             for (channel, (&gradient, &frame)) in gradient.iter().zip(which).enumerate() {
                 x[frame as usize * channels + channel] = gradient;
             }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::buffer::Scratch;
+use super::tasks::Tasks;
 use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
 
 /// Terms of a sum that a panel holds at once: 256 rows of 32 columns stay in the first cache.
@@ -112,7 +113,7 @@ impl<T: Real> Packed<T> {
             panels
                 .par_chunks_mut(terms * TILE_COLUMNS)
                 .enumerate()
-                .for_each(|(index, panel)| {
+                .run(|(index, panel)| {
                     let first = index * TILE_COLUMNS;
                     fill(panel, first, TILE_COLUMNS.min(columns - first));
                 });
@@ -290,7 +291,7 @@ pub(crate) fn spread_rows_times_packed<T: Real>(
     let panel_len = b.terms * TILE_COLUMNS;
     let panels = b.columns.div_ceil(TILE_COLUMNS);
     let shared = Shared::new(out);
-    (0..panels).into_par_iter().for_each(|index| {
+    (0..panels).into_par_iter().run(|index| {
         let first = index * TILE_COLUMNS;
         let columns = first..b.columns.min(first + TILE_COLUMNS);
         let panel = &b.panels[index * panel_len..][..panel_len];
@@ -340,7 +341,7 @@ pub(crate) fn product<T: Real>(
     let panels = columns.div_ceil(TILE_COLUMNS);
     let blocks = rows.div_ceil(TASK_ROWS);
     let shared = Shared::new(out);
-    (0..panels * blocks).into_par_iter().for_each(|task| {
+    (0..panels * blocks).into_par_iter().run(|task| {
         let first = task % panels * TILE_COLUMNS;
         let columns_here = first..columns.min(first + TILE_COLUMNS);
         let width = columns_here.len();
@@ -475,7 +476,7 @@ pub(crate) fn transposed_product_of_rows<T: Real>(
     let mut no_sums = [];
     let want_sums = sums.is_some();
     let shared_sums = Shared::new(sums.unwrap_or(&mut no_sums));
-    (0..panels * blocks).into_par_iter().for_each(|task| {
+    (0..panels * blocks).into_par_iter().run(|task| {
         let first = task % panels * TILE_COLUMNS;
         let here = first..columns.min(first + TILE_COLUMNS);
         let width = here.len();
@@ -516,14 +517,12 @@ pub(crate) fn add_parts<T: Real>(parts: &[T], out: &mut [T]) {
         return;
     }
     const BLOCK: usize = 1024;
-    out.par_chunks_mut(BLOCK)
-        .enumerate()
-        .for_each(|(block, out)| {
-            out.fill(T::ZERO);
-            for part in parts.chunks_exact(len) {
-                for (out, x) in out.iter_mut().zip(&part[block * BLOCK..]) {
-                    *out += *x;
-                }
+    out.par_chunks_mut(BLOCK).enumerate().run(|(block, out)| {
+        out.fill(T::ZERO);
+        for part in parts.chunks_exact(len) {
+            for (out, x) in out.iter_mut().zip(&part[block * BLOCK..]) {
+                *out += *x;
             }
-        });
+        }
+    });
 }

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::tasks::Tasks;
 use super::{Real, buffer};
 
 /// Values that one task takes.
@@ -18,10 +19,10 @@ pub(crate) fn forward<T: Real>(x: &[T], scale: &[T], dims: [usize; 3]) -> Vec<T>
     y.par_chunks_mut(frames * channels)
         .zip(x.par_chunks(frames * channels))
         .zip(scale.par_chunks(channels))
-        .for_each(|((y, x), scale)| {
+        .run(|((y, x), scale)| {
             y.par_chunks_mut(task)
                 .zip(x.par_chunks(task))
-                .for_each(|(y, x)| multiply(x, scale, y));
+                .run(|(y, x)| multiply(x, scale, y));
         });
     y
 }
@@ -35,12 +36,12 @@ pub(crate) fn backward_scale<T: Real>(x: &[T], dims: [usize; 3], gradient: &[T])
         .par_chunks_mut(channels)
         .zip(x.par_chunks(frames * channels))
         .zip(gradient.par_chunks(frames * channels))
-        .for_each(|((found, x), gradient)| {
+        .run(|((found, x), gradient)| {
             let parts: Vec<Vec<f64>> = x
                 .par_chunks(task)
                 .zip(gradient.par_chunks(task))
                 .map(|(x, gradient)| sum_products(x, gradient, channels))
-                .collect();
+                .gather();
             for (channel, found) in found.iter_mut().enumerate() {
                 *found = T::from_f64(parts.iter().map(|part| part[channel]).sum());
             }

@@ -31,7 +31,10 @@ pub use domain_classifier::DomainClassifier;
 pub use init::Init;
 pub use linear::Linear;
 pub use lookahead::Lookahead;
-pub use pooling::{GlobalPooling, Pooling, masked_max, masked_mean, masked_mean2d, pooled_lengths};
+pub use pooling::{
+    GlobalPooling, Pooling, masked_deviation, masked_max, masked_mean, masked_mean2d,
+    pooled_lengths,
+};
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
 pub use separable::{PointwiseConv1d, SeparableConv1d};
 pub(crate) use stretch::Stretches;

@@ -23,10 +23,23 @@ pub enum GlobalPooling {
     /// that a short event counts in a long recording
     /// ([Kong et al. 2020](https://arxiv.org/abs/1912.10211)).
     MeanMax,
+    /// Beside that the standard deviation of the means over the valid frames, as many values again: how
+    /// much a sound comes and goes ([Snyder et al. 2018](https://doi.org/10.1109/ICASSP.2018.8461375)
+    /// pool mean and deviation).
+    MeanMaxDeviation,
 }
 
 impl GlobalPooling {
-    /// One vector for each row: `[batch, frames, bins, channels]` to `[batch, channels]`.
+    /// Values of the vector for each channel.
+    pub fn values_per_channel(self) -> usize {
+        match self {
+            Self::Mean | Self::MeanMax => 1,
+            Self::MeanMaxDeviation => 2,
+        }
+    }
+
+    /// One vector for each row: `[batch, frames, bins, channels]` to `[batch, channels ·
+    /// values_per_channel]`.
     ///
     /// # Panics
     /// If there is not one length for each row, or a length is not in `1..=frames`.
@@ -37,9 +50,17 @@ impl GlobalPooling {
                 let x = x.mean_dim(2).squeeze_dim::<3>(2); // [batch, frames, channels]
                 masked_mean(x.clone(), lengths) + masked_max(x, lengths)
             }
+            Self::MeanMaxDeviation => {
+                let x = x.mean_dim(2).squeeze_dim::<3>(2); // [batch, frames, channels]
+                let pooled = masked_mean(x.clone(), lengths) + masked_max(x.clone(), lengths);
+                Tensor::cat(vec![pooled, masked_deviation(x, lengths)], 1)
+            }
         }
     }
 }
+
+/// Below this the root of a variance is so steep that rounding would show in its gradient.
+const LEAST_VARIANCE: f64 = 1e-4;
 
 /// The mean over the valid frames of each row: `[batch, frames, channels]` to `[batch, channels]`.
 ///
@@ -71,6 +92,18 @@ pub fn masked_max<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2
     let [batch, frames, _] = x.dims();
     super::assert_lengths(lengths, batch, frames, 1);
     ops::masked_max(x, lengths)
+}
+
+/// The standard deviation over the valid frames of each row, at least 0.01: `[batch, frames,
+/// channels]` to `[batch, channels]`. For values of the order of one, as batch norm leaves them.
+///
+/// # Panics
+/// If there is not one length for each row, or a length is not in `1..=frames`.
+pub fn masked_deviation<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+    let mean = masked_mean(x.clone(), lengths);
+    (masked_mean(x.clone() * x, lengths) - mean.clone() * mean)
+        .clamp_min(LEAST_VARIANCE)
+        .sqrt()
 }
 
 /// The valid steps that are left when every `size` frames become one and a remainder is dropped.

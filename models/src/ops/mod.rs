@@ -29,6 +29,7 @@ mod scale;
 #[cfg(feature = "ndarray")]
 pub(crate) mod seam;
 mod speller;
+mod threads;
 
 pub use activation::{Activation, activate};
 pub use attention::{masked_softmax, weighted_sum};
@@ -50,3 +51,4 @@ pub use scale::scale_channels;
 #[cfg(feature = "ndarray")]
 pub use seam::{PathCounts, path_counts};
 pub use speller::{Attended, Score, SpellerState, SpellerSteps, SpellerWeights, spell};
+pub use threads::in_pool;

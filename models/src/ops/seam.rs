@@ -30,7 +30,7 @@ thread_local! {
     static COUNTS: Cell<PathCounts> = const { Cell::new(PathCounts { kernels: 0, portable: 0 }) };
 }
 
-/// How often operators called on this thread ran a CPU kernel, and how often the portable
+/// How often operators called on this thread, or [in the pool](super::in_pool) for it, ran a CPU kernel, and how often the portable
 /// expression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PathCounts {
@@ -43,6 +43,14 @@ pub struct PathCounts {
 /// The counts of this thread so far.
 pub fn path_counts() -> PathCounts {
     COUNTS.get()
+}
+
+/// Adds to the counts of this thread what another's grew by.
+pub(crate) fn add_counts(before: PathCounts, after: PathCounts) {
+    let mut counts = COUNTS.get();
+    counts.kernels += after.kernels - before.kernels;
+    counts.portable += after.portable - before.portable;
+    COUNTS.set(counts);
 }
 
 fn count(kernel: bool) {
@@ -123,9 +131,14 @@ fn tensor(values: Vec<f32>, shape: &[usize]) -> NdArrayTensor {
         .into()
 }
 
+/// Whether this is the CPU backend without autodiff.
+pub(crate) fn is_cpu<B: Backend>() -> bool {
+    TypeId::of::<B>() == TypeId::of::<Cpu>()
+}
+
 /// Whether this is a tensor of single precision of the CPU backend without autodiff.
 pub(crate) fn is_plain<B: Backend, const D: usize>(tensor: &Tensor<B, D>) -> bool {
-    TypeId::of::<B>() == TypeId::of::<Cpu>() && tensor.dtype() == DType::F32
+    is_cpu::<B>() && tensor.dtype() == DType::F32
 }
 
 /// The array of a tensor for which [`is_plain`] holds.

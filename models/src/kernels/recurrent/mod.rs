@@ -16,6 +16,7 @@ use super::product::{
     Packed, Right, Rows, Start, product, rows_times_packed, rows_times_packed_into,
     transposed_product, transposed_product_of_rows,
 };
+use super::tasks::Tasks;
 use super::tile::{Real, TILE_ROWS};
 
 /// The weights of one direction.
@@ -220,7 +221,7 @@ impl Layer {
                     .map(move |(block, to)| (direction, block, to))
             })
             .collect();
-        tasks.into_par_iter().for_each(|(direction, block, to)| {
+        tasks.into_par_iter().run(|(direction, block, to)| {
             let (packed, bias) = (&packed[direction], weights[direction].bias_state);
             block.run(direction, first_step, packed, bias, to);
         });
@@ -361,7 +362,7 @@ impl Layer {
             .collect();
         tasks
             .into_par_iter()
-            .for_each(|(direction, block, buffers, gradient)| {
+            .run(|(direction, block, buffers, gradient)| {
                 block.run_back(direction, &packed[direction], buffers, gradient);
             });
 

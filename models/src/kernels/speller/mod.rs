@@ -19,6 +19,7 @@ use super::product::{
 };
 use super::recurrent::cell::{lstm, lstm_back};
 use super::recurrent::{WeightGradients, Weights as LayerWeights};
+use super::tasks::Tasks;
 use attend::Found;
 
 /// The sizes.
@@ -332,8 +333,10 @@ impl Speller {
             .zip(memory)
             .zip(gates)
             .zip(inputs)
-            .filter(|(_, inputs)| step < inputs.len())
-            .for_each(|(((states, memory), gates), _)| {
+            .run(|(((states, memory), gates), inputs)| {
+                if step >= inputs.len() {
+                    return;
+                }
                 let gates = &mut gates[step * width..][..width];
                 let (before, now) = memory.split_at_mut((step + 1) * memory_line);
                 let before = &before[step * memory_line + in_memory..][..self.d_hidden];
@@ -385,8 +388,10 @@ impl Speller {
             .zip(aligned)
             .zip(inputs)
             .enumerate()
-            .filter(|(_, (_, inputs))| step < inputs.len())
-            .for_each(|(row, ((states, aligned), _))| {
+            .run(|(row, ((states, aligned), inputs))| {
+                if step >= inputs.len() {
+                    return;
+                }
                 let now = &mut states[(step + 1) * line..][..line];
                 let (context, states) = now.split_at_mut(d_context);
                 let query = match weights.query {
@@ -604,7 +609,7 @@ impl Speller {
         tasks
             .into_par_iter()
             .zip(queries.par_chunks_mut(d_attention))
-            .for_each(|((row, found), query)| {
+            .run(|((row, found), query)| {
                 let at = (row * (steps + 1) + step) * weights_line;
                 let [before, now] =
                     [at, at + weights_line].map(|at| &trace.weights[at..at + weights_line]);
@@ -670,8 +675,10 @@ impl Speller {
             .zip(flow.states[layer].par_chunks(hidden))
             .zip(flow.memory[layer].par_chunks_mut(hidden))
             .zip(inputs)
-            .filter(|(_, inputs)| step < inputs.len())
-            .for_each(|((((gates, memory), state), flow), _)| {
+            .run(|((((gates, memory), state), flow), inputs)| {
+                if step >= inputs.len() {
+                    return;
+                }
                 let gates = &mut gates[step * width..][..width];
                 let [before, now] = [at, at + line].map(|at| &memory[at..at + hidden]);
                 lstm_back(gates, before, now, &nothing, state, flow);
