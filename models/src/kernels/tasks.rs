@@ -80,6 +80,16 @@ mod tests {
     }
 
     #[test]
+    fn one_task_runs_where_it_is_asked_for() {
+        // The thread of a test is not of the pool.
+        let here = std::thread::current().id();
+        let found: Vec<_> = [0].par_iter().map(|_| std::thread::current().id()).gather();
+        assert_eq!(found, [here]);
+        [0].par_iter()
+            .run(|_| assert_eq!(std::thread::current().id(), here));
+    }
+
+    #[test]
     fn any_number_of_threads_does_all_tasks() {
         assert_eq!(on_threads(1, 5), (vec![3, 7], vec![0, 1, 2, 103, 104]));
         for len in [0, 3, 5, 100] {

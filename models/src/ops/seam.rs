@@ -30,8 +30,8 @@ thread_local! {
     static COUNTS: Cell<PathCounts> = const { Cell::new(PathCounts { kernels: 0, portable: 0 }) };
 }
 
-/// How often operators called on this thread, or [in the pool](super::in_pool) for it, ran a CPU kernel, and how often the portable
-/// expression.
+/// How often operators called on this thread, or [in the pool](super::in_pool) for it, ran a CPU
+/// kernel, and how often the portable expression.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PathCounts {
     /// Calls that ran a kernel.
