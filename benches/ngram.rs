@@ -1,8 +1,8 @@
 //! Time of a query of an n-gram model, and the model's memory:
 //! `cargo bench --bench ngram -- FILE.arpa TEXT`, with one sentence of words a line.
 //!
-//! Words are looked up in the vocabulary beforehand, as `kenlm_benchmark --query` has it. Without
-//! arguments, a small model of sentences made here.
+//! Words are looked up in the vocabulary beforehand, as in `kenlm_benchmark --query`. Without
+//! arguments, it uses a small model of generated sentences.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed bench")]
 #![allow(clippy::print_stdout, reason = "the result")]
 
@@ -71,7 +71,7 @@ fn main() {
     );
 }
 
-/// Sentences of words that are the rarer the higher their numbers.
+/// Sentences of words, which are rarer the higher their numbers.
 fn sentences() -> String {
     let mut state = 1_u64;
     let mut draw = || {

@@ -1,5 +1,5 @@
 //! Trains a recurrent network to tell the sixteen keys of a telephone by their tones, in noise. It
-//! weighs the frames, and learns to look where a key is down and no distractor sounds.
+//! weighs the frames, and learns to attend to those with a key and no distractor.
 //!
 //! `cargo run --release --example attention`
 
@@ -19,7 +19,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

@@ -1,5 +1,5 @@
 //! Trains a convolutional recurrent network to tell the sixteen keys of a telephone by their tones, in
-//! noise: convolutions find the tones, a GRU sums up what it heard.
+//! noise. Convolutions find the tones, and a GRU summarises them over time.
 //!
 //! `cargo run --release --example crnn`
 
@@ -18,7 +18,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

@@ -1,5 +1,5 @@
-//! Trains Deep Speech 2 to write down Morse code, by connectionist temporal classification: nobody
-//! tells it when each letter is keyed.
+//! Trains Deep Speech 2 to transcribe Morse code, by connectionist temporal classification, without
+//! the times of the letters.
 //!
 //! `cargo run --release --example deep_speech2`
 
@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\nword error rate on {} messages it has not heard: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 6, backend)? {

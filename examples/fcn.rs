@@ -1,5 +1,5 @@
 //! Trains a fully convolutional network to tell the sixteen keys of a telephone by their tones, in
-//! noise: few convolutions, and poolings that leave a single band of the spectrogram.
+//! noise. A few convolutions and poolings reduce the spectrogram to a single band.
 //!
 //! `cargo run --release --example fcn`
 
@@ -19,7 +19,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

@@ -1,5 +1,5 @@
-//! Trains a generator and a discriminator on patches of the tones of telephone keys, until what the one makes
-//! is hard to tell from recordings.
+//! Trains a generator and a discriminator on patches of telephone key tones, until generated patches
+//! are hard to tell from recorded ones.
 //!
 //! `cargo run --release --example gan`
 
@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\non {} recordings it has not seen: {}",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.metrics.text(&trained.result.metric)
     );
     let picture = folder.join("patches.png");

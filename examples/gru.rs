@@ -1,5 +1,5 @@
 //! Trains a bidirectional GRU to tell the sixteen keys of a telephone by their tones, in noise.
-//! Two gates instead of the LSTM's three, for the same purpose.
+//! It has two gates instead of the LSTM's three.
 //!
 //! `cargo run --release --example gru`
 
@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

@@ -1,5 +1,5 @@
-//! Trains Listen, Attend and Spell to write down Morse code letter by letter, attending to the part of
-//! the recording that keys it.
+//! Trains Listen, Attend and Spell to transcribe Morse code letter by letter, attending to the part
+//! of the recording that keys it.
 //!
 //! `cargo run --release --example las`
 
@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\nword error rate on {} messages it has not heard: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 6, backend)? {

@@ -1,5 +1,5 @@
 //! Trains filters shaped for music to tell the sixteen keys of a telephone by their tones, in noise:
-//! high ones for the tones of a moment, long ones for what becomes of a band.
+//! tall ones for the tones of a moment, long ones for the course of a band over time.
 //!
 //! `cargo run --release --example musicnn`
 
@@ -21,7 +21,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

@@ -1,5 +1,5 @@
-//! Trains a residual network on raw waveforms to tell the sixteen keys of a telephone by their tones, in
-//! noise: windows of three samples, made three times shorter again and again.
+//! Trains a residual network on raw waveforms to tell the sixteen keys of a telephone by their tones,
+//! in noise. Windows of three samples shorten the signal again and again.
 //!
 //! `cargo run --release --example res_cnn`
 
@@ -23,7 +23,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

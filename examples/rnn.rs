@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\naccuracy on {} recordings it has not seen: {:.3}; some of them:",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.value
     );
     for guess in guesses(&trained.run, 8, backend)? {

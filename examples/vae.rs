@@ -1,5 +1,5 @@
-//! Trains a variational autoencoder on patches of the tones of telephone keys: it learns a small code of each, and
-//! what such patches look like.
+//! Trains a variational autoencoder on patches of telephone key tones. It learns a small code of each
+//! patch, and the distribution of patches.
 //!
 //! `cargo run --release --example vae`
 
@@ -16,7 +16,7 @@ fn main() -> sori::Result<()> {
 
     println!(
         "\non {} recordings it has not seen: {}",
-        trained.run.info()?.splits.test,
+        trained.run.info().splits.test,
         trained.result.metrics.text(&trained.result.metric)
     );
     let picture = folder.join("patches.png");

@@ -1,11 +1,11 @@
-//! Feature flags and `--backend` become a backend type and a device here, and nowhere else.
-
-use std::fmt;
-use std::str::FromStr;
+//! The choice of a backend. Only this file turns feature flags and a name into a backend type and a
+//! device.
 
 use burn::tensor::backend::AutodiffBackend;
 
-use crate::{Error, Result};
+use strum::VariantArray;
+
+use crate::error::{Error, Result};
 
 #[cfg(not(any(feature = "ndarray", feature = "wgpu-plain", feature = "cuda")))]
 compile_error!(
@@ -13,39 +13,48 @@ compile_error!(
      `vulkan`, `metal` or `cuda`"
 );
 
-/// The backends Sori knows; which are compiled in is a matter of feature flags.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A backend that Sori supports, fastest first. Feature flags choose which are compiled in.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    VariantArray,
+)]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = Error,
+    parse_err_fn = no_such_backend
+)]
 pub enum BackendName {
-    /// The CPU, on any platform.
-    Ndarray,
-    /// A GPU on any platform, through WGSL shaders.
-    Wgpu,
+    /// An NVIDIA GPU through CUDA.
+    Cuda,
     /// A GPU through Vulkan (SPIR-V shaders).
     Vulkan,
     /// A GPU through Metal.
     Metal,
-    /// An NVIDIA GPU through CUDA.
-    Cuda,
+    /// A GPU on any platform, through WGSL shaders.
+    Wgpu,
+    /// The CPU, on any platform.
+    Ndarray,
+}
+
+fn no_such_backend(name: &str) -> Error {
+    Error::Backend {
+        name: name.to_string(),
+        reason: "there is no such backend; there are ndarray (CPU), wgpu, vulkan, metal and cuda"
+            .to_string(),
+    }
 }
 
 impl BackendName {
-    const ALL: [Self; 5] = [
-        Self::Cuda,
-        Self::Vulkan,
-        Self::Metal,
-        Self::Wgpu,
-        Self::Ndarray,
-    ];
-
-    /// The name as it is typed after `--backend`.
+    /// The name as given to `--backend`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ndarray => "ndarray",
-            Self::Wgpu => "wgpu",
-            Self::Vulkan => "vulkan",
-            Self::Metal => "metal",
-            Self::Cuda => "cuda",
-        }
+        self.into()
     }
 
     fn is_compiled(self) -> bool {
@@ -60,42 +69,23 @@ impl BackendName {
 
     /// The backends compiled into this program, the fastest first.
     pub fn compiled() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(|name| name.is_compiled())
+        Self::VARIANTS
+            .iter()
+            .copied()
+            .filter(|name| name.is_compiled())
     }
 }
 
-/// The GPU if one was compiled in, otherwise the CPU.
+/// The GPU if a GPU backend is compiled in, otherwise the CPU.
 impl Default for BackendName {
     fn default() -> Self {
         Self::compiled().next().unwrap_or(Self::Ndarray)
     }
 }
 
-impl fmt::Display for BackendName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for BackendName {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|known| known.as_str() == name)
-            .ok_or_else(|| Error::Backend {
-                name: name.to_string(),
-                reason: "there is no such backend; there are ndarray (CPU), wgpu, vulkan, metal \
-                         and cuda"
-                    .to_string(),
-            })
-    }
-}
-
-/// Work that runs on whichever backend was chosen.
+/// Work that is generic over the backend.
 pub trait Job {
-    /// What the work gives.
+    /// The result of the work.
     type Output;
 
     /// Does the work on `device`.
@@ -105,7 +95,7 @@ pub trait Job {
 /// Runs `job` on the backend `name`.
 ///
 /// # Errors
-/// When the backend is not compiled in, or its device is not there.
+/// When the backend is not compiled in, or its device is missing.
 pub fn run_on<J: Job>(name: BackendName, job: J) -> Result<J::Output> {
     match name {
         #[cfg(feature = "ndarray")]
@@ -155,8 +145,8 @@ mod adapter {
     use burn_wgpu::{WgpuDevice, graphics::GraphicsApi};
     use wgpu::{DeviceType, Instance, InstanceDescriptor};
 
-    /// Looks for an adapter before Burn does, which panics without one. A software adapter is taken
-    /// only where there is no other.
+    /// Looks for an adapter first, because Burn panics without one. A software adapter is used only
+    /// if there is no other.
     pub(super) fn find<G: GraphicsApi>(name: BackendName) -> Result<WgpuDevice> {
         let instance = Instance::new(InstanceDescriptor {
             backends: G::backend().into(),
@@ -181,7 +171,7 @@ mod adapter {
         } else {
             WgpuDevice::Cpu
         };
-        // A second setup of the same device in one process would panic.
+        // A second setup of the same device in one process panics.
         static SETUP: std::sync::Once = std::sync::Once::new();
         SETUP.call_once(|| {
             burn_wgpu::init_setup::<G>(&device, Default::default());
@@ -201,7 +191,8 @@ mod tests {
             type Output = ();
             fn run<B: AutodiffBackend>(self, _: &B::Device) {}
         }
-        for name in BackendName::ALL.into_iter().filter(|n| !n.is_compiled()) {
+        let missing = BackendName::VARIANTS.iter().filter(|n| !n.is_compiled());
+        for &name in missing {
             let error = run_on(name, Nothing).unwrap_err().to_string();
             assert!(error.contains(&format!("--features {name}")), "{error}");
         }
@@ -209,7 +200,7 @@ mod tests {
 
     #[test]
     fn names_parse_to_themselves_and_others_are_listed() {
-        for name in BackendName::ALL {
+        for &name in BackendName::VARIANTS {
             assert_eq!(name.as_str().parse::<BackendName>().unwrap(), name);
         }
         let error = "tpu".parse::<BackendName>().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! Workloads of fixed shape and parameter count, to compare backends and programs by.
+//! Workloads of fixed shape and parameter count, for comparing backends and programs.
 
 use std::time::Instant;
 
@@ -11,17 +11,25 @@ use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
 use sori_models::las::Sampling;
 use sori_models::loss::{CtcOptions, ctc};
-use sori_models::{DeepSpeech2Config, LasConfig, ModelConfig, num_params};
+use sori_models::{
+    Architecture, BenchShape, DeepSpeech2Config, Emitter, LasConfig, ModelConfig, Purpose, Role,
+    Speller, catalogue, num_params,
+};
 
 use crate::backend::{BackendName, Job, run_on};
-use crate::batch::{Coding, FrameLimits, HostBatch, Row};
-use crate::task::{Objective, Task};
-use crate::train::{
-    Gradients, Optimizer, Stepper, TrainSettings, draw_parameters, one_at_a_time, random_model,
-};
+use crate::data::batch::FrameLimits;
+use crate::data::lesson::{HostLesson, Row};
+use crate::optim::gradients::Gradients;
+use crate::optim::optimizer::Optimizer;
+use crate::settings::training::TrainSettings;
+use crate::task::contract::Task;
+use crate::task::{Classify, Tag};
+use crate::train::begin::random_network;
+use crate::train::learner::draw_parameters;
+use crate::train::step::{Stepper, one_at_a_time};
 use crate::{Error, Result};
 
-/// What a preset does.
+/// The kind of work of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// A training step with cross entropy over classes: forward, loss, backward, Adam.
@@ -30,8 +38,8 @@ pub enum Work {
     Tag,
     /// A training step with CTC over transcripts of [`Preset::labels`] symbols.
     Transcribe,
-    /// A training step with cross entropy over the symbols and ends of such transcripts, each of
-    /// them read after the one before.
+    /// A training step with cross entropy over the symbols and ends of such transcripts, with teacher
+    /// forcing.
     Spell,
     /// The CTC loss of such transcripts and its gradient, from raw scores through log-softmax.
     Ctc,
@@ -40,59 +48,61 @@ pub enum Work {
     Features,
 }
 
-/// Some work on random data, of fixed shape.
+/// A workload of fixed shape on random data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Preset {
-    /// The preset's name, which is its model's where it has one.
+    /// The preset's name, which is its model's if it has one.
     pub name: &'static str,
-    /// What it does.
+    /// The kind of work.
     pub work: Work,
     /// Rows of the batch.
     pub batch: usize,
-    /// Frames of each row; samples of waveforms, steps of scores.
+    /// Frames of each row. For waveforms samples, for scores steps.
     pub frames: usize,
-    /// Bins of each frame; none of scores.
+    /// Bins of each frame. Scores have none.
     pub bins: usize,
-    /// Classes, tags, or symbols with the blank or the end.
+    /// Classes or tags, or symbols including the blank or the end.
     pub outputs: usize,
 }
 
-/// The presets, in the order they run.
-pub const PRESETS: &[Preset] = &[
-    Preset::new("mlp", Work::Classify, 64, 100, 40),
-    Preset::new("cnn1d", Work::Classify, 32, 128, 96),
-    Preset::new("cnn2d", Work::Classify, 16, 100, 64),
-    Preset::new("dilated_cnn", Work::Classify, 16, 100, 64),
-    Preset::new("sample_cnn", Work::Tag, 4, 59_049, 1),
-    Preset::new("res_cnn", Work::Tag, 2, 59_049, 1),
-    Preset::new("fcn", Work::Tag, 2, 1366, 96),
-    Preset::new("crnn", Work::Tag, 2, 1366, 96),
-    Preset::new("musicnn", Work::Tag, 4, 187, 96),
-    Preset::new("matchboxnet", Work::Classify, 32, 101, 64),
-    Preset::new("random_wired", Work::Classify, 16, 100, 64),
-    Preset::new("rnn", Work::Classify, 8, 100, 161),
-    Preset::new("lstm", Work::Classify, 8, 100, 161),
-    Preset::new("gru", Work::Classify, 8, 100, 161),
-    Preset::new("attention", Work::Classify, 8, 100, 161),
-    Preset::new("deep_speech2", Work::Transcribe, 8, 400, 161),
-    Preset::new("ctc", Work::Ctc, 8, 200, 0),
-    Preset::new("las", Work::Spell, 8, 400, 40),
-    Preset::new("log_mel", Work::Features, 1, 960_000, 1),
-];
+/// The presets: every architecture with a bench shape in the order of the zoo, the CTC loss alone, and
+/// features.
+pub fn presets() -> Vec<Preset> {
+    let zoo = catalogue().iter().filter_map(|card| {
+        let BenchShape {
+            batch,
+            frames,
+            bins,
+        } = card.bench?;
+        let work = match (card.purpose, ModelConfig::from_name(card.name).ok()?.role()) {
+            (Purpose::Tag, Role::Classifier) => Work::Tag,
+            (_, Role::Classifier) => Work::Classify,
+            (_, Role::Emitter) => Work::Transcribe,
+            (_, Role::Speller) => Work::Spell,
+            (_, Role::Autoencoder | Role::Adversarial) => return None,
+        };
+        Some(Preset::new(card.name, work, batch, frames, bins))
+    });
+    let alone = [
+        Preset::new("ctc", Work::Ctc, 8, 200, 0),
+        Preset::new("log_mel", Work::Features, 1, 960_000, 1),
+    ];
+    zoo.chain(alone).collect()
+}
 
-/// What a preset took.
+/// The measurements of a preset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timing {
     /// Median time of a training step, or of the features, in milliseconds.
     pub median_ms: f64,
-    /// Trainable parameters; 0 where nothing is trained.
+    /// Trainable parameters. 0 if nothing is trained.
     pub params: usize,
-    /// Largest resident memory of the process so far in MiB, where the system tells.
+    /// Largest resident memory of the process so far in MiB, if the system reports it.
     pub peak_mib: Option<f64>,
 }
 
 impl Preset {
-    const fn new(name: &'static str, work: Work, batch: usize, frames: usize, bins: usize) -> Self {
+    fn new(name: &'static str, work: Work, batch: usize, frames: usize, bins: usize) -> Self {
         Self {
             name,
             work,
@@ -111,21 +121,19 @@ impl Preset {
     /// The preset of this name.
     ///
     /// # Errors
-    /// When there is none, with those there are.
-    pub fn find(name: &str) -> Result<&'static Self> {
-        PRESETS
-            .iter()
-            .find(|preset| preset.name == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = PRESETS.iter().map(|preset| preset.name).collect();
-                Error::Input(format!(
-                    "there is no preset `{name}`; there are {}",
-                    known.join(", ")
-                ))
-            })
+    /// When there is none. The error lists the presets.
+    pub fn find(name: &str) -> Result<Self> {
+        let all = presets();
+        let known: Vec<_> = all.iter().map(|preset| preset.name).collect();
+        let unknown = Error::Input(format!(
+            "there is no preset `{name}`; there are {}",
+            known.join(", ")
+        ));
+        let found = all.into_iter().find(|preset| preset.name == name);
+        found.ok_or(unknown)
     }
 
-    /// Symbols of each transcript, where there are any.
+    /// Symbols of each transcript, if there are any.
     pub fn labels(&self) -> usize {
         match self.work {
             Work::Transcribe => 60,
@@ -144,7 +152,7 @@ impl Preset {
         }
     }
 
-    /// The speller of the preset. Dropout and label smoothing are left out.
+    /// The speller of the preset, without dropout and label smoothing.
     pub fn speller(&self) -> LasConfig {
         LasConfig {
             num_bins: self.bins,
@@ -155,7 +163,7 @@ impl Preset {
         }
     }
 
-    /// The classifier or tagger of the preset. Dropout is left to those whose papers have it, the taggers.
+    /// The classifier or tagger of the preset. Only taggers, whose papers use dropout, have it.
     ///
     /// # Errors
     /// When the preset has none.
@@ -171,7 +179,7 @@ impl Preset {
         serde_json::from_value(fields).map_err(broken)
     }
 
-    /// Times `steps` times the work after `warm_up` others.
+    /// Times `steps` repetitions of the work after `warm_up` others.
     ///
     /// # Errors
     /// When the backend cannot be used.
@@ -215,28 +223,25 @@ impl Preset {
         })
     }
 
-    fn random_batch(&self, limits: FrameLimits) -> Result<HostBatch> {
+    /// Random features and targets for `task`.
+    fn random_lesson<T: Task>(
+        &self,
+        task: &T,
+        limits: FrameLimits,
+        mut target: impl FnMut(usize, &mut ChaCha8Rng) -> Target,
+    ) -> Result<HostLesson<T>> {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let rows: Vec<_> = (0..self.batch)
-            .map(|row| {
-                let features = Features {
-                    frames: self.frames,
-                    bins: self.bins,
-                    values: (0..self.frames * self.bins)
-                        .map(|_| rng.random_range(-1.0..1.0))
-                        .collect(),
-                };
-                let target = match self.work {
-                    Work::Tag => {
-                        Target::Tags((0..self.outputs).filter(|_| rng.random_bool(0.1)).collect())
-                    }
-                    _ => Target::Class(row % self.outputs),
-                };
-                Row::new(features, target)
-            })
-            .collect();
-        let coding = Coding::Labels(self.outputs);
-        HostBatch::collate(&rows, limits, &coding)
+        let rows = (0..self.batch).map(|row| {
+            let features = Features {
+                frames: self.frames,
+                bins: self.bins,
+                values: (0..self.frames * self.bins)
+                    .map(|_| rng.random_range(-1.0..1.0))
+                    .collect(),
+            };
+            Row::new(features, target(row, &mut rng))
+        });
+        HostLesson::collate(rows.collect(), limits, task)
     }
 
     /// Random numbers in ±1, `[batch, frames, last]`.
@@ -269,19 +274,44 @@ impl Job for TimeSteps<'_> {
     type Output = Result<Timing>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Result<Timing> {
+        let labels = (0..self.preset.outputs).map(|label| label.to_string());
+        let labels = labels.collect();
+        match self.preset.work {
+            Work::Tag => {
+                let thresholds = Vec::new();
+                let outputs = self.preset.outputs;
+                self.time::<B, _>(Tag { labels, thresholds }, device, |_, rng| {
+                    Target::Tags((0..outputs).filter(|_| rng.random_bool(0.1)).collect())
+                })
+            }
+            _ => {
+                let outputs = self.preset.outputs;
+                self.time::<B, _>(Classify { labels }, device, |row, _| {
+                    Target::Class(row % outputs)
+                })
+            }
+        }
+    }
+}
+
+impl TimeSteps<'_> {
+    /// Times training steps of a classifier or tagger.
+    fn time<B: AutodiffBackend, T: Task>(
+        self,
+        task: T,
+        device: &B::Device,
+        target: impl FnMut(usize, &mut ChaCha8Rng) -> Target,
+    ) -> Result<Timing> {
         let config = self.preset.model()?;
-        let model = random_model::<B>(&config, 0, device)?;
+        let model = random_network::<_, B>(&config, 0, device)?;
         let params = num_params(&model);
-        let batch = self.preset.random_batch(FrameLimits::from(&config))?;
-        let batch = batch.to_device::<B>(device);
-        let mut stepper = Stepper::<B>::new(model, &TrainSettings::default());
-        let objective = Objective::plain(match self.preset.work {
-            Work::Tag => Task::Tag,
-            _ => Task::Classify,
-        });
+        let limits = FrameLimits::of(&config);
+        let lesson = self.preset.random_lesson(&task, limits, target)?;
+        let lesson = lesson.to_device::<B>(device);
+        let mut stepper = Stepper::<B, _, _>::new(model, task, &TrainSettings::default());
         let median_ms = median_ms(self.warm_up, self.steps, || {
-            stepper.step(batch.clone(), &objective, 1e-3);
-            // A step that the device has only queued has not been taken.
+            stepper.step(lesson.clone(), 1e-3)?;
+            // Wait for the device, which may only have queued the step.
             B::sync(device).map_err(|e| Error::Input(format!("the device failed: {e}")))
         })?;
         Ok(Timing {
@@ -301,7 +331,7 @@ impl Job for TimeTranscription<'_> {
         B::seed(device, 0);
         let model = self.0.preset.recogniser().init::<B>(device)?;
         self.0.time_transcripts(model, device, |model, batch| {
-            let emissions = model.forward(batch.features.clone(), &batch.lengths);
+            let emissions = model.emit(batch.features.clone(), &batch.lengths);
             emissions.ctc(&batch.transcripts, CtcOptions::default())
         })
     }
@@ -321,8 +351,7 @@ impl Job for TimeSpelling<'_> {
                 lengths,
                 transcripts,
             } = batch;
-            let spelled =
-                model.forward(features.clone(), lengths, transcripts, Sampling::default());
+            let spelled = model.spell(features.clone(), lengths, transcripts, Sampling::default());
             model.loss(&spelled, transcripts)
         })
     }
@@ -417,7 +446,7 @@ fn median_ms(warm_up: usize, steps: usize, mut step: impl FnMut() -> Result<()>)
     Ok(times.get(times.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
-/// The largest resident memory this process has had, from Linux's `/proc`.
+/// The largest resident memory of this process so far, from Linux's `/proc`.
 fn peak_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,13 +1,17 @@
+//! The errors of Sori.
+
 use std::path::{Path, PathBuf};
 
-/// What can go wrong in the learner. Every message names the file or value that was wrong and what
-/// would be right.
+/// An error of Sori. Every message names the wrong file or value and what would be right.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The data could not be read.
     #[error(transparent)]
     Data(#[from] sori_datasets::Error),
-    /// The model's configuration does not describe a model.
+    /// A corpus could not be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] sori_fetch::FetchError),
+    /// The model's configuration is invalid.
     #[error(transparent)]
     Model(#[from] sori_models::ConfigError),
     /// A setting has a value it cannot have.
@@ -17,7 +21,7 @@ pub enum Error {
         key: String,
         /// The value it was given.
         value: String,
-        /// What would be right.
+        /// The values it can have.
         expected: String,
     },
     /// A configuration file or a `key=value` does not fit the settings.
@@ -25,38 +29,38 @@ pub enum Error {
     Config {
         /// The file, or the option as it was typed.
         origin: String,
-        /// What is wrong with it and what would be right.
+        /// The mistake and its correction.
         reason: String,
     },
-    /// A line of a text file is not what it should be.
+    /// A line of a text file is malformed.
     #[error("{}:{line}: {reason}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it and what would be right.
+        /// The mistake and its correction.
         reason: String,
     },
     /// A file of a run or a result could not be read or written.
     #[error("{action} {}: {source}", path.display())]
     Io {
-        /// What was tried, such as `cannot write`.
+        /// The failed action, such as `cannot write`.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A run folder is not what it should be.
+    /// A run folder is invalid.
     #[error("run {}: {reason}", path.display())]
     Run {
         /// The run folder.
         path: PathBuf,
-        /// What is wrong with it and what would be right.
+        /// The mistake and its correction.
         reason: String,
     },
-    /// The backend asked for is not compiled in or finds no device.
+    /// The requested backend is not compiled in or finds no device.
     #[error("backend {name}: {reason}")]
     Backend {
         /// The backend's name.
@@ -64,7 +68,7 @@ pub enum Error {
         /// Why it cannot be used and what would help.
         reason: String,
     },
-    /// The loss became infinite or not a number. The last checkpoint is from before.
+    /// The loss became infinite or NaN. The last checkpoint is from before.
     #[error(
         "the loss is {loss} at step {step}: training diverged. The run's last checkpoint is from \
          before that; start again with a lower `train.learning_rate` (it is {learning_rate:.2e} \
@@ -78,22 +82,31 @@ pub enum Error {
         /// The learning rate of that step.
         learning_rate: f64,
     },
-    /// Ctrl-C stopped a run, which can go on.
+    /// Ctrl-C stopped a run, which can be resumed.
     #[error("interrupted; a checkpoint is written. Go on with: {again}")]
     Interrupted {
-        /// The command that goes on.
+        /// The command that resumes it.
         again: String,
     },
-    /// The input of a command is wrong in itself.
+    /// The input of a command is invalid.
     #[error("{0}")]
     Input(String),
 }
 
-/// Results of the learner.
+/// A result of Sori.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// For `map_err` on file operations: names what was tried on which file.
+    /// The error of a setting or an option with an invalid value.
+    pub(crate) fn setting(key: &str, value: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Setting {
+            key: key.to_string(),
+            value: value.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    /// For `map_err` on file operations: names the failed action and the file.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io {

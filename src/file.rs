@@ -1,50 +1,55 @@
-//! Files that are whole or not there.
+//! Atomic writes of files, and JSON files.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// How the temporary files of [`write_atomically`] begin.
+/// The prefix of the temporary files of [`write_atomically`].
 const TEMPORARY: &str = ".sori-";
 
-/// Writes `bytes` to `path` so that a crash at any moment leaves the file of before or the new one:
-/// a temporary file beside it is written, flushed to the disk and renamed.
+/// Writes `bytes` to `path` atomically: after a crash at any moment the file is either the old one or
+/// the new one. A temporary file in the same folder is written, flushed to the disk and renamed.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    static WRITTEN: AtomicUsize = AtomicUsize::new(0);
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!("{TEMPORARY}{}-{number}", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        // The rename itself is on the disk once the folder is.
+    let write = || -> io::Result<()> {
+        // If it is dropped before the rename, for instance because the disk is full, it is removed.
+        let mut temporary = temporary_in(folder)?;
+        temporary.as_file_mut().write_all(bytes)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(path).map_err(|e| e.error)?;
+        // The rename reaches the disk with the folder.
         #[cfg(unix)]
         File::open(folder)?.sync_all()?;
         Ok(())
     };
-    write().map_err(|e| {
-        // Half a file is of no use, for instance where the disk is full.
-        let _ = fs::remove_file(&temporary);
-        Error::io("cannot write", path)(e)
-    })
+    write().map_err(Error::io("cannot write", path))
 }
 
-/// Removes what a killed [`write_atomically`] left in `folder`.
+/// Creates a temporary file with default permissions. Those of `tempfile` are for the owner
+/// alone.
+fn temporary_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut refused = None;
+    let create = |path: &Path| File::create_new(path).inspect_err(|e| refused = e.raw_os_error());
+    let temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .make_in(folder, create);
+    // `tempfile` adds the temporary path to the message, which helps nobody.
+    temporary.map_err(|e| refused.map_or(e, io::Error::from_raw_os_error))
+}
+
+/// Removes the temporary files that an interrupted [`write_atomically`] left in `folder`.
 pub(crate) fn remove_temporary(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            // What cannot be removed is only untidy.
+            // A file that cannot be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -86,8 +91,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
+    fn a_folder_that_is_not_there_is_named_and_the_temporary_file_is_not() {
         let error = write_atomically(Path::new("no/such/file"), b"").unwrap_err();
         assert!(error.to_string().contains("no/such/file"), "{error}");
+        assert!(!error.to_string().contains(TEMPORARY), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_has_the_permissions_of_a_plainly_created_one() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let [plain, whole] = ["plain", "whole"].map(|name| folder.path().join(name));
+        File::create(&plain).unwrap();
+        write_atomically(&whole, b"").unwrap();
+        let [plain, whole] =
+            [plain, whole].map(|path| fs::metadata(path).unwrap().permissions().mode());
+        assert_eq!(whole, plain);
     }
 }

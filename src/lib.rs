@@ -5,27 +5,37 @@
 )]
 
 pub mod backend;
-pub mod batch;
 pub mod bench;
 pub mod cli;
+pub mod data;
 pub mod decode;
 mod error;
 mod file;
-pub mod generate;
+pub mod infer;
 pub mod metric;
-pub mod picture;
-pub mod predict;
-pub mod report;
-pub mod stream;
+pub mod numbers;
+mod optim;
+pub mod run;
+mod seed;
+pub mod settings;
+pub mod show;
 pub mod task;
 pub mod train;
 
+pub use burn;
+pub use sori_datasets as datasets;
+pub use sori_fetch as fetch;
+pub use sori_models as models;
+
 pub use backend::BackendName;
 pub use error::{Error, Result};
-pub use generate::generate;
-pub use predict::{Predictor, guesses};
-pub use report::report;
-pub use sori_datasets as datasets;
-pub use sori_models as models;
-pub use stream::Transcriber;
-pub use train::{RunFolder, Settings, Show, Trained, fit, resume};
+pub use infer::{Predictor, Transcriber, generate, generate_as, guesses, guesses_as};
+pub use run::{RunFolder, load_weights};
+pub use settings::Settings;
+pub use show::{Show, report};
+pub use train::{Trained, fit, fit_as, resume, resume_as};
+
+/// The programs of `docs/library.md` compile.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct LibraryPage;

@@ -1,4 +1,4 @@
-//! From a manifest to what a model says or makes, by the command line alone: tags, numbers, labels that do
+//! From a manifest to a model's outputs, by the command line alone: tags, numbers, labels that do
 //! not depend on a speaker, and patches.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -29,12 +29,12 @@ fn sori(args: &[&str]) -> Value {
     serde_json::from_str(lines.lines().last().unwrap()).unwrap()
 }
 
-/// Between −½ and ½, another for each recording.
+/// Noise between −½ and ½, different for each recording.
 fn noise(n: usize, index: usize) -> f32 {
     ((n * 7919 + index * 104_729) % 1009) as f32 / 1009.0 - 0.5
 }
 
-/// Half a second of the tones of some tags, at phases of its own, in a little noise.
+/// Half a second of the tones of some tags, with its own phases and a little noise.
 fn chord(tags: &[usize], index: usize) -> impl Iterator<Item = i16> {
     (0..RATE as usize / 2).map(move |n| {
         let phase = index as f32;
@@ -124,7 +124,7 @@ fn a_tagger_learns_measures_and_names_the_tags_of_a_recording() {
     assert!(heard.get("label").is_none());
 }
 
-/// What a command that fails says.
+/// The error message of a command that fails.
 fn complaint(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_sori"))
         .args(args)
@@ -134,7 +134,7 @@ fn complaint(args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// A third of a second of one tone, in a little noise.
+/// A third of a second of one tone, with a little noise.
 fn tone(hertz: f64, index: usize) -> impl Iterator<Item = i16> {
     (0..RATE as usize / 3).map(move |n| {
         let turn = TAU * hertz as f32 * n as f32 / RATE as f32;
@@ -142,7 +142,7 @@ fn tone(hertz: f64, index: usize) -> impl Iterator<Item = i16> {
     })
 }
 
-/// A manifest of tones with an answer by how high they are, up to three octaves above 250 Hz.
+/// A manifest of tones labelled by pitch, up to three octaves above 250 Hz.
 fn octaves(folder: &Path, answer: impl Fn(f64) -> f64) -> String {
     let mut lines = String::new();
     for index in 0..120 {
@@ -192,7 +192,7 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
         ]);
         assert_eq!(result["task"], "regress");
         assert_eq!(result["metric"], "mae");
-        // Of a span of 150.
+        // The values span 150.
         assert!(result["value"].as_f64().unwrap() < 8.0, "{result}");
         assert!(result["metrics"]["r2"].as_f64().unwrap() > 0.9, "{result}");
         (run, result)
@@ -231,7 +231,7 @@ fn a_number_is_learned_measured_and_said_with_its_deviation() {
     assert!(said.contains("las writes transcripts"), "{said}");
 }
 
-/// Which of two keys, by speakers each of whom hums a note of their own.
+/// A manifest of two keys, from speakers who each hum their own note.
 fn hummed(folder: &Path, named: bool) -> String {
     let mut lines = String::new();
     for index in 0..96 {
@@ -289,7 +289,7 @@ fn a_model_learns_not_to_tell_speakers_where_it_is_asked() {
         last["train_domain_accuracy"].as_f64()
     };
     let (open, hidden) = (told("0.000001").unwrap(), told("1").unwrap());
-    // Four speakers.
+    // There are four speakers.
     assert!(open > 0.5 && hidden < 0.4, "{open}, {hidden}");
     assert_eq!(told("0"), None);
 
@@ -349,7 +349,7 @@ fn patches_are_learned_measured_and_made() {
         .collect();
     assert!(bounds[11] > bounds[0] + 0.1, "{bounds:?}");
     let metric = |name: &str| result["metrics"][name].as_f64().unwrap();
-    // Up to what eight samples for each patch leave to chance.
+    // Up to the chance in eight samples for each patch.
     assert!(metric("importance_bound") > metric("bound") - 0.01);
     assert!(metric("kl") > 0.0 && metric("rmse") > 0.0 && metric("frechet") > 0.0);
     assert_eq!(sori(&["eval", &run])["metrics"], result["metrics"]);
@@ -378,7 +378,7 @@ fn patches_are_learned_measured_and_made() {
         assert!(said.contains("sori generate"), "{said}");
     }
 
-    // Whatever is to be said of a recording.
+    // Any kind of answer will do.
     let numbers = path("numbers");
     let speed = "synth:morse?size=8&answer=speed";
     let small = ["--epochs", "1", "--set", "d_hidden=[8]"];

@@ -1,5 +1,5 @@
-//! `sori compare` trains each way with each seed, once, and `sori report` puts a run on a page that needs
-//! nothing else.
+//! `sori compare` trains each way with each seed, once, and `sori report` writes a self-contained page
+//! for a run.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod sound;
@@ -73,7 +73,7 @@ fn each_way_is_trained_with_each_seed_once() {
         let mean = seeds.map(|value| value.as_f64().unwrap()).sum::<f64>() / 2.0;
         assert!((way["value"].as_f64().unwrap() - mean).abs() < 1e-12);
     }
-    // A way that diverges is said to, and the others are not lost by it.
+    // A way that diverges is reported, and the others are kept.
     assert!(table[2]["value"].is_null());
     let reason = table[2]["failed"][0].as_str().unwrap();
     assert!(reason.contains("diverged"), "{reason}");
@@ -82,7 +82,7 @@ fn each_way_is_trained_with_each_seed_once() {
     let png = std::fs::read(out.join("curves.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG"));
 
-    // Again: what is there stays, what is missing comes anew, to the same numbers.
+    // Run again: existing runs stay, and missing ones are retrained to the same numbers.
     let kept = out.join("1-seed-5/checkpoints/last.safetensors");
     let before = std::fs::metadata(&kept).unwrap().modified().unwrap();
     std::fs::remove_dir_all(out.join("2-seed-6")).unwrap();
@@ -95,7 +95,7 @@ fn each_way_is_trained_with_each_seed_once() {
         before
     );
 
-    // Broken off in the middle, it is gone on with to the same numbers.
+    // An interrupted comparison resumes to the same numbers.
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
@@ -105,7 +105,7 @@ fn each_way_is_trained_with_each_seed_once() {
         while !begun.is_file() && child.try_wait().unwrap().is_none() {
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
-        // As Ctrl-C in a terminal: all processes of the group.
+        // As with Ctrl-C in a terminal: all processes of the group.
         let group = format!("-{}", child.id());
         let sent = Command::new("kill").args(["-INT", "--", &group]).status();
         assert!(sent.unwrap().success());
@@ -120,19 +120,19 @@ fn each_way_is_trained_with_each_seed_once() {
         }
     }
 
-    // Another comparison does not go into the same folder.
+    // A different comparison is refused in the same folder.
     let other = compare(&out, "3");
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(!other.status.success());
     assert!(said.contains("holds another comparison"), "{said}");
 
-    // Nor do runs that a lost plan left behind count for another.
+    // Runs left behind by a lost plan do not count for another.
     std::fs::remove_file(out.join("compare.json")).unwrap();
     let other = compare(&out, "3");
     let said = String::from_utf8_lossy(&other.stderr);
     assert!(said.contains("holds something else"), "{said}");
 
-    // A run of it on a page.
+    // The page of one of its runs.
     let run = out.join("1-seed-5");
     let reported = sori(&["report", run.to_str().unwrap(), "--worst", "2"]);
     assert!(reported.status.success(), "{reported:?}");
@@ -216,7 +216,7 @@ fn folds_are_trained_once_and_only_with_the_same_settings() {
     let mean = (values[0] + values[1]) / 2.0;
     assert!((first["value"].as_f64().unwrap() - mean).abs() < 1e-12);
 
-    // The same command finds both folds trained, and one of more folds goes on.
+    // The same command finds both folds trained, and a command with more folds resumes.
     assert_eq!(sum(train("cnn1d", "1,2", "1")), first);
     let more = sum(train("cnn1d", "1,2,3", "1"));
     assert_eq!(more["folds"]["2"], first["folds"]["2"]);

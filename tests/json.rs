@@ -1,4 +1,4 @@
-//! Under `--json`, standard output holds JSON lines and nothing else, with the fields the design
+//! Under `--json`, standard output holds only JSON lines, with the fields that the design
 //! promises.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

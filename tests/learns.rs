@@ -1,5 +1,5 @@
-//! Models learn what they are for: the embedded telephone keys, and, where `SORI_DATA` names a
-//! folder with the corpus, spoken digits to the accuracy the README states.
+//! Models learn: the embedded telephone keys, and, where `SORI_DATA` names a folder with the
+//! corpus, spoken digits to the accuracy that the README states.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sori::{BackendName, Settings, Show, fit};
 
-/// Random numbers come from one state of the whole process, so one training at a time.
+/// A process has a single random state, so one training at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
 fn accuracy(model: &str, data: &str, changes: &[&str]) -> f64 {
@@ -51,7 +51,7 @@ fn spoken_digits_reach_their_bars() {
         return;
     };
     let fsdd = format!("fsdd:{}", PathBuf::from(data).join("fsdd").display());
-    // What PyTorch's networks reach; the larger one needs half the epochs.
+    // The accuracy of PyTorch's networks. The larger one needs half the epochs.
     let short = ["epochs=7"];
     for (model, changes, bar) in [
         ("mlp", &[][..], 0.942),

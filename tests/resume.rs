@@ -1,4 +1,4 @@
-//! A run that is killed, again and again, ends with the very numbers of one that was not.
+//! A resumed run, even after many kills, is bit-identical to an uninterrupted one.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod sound;
@@ -25,7 +25,7 @@ const MODELS: [&str; 8] = [
     "adversary",
 ];
 
-/// Everything else that a later step could depend on.
+/// Everything else that a later step may depend on.
 const VARIED: [&str; 7] = [
     "train.accumulate=2",
     "train.ema_decay=0.9",
@@ -60,7 +60,7 @@ fn train(model: &str, out: &Path) -> Child {
     let varied = match model {
         "cnn1d" => &VARIED[..],
         "adversary" => &["train.adversary_weight=0.5", "train.batch_size=8"],
-        // With a history of steps and their gradients.
+        // L-BFGS keeps a history of steps and their gradients.
         "gru" => &["train.optimizer=lbfgs", "train.learning_rate=0.3"],
         "deep_speech2" => &["model.d_hidden=8", "train.batch_size=8", "text.unk=true"],
         "las" => &[
@@ -73,7 +73,7 @@ fn train(model: &str, out: &Path) -> Child {
         ],
         _ => &[],
     };
-    // What is drawn in each step, or changes from one to the next.
+    // Random draws in each step, or state that changes from one to the next.
     let chance = match model {
         "vae" => "model.kl_annealing_epochs=3",
         "gan" => "model.d_latent=8",
@@ -127,7 +127,7 @@ fn resume(out: &Path) -> Child {
         .unwrap()
 }
 
-/// The run's numbers, without what a clock says.
+/// The run's numbers, without times.
 fn numbers(run: &Path) -> (Vec<Value>, Value) {
     let without_clock = |mut value: Value| {
         for key in ["seconds", "items_per_second", "waited"] {
@@ -176,7 +176,7 @@ fn assert_same_run(run: &Path, other: &Path) {
             "{file}"
         );
     }
-    // One has the first, the other both others.
+    // One run has the first file, the other both others.
     for file in ["confusion.csv", "alphabet.json", "transcripts.csv"] {
         assert_eq!(
             fs::read(run.join(file)).ok(),
@@ -186,7 +186,7 @@ fn assert_same_run(run: &Path, other: &Path) {
     }
 }
 
-/// When the last checkpoint of a run that has begun was written, to see that training moves.
+/// The time of the last checkpoint of a run that has begun, to see that training moves.
 fn modified(run: &Path) -> Option<std::time::SystemTime> {
     fs::metadata(run.join("run.json")).ok()?;
     fs::metadata(run.join("checkpoints/last.safetensors"))
@@ -206,7 +206,7 @@ fn a_killed_run_reaches_the_numbers_of_an_uninterrupted_one() {
         let mut kills = 0;
         // The first kill comes before the first step.
         for extra_ms in [0, 7, 23, 41, 3, 60] {
-            // Until a checkpoint of this sitting is there, then a little longer.
+            // Until a checkpoint of this session exists, then a little longer.
             let before = modified(&broken);
             let start = Instant::now();
             while modified(&broken) == before && start.elapsed() < Duration::from_secs(60) {
@@ -341,7 +341,7 @@ fn two_processes_do_not_train_one_run() {
     assert!(error.contains("another process"), "{error}");
 }
 
-/// There was a time when `sgd` had momentum.
+/// `sgd` once had momentum.
 #[test]
 fn momentum_is_not_dropped_silently() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! A recogniser that reads forward alone, from a corpus to the transcript of sound through a pipe.
+//! A forward-only recogniser, from a corpus to the transcript of sound through a pipe.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod sound;
@@ -19,7 +19,7 @@ use sori::{Predictor, RunFolder, Transcriber};
 use sound::write_wav;
 
 const RATE: u32 = 8000;
-/// Each letter is a tone of its own.
+/// Each letter has its own tone.
 const LETTERS: [(char, f32); 2] = [('a', 500.0), ('b', 1700.0)];
 const STREAMABLE: [&str; 3] = [
     "model.bidirectional=false",
@@ -53,7 +53,7 @@ fn error(output: &Output, code: i32) -> String {
     text
 }
 
-/// Standard output of a command that is fed `bytes`, and whether it succeeded.
+/// The standard output of a command with `bytes` as input, and whether it succeeded.
 fn fed(args: &[&str], bytes: &[u8]) -> Output {
     let mut child = sori(args)
         .stdin(Stdio::piped())
@@ -64,7 +64,7 @@ fn fed(args: &[&str], bytes: &[u8]) -> Output {
     let mut pipe = child.stdin.take().unwrap();
     let bytes = bytes.to_vec();
     let writer = std::thread::spawn(move || {
-        // In pieces that cut samples in two.
+        // Pieces that cut samples in two.
         for piece in bytes.chunks(1237) {
             if pipe.write_all(piece).is_err() {
                 return;
@@ -83,7 +83,7 @@ fn lines(output: &Output) -> Vec<Value> {
         .collect()
 }
 
-/// A tone of a fifth of a second for each letter, in a little noise.
+/// A tone of a fifth of a second for each letter, with a little noise.
 fn tones(text: &str, index: usize) -> Vec<i16> {
     let mut samples = Vec::new();
     for (place, letter) in text.chars().enumerate() {
@@ -102,7 +102,7 @@ fn raw(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|s| s.to_le_bytes()).collect()
 }
 
-/// Trains a small recogniser of tones with these settings, `epochs` long.
+/// Trains a small recogniser of tones with these settings for `epochs`.
 fn train(folder: &Path, name: &str, epochs: &str, settings: &[&str]) -> String {
     let manifest = folder.join("tones.jsonl");
     if !manifest.exists() {
@@ -184,7 +184,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
         (&whole["text"], &whole["words"])
     );
 
-    // As lines, and quietly.
+    // As lines, and with `--quiet`.
     let shown = fed(&["predict", &run, "--stream", "--times"], &raw(&samples));
     let shown = String::from_utf8(shown.stdout).unwrap();
     assert!(shown.contains(&format!("\n{text}\n")) && shown.ends_with(&format!("s  {text}\n")));
@@ -198,7 +198,7 @@ fn sound_through_a_pipe_is_written_down_as_the_file_is() {
     // Logits too, bit by bit, and at another rate.
     let run_folder = RunFolder::open(Path::new(&run)).unwrap();
     let device = Default::default();
-    let mut predictor = Predictor::<NdArray>::open(&run_folder, &device).unwrap();
+    let predictor = Predictor::<NdArray>::open(&run_folder, &device).unwrap();
     for rate in [RATE, 11_025] {
         write_wav(&file, rate, samples.iter().copied());
         let expected = predictor
@@ -285,10 +285,7 @@ fn a_run_that_needs_whole_recordings_is_refused_by_name() {
     );
     let message = error(&fed(&["predict", &run, "--stream"], &[0, 0]), 1);
     assert!(message.contains("`bidirectional` is true"), "{message}");
-    assert!(
-        message.contains("--set model.bidirectional=false"),
-        "{message}"
-    );
+    assert!(message.contains("model.bidirectional=false"), "{message}");
     let by_itself = ["model.bidirectional=false"];
     let run = train(
         folder.path(),

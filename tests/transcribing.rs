@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sound::write_wav;
 
 const RATE: u32 = 8000;
-/// Each letter is a tone of its own.
+/// Each letter has its own tone.
 const LETTERS: [(char, f32); 3] = [('a', 500.0), ('b', 1100.0), ('c', 2300.0)];
 const SMALL: [&str; 18] = [
     "--set",
@@ -61,7 +61,7 @@ fn error(args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// A tone of a fifth of a second for each letter, silence for each space, in a little noise.
+/// A tone of a fifth of a second for each letter, silence for each space, with a little noise.
 fn write_tones(path: &Path, text: &str, index: usize) {
     let mut samples = Vec::new();
     for (place, letter) in text.chars().enumerate() {
@@ -76,7 +76,7 @@ fn write_tones(path: &Path, text: &str, index: usize) {
     write_wav(path, RATE, samples);
 }
 
-/// A manifest of recordings that say these texts.
+/// A manifest of recordings of these texts.
 fn manifest(folder: &Path, name: &str, texts: &[(String, &str)]) -> String {
     let mut lines = String::new();
     for (index, (text, split)) in texts.iter().enumerate() {
@@ -137,7 +137,7 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
     assert_eq!(result["metric"], "wer");
     assert!(result["value"].as_f64().unwrap() < 0.3, "{result}");
     assert!(result["metrics"]["cer"].as_f64().unwrap() <= result["value"].as_f64().unwrap());
-    // A tone is several steps, of which one or two say its letter.
+    // A tone takes several steps, and one or two of them emit its letter.
     let blank = epoch["train_blank"].as_f64().unwrap();
     assert!((0.2..0.95).contains(&blank), "{epoch}");
     // The best checkpoint is the one with the fewest errors.
@@ -315,7 +315,7 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
     let mut texts = texts();
     texts.push((many.to_string(), "train"));
     let data = manifest(folder.path(), "long", &texts);
-    // What it says, in the sound of three letters.
+    // A recording of three letters.
     write_tones(&folder.path().join("long-80.wav"), "abc", 80);
     let run_folder = folder.path().join("run");
     let out = run_folder.to_str().unwrap();
@@ -352,7 +352,7 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
         "{symbols}"
     );
 
-    // A symbol that no training transcript has.
+    // A symbol that is not in any training transcript.
     let strange = [
         ("ab", "train"),
         ("ba", "train"),
@@ -364,13 +364,13 @@ fn what_cannot_be_learned_is_left_out_by_name_or_refused() {
     let train = ["train", "deep_speech2", "--data", &data, "--epochs", "1"];
     let message = error(&[&train[..], &SMALL].concat());
     assert!(
-        message.contains("'é' (U+00E9)") && message.contains("--unk"),
+        message.contains("'é' (U+00E9)") && message.contains("text.unk"),
         "{message}"
     );
     let out = folder.path().join("unk");
     let unk = ["--unk", "--out", out.to_str().unwrap()];
     sori(&[&train[..], &SMALL, &unk].concat());
-    // A language model learns from the training part alone, of a run as of its corpus.
+    // A language model learns from the training part alone, for a run as for its corpus.
     let arpa = folder.path().join("strange.arpa");
     let arpa = arpa.to_str().unwrap();
     let into = ["--kind", "characters", "--order", "2", "--out", arpa];

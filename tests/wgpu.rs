@@ -1,6 +1,6 @@
 //! Every model of the zoo on `wgpu`, against the same model on `ndarray`.
 //!
-//! `cargo test --features wgpu-plain --test wgpu` runs a plain build of burn-wgpu; with
+//! `cargo test --features wgpu-plain --test wgpu` runs a plain build of burn-wgpu. With
 //! `--features wgpu`, the build with fusion and autotune that users have, only a smoke test runs,
 //! because its first steps take minutes on a software adapter.
 #![cfg(feature = "wgpu-plain")]
@@ -16,23 +16,24 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori::backend::{BackendName, Job, run_on};
-use sori::batch::{Coding, FrameLimits, HostBatch, Row};
+use sori::data::{FrameLimits, HostLesson, Row};
 use sori::datasets::{Features, Target};
 #[cfg(not(feature = "wgpu"))]
 use sori::models::{
-    DeepSpeech2Config, LasConfig,
+    Adversarial, Autoencoder, DeepSpeech2Config, Emitter, Generator, LasConfig, Speller,
     las::{DecodeOptions, Sampling},
     loss::CtcOptions,
 };
-use sori::models::{Model, ModelConfig, catalogue};
-use sori::task::{Objective, Task};
-use sori::train::{Stepper, TrainSettings, random_model};
+use sori::models::{Architecture, Model, ModelConfig, Role, catalogue};
+use sori::settings::{OptimizerKind, TrainSettings};
+use sori::task::Classify;
+use sori::train::{Stepper, random_network};
 
 const FRAMES: usize = 20;
 const BINS: usize = 8;
 const CLASSES: usize = 3;
 
-/// A small model of each architecture, so that a software adapter is done in seconds.
+/// A small model of each architecture, so that a software adapter takes only seconds.
 fn small(name: &str) -> ModelConfig {
     let table = match name {
         "mlp" => "d_hidden = [16, 8]",
@@ -55,7 +56,8 @@ fn small(name: &str) -> ModelConfig {
             "stem_channels = [4]\nchannels = [4, 5]\nnum_nodes = 5\nnum_neighbors = 2\n\
              head_channels = 6"
         }
-        _ => "d_hidden = 5",
+        "rnn" | "lstm" | "gru" | "attention" => "d_hidden = 5",
+        _ => "",
     };
     configured(name, table)
 }
@@ -66,7 +68,13 @@ fn configured(name: &str, table: &str) -> ModelConfig {
     config.with_input(FRAMES, BINS, CLASSES)
 }
 
-fn batch(config: &ModelConfig) -> HostBatch {
+fn task() -> Classify {
+    Classify {
+        labels: (0..CLASSES).map(|class| class.to_string()).collect(),
+    }
+}
+
+fn lesson(config: &ModelConfig) -> HostLesson<Classify> {
     let rows: Vec<_> = [FRAMES, 13, 7]
         .iter()
         .enumerate()
@@ -82,8 +90,7 @@ fn batch(config: &ModelConfig) -> HostBatch {
             Row::new(features, Target::Class(row))
         })
         .collect();
-    let coding = Coding::Labels(config.num_outputs());
-    HostBatch::collate(&rows, FrameLimits::from(config), &coding).unwrap()
+    HostLesson::collate(rows, FrameLimits::of(config), &task()).unwrap()
 }
 
 struct Read(Vec<TensorData>);
@@ -122,38 +129,35 @@ impl Job for Steps {
     type Output = (Vec<f64>, Vec<TensorData>);
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
-        let batch = batch(&self.config);
+        let lesson = lesson(&self.config);
         let model = self.config.init::<B>(device).unwrap();
         let model = model.map(&mut Write(self.parameters.into_iter()));
-        // Plain descent: its step shows the gradient itself.
+        // Plain descent, whose step shows the gradient.
         let settings = TrainSettings {
-            optimizer: sori::train::OptimizerKind::Sgd,
+            optimizer: OptimizerKind::Sgd,
             clip_norm: 0.0,
             ..TrainSettings::default()
         };
-        let mut stepper = Stepper::<B>::new(model, &settings);
+        let mut stepper = Stepper::<B, _, _>::new(model, task(), &settings);
         let mut losses = Vec::new();
         let mut after = Vec::new();
         for step in 0..3 {
-            let batch = batch.clone().to_device(device);
-            losses.push(
-                stepper
-                    .step(batch, &Objective::plain(Task::Classify), 0.1)
-                    .loss,
-            );
+            let lesson = lesson.clone().to_device(device);
+            losses.push(stepper.step(lesson, 0.1).unwrap().loss);
             if step == 0 {
-                after = parameters(stepper.model());
+                after = parameters(stepper.network());
             }
         }
         (losses, after)
     }
 }
 
-/// Shaders may fuse and reorder 32-bit sums, hence 1e-3 of the largest value instead of equality.
+/// Tolerates 1e-3 of the largest value, because shaders may fuse and reorder 32-bit sums.
 fn assert_trains_as_ndarray(config: &ModelConfig) {
     let name = config.name();
     let model =
-        random_model::<Autodiff<NdArray>>(config, 1, &burn_ndarray::NdArrayDevice::Cpu).unwrap();
+        random_network::<_, Autodiff<NdArray>>(config, 1, &burn_ndarray::NdArrayDevice::Cpu)
+            .unwrap();
     let run = |backend| {
         let steps = Steps {
             config: config.clone(),
@@ -187,15 +191,12 @@ fn assert_trains_as_ndarray(config: &ModelConfig) {
 #[cfg(not(feature = "wgpu"))]
 #[test]
 fn every_model_trains_on_wgpu_as_on_ndarray() {
-    // Recognisers and models that make patches have tests of their own.
-    let others = ["transcribe", "autoencode", "generate"];
-    for entry in catalogue()
-        .iter()
-        .filter(|entry| !others.contains(&entry.task))
-    {
+    // Recognisers and generative models have their own tests.
+    let classifies = |name| ModelConfig::from_name(name).unwrap().role() == Role::Classifier;
+    for card in catalogue().iter().filter(|card| classifies(card.name)) {
         let start = std::time::Instant::now();
-        assert_trains_as_ndarray(&small(entry.name));
-        println!("{} in {:.1?}", entry.name, start.elapsed());
+        assert_trains_as_ndarray(&small(card.name));
+        println!("{} in {:.1?}", card.name, start.elapsed());
     }
     for pooling in ["mean_max", "mean_max_deviation"] {
         let config = format!("channels = [4, 3]\npooling = \"{pooling}\"");
@@ -216,7 +217,7 @@ impl Job for Transcription {
         let model = model.map(&mut Write(self.0.into_iter()));
         let features = (0..3 * 9 * BINS).map(|i| (i * 37 % 29) as f32 / 14.5 - 1.0);
         let features = TensorData::new(features.collect::<Vec<_>>(), [3, 9, BINS]);
-        let emissions = model.forward(Tensor::from_data(features, device), &[9, 6, 3]);
+        let emissions = model.emit(Tensor::from_data(features, device), &[9, 6, 3]);
         let transcripts = [vec![1, 2, 2], vec![], vec![1, 1, 1]];
         let losses = |zero_infinity| {
             let reduction = sori::models::loss::Reduction::None;
@@ -282,8 +283,8 @@ fn assert_near(found: &[TensorData], expected: &[TensorData]) {
     }
 }
 
-/// The joint loss of a small Listen, Attend and Spell, its logits, all gradients, and the symbols it
-/// finds by itself.
+/// The joint loss of a small Listen, Attend and Spell, its logits, all gradients, and the symbols
+/// it predicts.
 #[cfg(not(feature = "wgpu"))]
 struct Spelling {
     config: LasConfig,
@@ -302,7 +303,7 @@ impl Job for Spelling {
         let features = Tensor::<B, 3>::from_data(features, device);
         let lengths = [9, 6, 3];
         let transcripts = [vec![1, 2, 2], vec![], vec![3]];
-        let spelled = model.forward(
+        let spelled = model.spell(
             features.clone(),
             &lengths,
             &transcripts,
@@ -357,7 +358,7 @@ fn las_has_the_loss_gradients_and_transcripts_of_ndarray() {
     }
 }
 
-/// What a small model makes of three patches and the same noise, and the gradients of what it minimises.
+/// The outputs of a small model for three patches and fixed noise, and the gradients of its loss.
 #[cfg(not(feature = "wgpu"))]
 struct Patches {
     config: ModelConfig,
@@ -412,7 +413,7 @@ fn models_that_make_patches_have_the_losses_and_gradients_of_ndarray() {
         let config: ModelConfig = toml::from_str(table).unwrap();
         let config = config.with_input(8, BINS, 0);
         let device = Default::default();
-        let model = random_model::<NdArray>(&config, 1, &device).unwrap();
+        let model = random_network::<_, NdArray>(&config, 1, &device).unwrap();
         let run = |backend| {
             let patches = Patches {
                 config: config.clone(),

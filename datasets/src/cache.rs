@@ -4,22 +4,38 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::corpus::Item;
 use crate::features::FEATURE_VERSION;
+use crate::item::Item;
 use crate::{Error, FeatureConfig, Features, Result};
 
 const MAGIC: &[u8; 8] = b"sorifeat";
 const HEADER_BYTES: usize = MAGIC.len() + 16;
 const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
 
-/// A folder in which features are kept from one run to the next.
+/// A folder that keeps features from one run to the next.
 ///
 /// An entry is named by the BLAKE3 hash of everything its features follow from: the bytes of the
 /// audio files (so that a changed file misses, and a moved or touched one does not), where a segment
 /// begins and ends, how files are mixed or joined, or the parameters of a synthesised clip, every
 /// field of the [`FeatureConfig`], and [`FEATURE_VERSION`]. It is written to a temporary file and
-/// renamed, and ends in a checksum; one that is damaged is made anew. Several threads and processes
+/// renamed, and ends in a checksum; a damaged entry is computed again. Several threads and processes
 /// may use a folder at once.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sori_datasets::{Corpus, FeatureCache, FeatureConfig, Pipeline};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let corpus = Corpus::open(&"synth:dtmf?size=16".parse()?)?;
+/// let config = FeatureConfig { sample_rate_hz: 8000, ..FeatureConfig::default() };
+/// let cache = Arc::new(FeatureCache::new(folder)?);
+/// let mut loader = Pipeline::new(config)?.with_cache(cache.clone()).loader()?;
+/// let first = loader.load(&corpus.items[0])?;
+/// assert_eq!(first, loader.load(&corpus.items[0])?);
+/// assert_eq!((cache.hits(), cache.misses()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FeatureCache {
     folder: PathBuf,
@@ -29,7 +45,7 @@ pub struct FeatureCache {
 }
 
 impl FeatureCache {
-    /// Uses this folder, and makes it if it is not there.
+    /// A cache in this folder, which is made if it is not there.
     ///
     /// # Errors
     ///
@@ -52,25 +68,25 @@ impl FeatureCache {
         &self.folder
     }
 
-    /// How many features were found.
+    /// The number of features that were found.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// How many had to be made, including those that were damaged.
+    /// The number of features that had to be computed, including damaged ones.
     #[must_use]
     pub fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }
 
-    /// How many were found damaged and made anew.
+    /// The number of features that were damaged and computed again.
     #[must_use]
     pub fn rebuilt(&self) -> u64 {
         self.rebuilt.load(Ordering::Relaxed)
     }
 
-    /// The features of an item, from the cache or by `make`, whose result is then kept.
+    /// The features of an item, from the cache or by `make`; a new result is kept.
     ///
     /// # Errors
     ///
@@ -99,7 +115,7 @@ impl FeatureCache {
         Ok(features)
     }
 
-    /// Where the features of an item by this configuration are kept, there or not.
+    /// The path of the features of an item by this configuration, whether or not they are there.
     ///
     /// # Errors
     ///

@@ -1,18 +1,18 @@
-//! Random numbers that stay the same.
+//! Reproducible random numbers.
 
 use std::f64::consts::TAU;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::corpus::Part;
+use crate::part::Part;
 
-/// Random numbers from a seed. Only raw bits are taken from the generator, whose stream is fixed
-/// by its specification, so that what is drawn stays the same with later versions of it.
+/// Random numbers from a seed. Only raw bits are taken from the generator: its specification fixes
+/// them, so later versions draw the same numbers.
 pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
-    /// Those of one of a seed's streams, which are independent of each other.
+    /// The numbers of one stream of a seed. Streams are independent of each other.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -21,7 +21,7 @@ impl Draw {
         Self(generator)
     }
 
-    /// Those of the clip at this place of a part.
+    /// The numbers of the clip with this index in a part.
     pub(crate) fn of_clip(seed: u64, part: Part, index: u32) -> Self {
         Self::new(seed, (part as u64) << 32 | u64::from(index))
     }
@@ -52,8 +52,8 @@ impl Draw {
         radius * (TAU * self.unit()).cos()
     }
 
-    /// So many standard normal numbers: both of each pair that Box and Muller's method gives, in
-    /// half the time.
+    /// `count` standard normal numbers. It uses both numbers of each pair that Box and Muller's
+    /// method gives, in half the time.
     pub(crate) fn normals(&mut self, count: usize) -> Vec<f64> {
         let mut numbers = Vec::with_capacity(count + 1);
         while numbers.len() < count {

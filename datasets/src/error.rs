@@ -1,11 +1,11 @@
-//! What can go wrong between a path and its features, said in full sentences.
+//! Errors between a path and its features, in full sentences.
 
 use std::path::{Path, PathBuf};
 
-/// The result of everything in this crate that can fail.
+/// Result of this crate's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, where, and what would be right.
+/// An error: what went wrong, where, and what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

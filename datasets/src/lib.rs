@@ -1,26 +1,24 @@
 //! Audio corpora, decoding, resampling and features: files in, numbers out.
 //!
-//! Each step from a file to what a model sees is a module, and each thing between two steps a
-//! type:
+//! Each step from a file to an example is a module, and each result of a step is a type:
 //!
 //! ```text
 //! path ─audio→ Waveform ─features→ Features [frames, bins] ─pipeline→ Example
 //! ```
 //!
 //! A [`Spec`] names a corpus, [`Corpus::open`] lists its recordings, and a [`Pipeline`] turns each
-//! into an [`Example`]. Where the right answer is what was spoken, an [`Alphabet`] turns it into
-//! symbols and back. What can go wrong with a file comes back as an [`Error`] that names it.
+//! into an [`Example`]. An [`Alphabet`] turns transcripts into symbols and back. Every [`Error`] names
+//! the file or field it is about.
 //!
 //! ```
-//! use sori_datasets::corpus::{Corpus, Part};
-//! use sori_datasets::{FeatureConfig, Pipeline, prefetch_with, scan};
+//! use std::ops::ControlFlow;
+//! use sori_datasets::{Corpus, FeatureConfig, Part, Pipeline, prefetch_with, scan};
 //!
 //! let mut corpus = Corpus::open(&"synth:dtmf?size=32".parse()?)?;
 //! corpus.set_aside_valid(0.1, 0);
 //!
 //! let config = FeatureConfig { sample_rate_hz: 8000, ..FeatureConfig::default() };
 //! let pipeline = Pipeline::new(config)?;
-//! use std::ops::ControlFlow;
 //! let (items, seen) = scan(&corpus.items, &pipeline, 2, false, |_| ControlFlow::Continue(()))?;
 //! assert_eq!(seen.frames.iter().max(), Some(&101));
 //!
@@ -33,6 +31,11 @@
 //! # Ok::<(), sori_datasets::Error>(())
 //! ```
 
+/// The examples of the package's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod audio;
 pub mod augment;
 pub mod cache;
@@ -40,28 +43,31 @@ pub mod corpus;
 mod draw;
 mod error;
 pub mod features;
-#[cfg(feature = "fetch")]
-pub mod fetch;
+mod files;
+mod finite;
+pub mod item;
 mod level;
 mod named;
+mod part;
 pub mod pipeline;
 pub mod prefetch;
-pub mod spec;
+mod scan;
 pub mod synth;
 pub mod text;
 
 pub use audio::{AudioMemory, Waveform};
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
 pub use cache::FeatureCache;
-pub use corpus::{
-    Corpus, Item, Joined, Mixture, OpenOptions, Part, Piece, Rejected, Segment, Source, Target,
-    TaskKind, Voice,
-};
+pub use corpus::{Corpus, OpenOptions, Spec};
 pub use error::{Error, Result};
 pub use features::{
     BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream, Features,
 };
-pub use pipeline::{Example, Loader, MixedFeatures, Pipeline, Scan, scan};
+pub use item::{
+    Item, Joined, Mixture, Piece, Rejected, Segment, Source, Target, TargetKind, Voice,
+};
+pub use part::Part;
+pub use pipeline::{Example, FeatureLoader, MixedFeatures, Pipeline};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
-pub use spec::Spec;
+pub use scan::{Scan, scan};
 pub use text::{Alphabet, AlphabetKind, Normalization};

@@ -16,10 +16,10 @@ macro_rules! named {
         }
 
         impl $name {
-            /// All of them.
+            /// All values.
             pub const VALUES: &'static [Self] = &[$(Self::$variant),+];
 
-            /// How it is written.
+            /// Its name in files and messages.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }

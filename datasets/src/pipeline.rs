@@ -1,15 +1,13 @@
-//! From an item of a corpus to an example a model can learn from.
+//! From an item of a corpus to an example that a model learns from.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::audio::AudioMemory;
 use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_waveforms};
-use crate::corpus::{Item, Part, Rejected, Target};
-use crate::features::{BinAccumulator, FeatureStream, Normalize};
+use crate::features::{FeatureStream, Normalize};
+use crate::item::{Item, Target};
 use crate::{
     BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Result, Waveform,
-    prefetch_with,
 };
 
 /// One recording as features, with its right answer.
@@ -33,8 +31,20 @@ pub struct MixedFeatures {
     pub ratio: f64,
 }
 
-/// How recordings become features: the configuration, the statistics of the training part where
-/// it normalises by them, and a cache and augmentation where they are wanted. Cheap to clone.
+/// Makes features of recordings: by a configuration, the statistics of the training part if it
+/// normalises by them, and optionally a cache and augmentation. Cheap to clone.
+///
+/// ```
+/// use sori_datasets::{Corpus, FeatureConfig, Pipeline};
+///
+/// let corpus = Corpus::open(&"synth:dtmf?size=16".parse()?)?;
+/// let config = FeatureConfig { sample_rate_hz: 8000, ..FeatureConfig::default() };
+/// let mut loader = Pipeline::new(config)?.loader()?;
+/// let example = loader.load(&corpus.items[0])?;
+/// assert_eq!((example.features.frames, example.features.bins), (101, 40));
+/// assert_eq!(example.target.class(), Some(0));
+/// # Ok::<(), sori_datasets::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     config: FeatureConfig,
@@ -61,7 +71,7 @@ impl Pipeline {
         })
     }
 
-    /// With the statistics to normalise by; they are used if `normalize = corpus`.
+    /// Adds the statistics to normalise by, which are used if `normalize = corpus`.
     ///
     /// # Errors
     ///
@@ -78,23 +88,23 @@ impl Pipeline {
         Ok(self)
     }
 
-    /// With a cache for the features (before normalisation by the corpus).
+    /// Adds a cache for the features (before normalisation by the corpus).
     #[must_use]
     pub fn with_cache(mut self, cache: Arc<FeatureCache>) -> Self {
         self.cache = Some(cache);
         self
     }
 
-    /// With a memory for decoded recordings. Where there is a cache of features too, recordings are
-    /// decoded only for what the cache cannot hold: augmented ones.
+    /// Adds a memory for decoded recordings. With a cache of features as well, recordings are decoded
+    /// only for augmented features, which the cache cannot hold.
     #[must_use]
     pub fn with_memory(mut self, memory: Arc<AudioMemory>) -> Self {
         self.memory = memory;
         self
     }
 
-    /// With augmentation, for [`Loader::load_augmented`] and [`Loader::load_mixed`]; plain loading
-    /// stays as it is.
+    /// Adds augmentation, for [`FeatureLoader::load_augmented`] and [`FeatureLoader::load_mixed`];
+    /// plain loading stays as it is.
     ///
     /// # Errors
     ///
@@ -114,37 +124,37 @@ impl Pipeline {
         Ok(self)
     }
 
-    /// What features it makes.
+    /// The configuration of the features.
     #[must_use]
     pub fn config(&self) -> &FeatureConfig {
         &self.config
     }
 
-    /// The statistics it normalises by, where it has some.
+    /// The statistics it normalises by, if it has any.
     #[must_use]
     pub fn stats(&self) -> Option<&BinStats> {
         self.stats.as_deref()
     }
 
-    /// The cache, where it has one.
+    /// The cache, if it has one.
     #[must_use]
     pub fn cache(&self) -> Option<&FeatureCache> {
         self.cache.as_deref()
     }
 
-    /// A loader: it owns plans and buffers, so each thread takes its own.
+    /// A loader of recordings. It owns plans and buffers, so each thread takes its own.
     ///
     /// # Errors
     ///
     /// [`Error::NoStats`] if `normalize = corpus` and there are no statistics.
-    pub fn loader(&self) -> Result<Loader> {
+    pub fn loader(&self) -> Result<FeatureLoader> {
         if self.config.normalize == Normalize::Corpus && self.stats.is_none() {
             return Err(Error::NoStats);
         }
         self.unnormalized_loader()
     }
 
-    /// What makes the same features of sound while it arrives.
+    /// A stream that makes the same features of sound that arrives piece by piece.
     ///
     /// # Errors
     ///
@@ -159,9 +169,18 @@ impl Pipeline {
         }
     }
 
+    /// A loader that leaves out normalisation by the corpus.
+    pub(crate) fn loader_without_stats(&self) -> Result<FeatureLoader> {
+        let without = Self {
+            stats: None,
+            ..self.clone()
+        };
+        without.unnormalized_loader()
+    }
+
     /// A loader that leaves out normalisation by the corpus if there are no statistics yet.
-    fn unnormalized_loader(&self) -> Result<Loader> {
-        Ok(Loader {
+    fn unnormalized_loader(&self) -> Result<FeatureLoader> {
+        Ok(FeatureLoader {
             extractor: FeatureExtractor::new(&self.config)?,
             stats: self
                 .stats
@@ -176,7 +195,7 @@ impl Pipeline {
 
 /// Loads recordings by a [`Pipeline`], one after another. A clone has buffers of its own.
 #[derive(Clone)]
-pub struct Loader {
+pub struct FeatureLoader {
     extractor: FeatureExtractor,
     stats: Option<Arc<BinStats>>,
     cache: Option<Arc<FeatureCache>>,
@@ -184,7 +203,7 @@ pub struct Loader {
     augmenter: Option<Augmenter>,
 }
 
-impl Loader {
+impl FeatureLoader {
     /// The example of an item, never augmented.
     ///
     /// # Errors
@@ -196,8 +215,8 @@ impl Loader {
         Ok(example(item, features))
     }
 
-    /// The example of an item, augmented by what the seed draws; as [`load`](Self::load) if the
-    /// pipeline has no augmentation.
+    /// The example of an item, augmented by what the seed draws; the same as [`load`](Self::load)
+    /// without augmentation.
     ///
     /// The cache is used unless a waveform augmentation is on. Masks are laid over the features
     /// after normalisation by the corpus. A waveform that augmentation made too short for the
@@ -340,89 +359,4 @@ fn normalize(features: &mut Features, stats: Option<&BinStats>) -> Result<()> {
         features.check_finite()?;
     }
     Ok(())
-}
-
-/// What [`scan`] saw.
-#[derive(Clone, Debug, Default)]
-pub struct Scan {
-    /// Number of frames of each item that was kept.
-    pub frames: Vec<usize>,
-    /// Length of each in seconds, as far as its frames tell: to within one hop.
-    pub durations_s: Vec<f64>,
-    /// Statistics of the training part, if `normalize = corpus` and there is one.
-    pub stats: Option<BinStats>,
-    /// What cannot be used, under `skip_bad`.
-    pub bad: Vec<Rejected>,
-}
-
-/// Loads every item once, on `workers` threads (0: on this one), before anything is trained on
-/// them: finds those that cannot be used, fills the cache, and sums up the training part.
-///
-/// `on_progress` is told how many items are done, and may break off; what has been seen until then
-/// is returned. Returns the items that can be used and what was
-/// seen of them; the result does not depend on `workers`.
-///
-/// # Errors
-///
-/// That of the first item that cannot be used, unless `skip_bad`, which lists them instead;
-/// [`Error::Nothing`] if none can.
-pub fn scan(
-    items: &[Item],
-    pipeline: &Pipeline,
-    workers: usize,
-    skip_bad: bool,
-    mut on_progress: impl FnMut(usize) -> ControlFlow<()>,
-) -> Result<(Vec<Item>, Scan)> {
-    let unnormalized = Pipeline {
-        stats: None,
-        ..pipeline.clone()
-    };
-    let loader = unnormalized.unnormalized_loader()?;
-    let loaded = prefetch_with(
-        items.to_vec(),
-        workers,
-        2 * workers,
-        move || loader.clone(),
-        |loader, item| loader.load(&item),
-    );
-    let with_stats = pipeline.config.normalize == Normalize::Corpus;
-    let mut sums = BinAccumulator::new();
-    let mut kept = Vec::with_capacity(items.len());
-    let mut scan = Scan::default();
-    for (done, (item, example)) in items.iter().zip(loaded).enumerate() {
-        match example {
-            Ok(example) => {
-                if with_stats && item.part == Part::Train {
-                    sums.push(&example.features)?;
-                }
-                let frames = example.features.frames;
-                scan.frames.push(frames);
-                scan.durations_s.push(pipeline.config.duration_s(frames));
-                kept.push(item.clone());
-            }
-            Err(error) if skip_bad => scan.bad.push(Rejected {
-                place: item.place(),
-                reason: error.to_string(),
-            }),
-            Err(error) => return Err(error),
-        }
-        if on_progress(done + 1).is_break() {
-            break;
-        }
-    }
-    if kept.is_empty() {
-        return Err(Error::Nothing {
-            place: "the corpus".into(),
-            reason: match scan.bad.first() {
-                Some(first) => format!(
-                    "none of its {} recordings can be used; the first: {}",
-                    items.len(),
-                    first.reason
-                ),
-                None => "it holds no recordings".into(),
-            },
-        });
-    }
-    scan.stats = sums.finish();
-    Ok((kept, scan))
 }

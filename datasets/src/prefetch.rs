@@ -1,4 +1,4 @@
-//! Work done ahead on threads, handed out in order.
+//! Work done ahead on threads, with results in order.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -56,7 +56,8 @@ impl<T> Shared<T> {
 ///
 /// # Panics
 ///
-/// A panic in `load` is raised again where the result would have been handed out.
+/// If the system cannot start a thread: on `wasm32-unknown-unknown`, which has none, `workers` must
+/// be 0. A panic in `load` is raised again where the result would have been handed out.
 ///
 /// ```
 /// let squares = sori_datasets::prefetch((0..5).collect(), 2, 4, |n: u32| n * n);
@@ -76,7 +77,7 @@ where
 ///
 /// # Panics
 ///
-/// A panic in `init` or `load` is raised again where the result would have been handed out.
+/// As [`prefetch`], and a panic in `init` is raised again where the result would have been handed out.
 pub fn prefetch_with<J, S, T, I, F>(
     jobs: Vec<J>,
     workers: usize,
@@ -208,7 +209,7 @@ impl<T> Drop for Prefetch<T> {
             shared.lock().stop = true;
             shared.taken.notify_all();
             for worker in workers.drain(..) {
-                // A worker catches the panics of its jobs; there is nothing to hear from it.
+                // A worker catches the panics of its jobs, so its result says nothing.
                 let _ = worker.join();
             }
         }

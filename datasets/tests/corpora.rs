@@ -7,8 +7,8 @@ mod on_disk;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use sori_datasets::corpus::CORPORA;
-use sori_datasets::{Corpus, OpenOptions, Part, Spec, Target, TaskKind};
+use sori_datasets::corpus::{CORPORA, KnownCorpus};
+use sori_datasets::{Corpus, OpenOptions, Part, Spec, Target, TargetKind};
 use tempfile::TempDir;
 
 use on_disk::{complaint, ids, open, put, skip_bad, spec};
@@ -24,8 +24,8 @@ fn a_spec_that_names_no_corpus_lists_those_there_are() {
         "fsdd:a?split=test&split=train",
     ] {
         let error = text.parse::<Spec>().unwrap_err().to_string();
-        for corpus in CORPORA {
-            assert!(error.contains(corpus), "{text}: {error}");
+        for written in CORPORA.iter().flat_map(KnownCorpus::written) {
+            assert!(error.contains(&written), "{text}: {error}");
         }
     }
 }
@@ -266,7 +266,7 @@ fn a_manifest_may_label_tag_or_transcribe() {
     let corpus = open("manifest", &path, "").unwrap();
     assert_eq!(
         (corpus.task, corpus.labels.concat().as_str()),
-        (TaskKind::Classify, "3dog")
+        (TargetKind::Classify, "3dog")
     );
     assert_eq!(ids(&corpus, Part::Test), ["b.wav"]);
     assert_eq!(ids(&corpus, Part::Train), ["sub/c.wav"]);
@@ -278,7 +278,7 @@ fn a_manifest_may_label_tag_or_transcribe() {
 {"audio": "b.wav", "tags": []}"#,
     );
     let corpus = open("manifest", &path, "").unwrap();
-    assert_eq!(corpus.task, TaskKind::Tag);
+    assert_eq!(corpus.task, TargetKind::Tag);
     assert_eq!(corpus.labels, ["loud", "rock"]);
     assert_eq!(corpus.items[0].target, Target::Tags(vec![0, 1]));
     assert_eq!(corpus.items[1].target, Target::Tags(vec![]));
@@ -288,7 +288,7 @@ fn a_manifest_may_label_tag_or_transcribe() {
         r#"{"audio_filepath": "a.wav", "text": "안녕", "duration": 0.1, "offset": 0.0}"#,
     );
     let corpus = open("manifest", &path, "").unwrap();
-    assert_eq!(corpus.task, TaskKind::Transcribe);
+    assert_eq!(corpus.task, TargetKind::Transcribe);
     assert!(corpus.labels.is_empty());
     assert_eq!(corpus.items[0].target, Target::Text("안녕".into()));
 
@@ -299,7 +299,7 @@ fn a_manifest_may_label_tag_or_transcribe() {
 {"audio": "sub/c.wav", "value": 1e3, "domain": ""}"#,
     );
     let corpus = open("manifest", &path, "").unwrap();
-    assert_eq!(corpus.task, TaskKind::Regress);
+    assert_eq!(corpus.task, TargetKind::Regress);
     assert_eq!(corpus.labels, ["value"]);
     let found = corpus.items.iter();
     let found: Vec<_> = found

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use sori_datasets::synth::morse::MorseClip;
-use sori_datasets::{Corpus, Part, Source, Target, TaskKind};
+use sori_datasets::{Corpus, Part, Source, Target, TargetKind};
 
 fn open(query: &str) -> Corpus {
     Corpus::open(&format!("synth:morse{query}").parse().unwrap()).unwrap()
@@ -18,7 +18,7 @@ fn sizes_and_transcripts_are_as_asked() {
     assert_eq!(sizes, [1600, 320, 320]);
     assert_eq!(
         (corpus.task, corpus.native_rate_hz),
-        (TaskKind::Transcribe, 8000)
+        (TargetKind::Transcribe, 8000)
     );
     assert!(corpus.labels.is_empty());
     let mut texts = BTreeSet::new();
@@ -211,7 +211,7 @@ fn speed_or_pitch_may_be_asked_for_in_place_of_the_text() {
         ("?size=32&answer=pitch", "hertz"),
     ] {
         let corpus = open(query);
-        assert_eq!(corpus.task, TaskKind::Regress);
+        assert_eq!(corpus.task, TargetKind::Regress);
         assert_eq!(corpus.labels, [quantity]);
         for (item, text) in corpus.items.iter().zip(&texts.items) {
             let (Target::Value(value), Source::Morse(clip)) = (&item.target, &item.source) else {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sori_datasets::{
-    Corpus, FeatureCache, FeatureConfig, Item, Part, Segment, Source, Target, TaskKind,
+    Corpus, FeatureCache, FeatureConfig, Item, Part, Segment, Source, Target, TargetKind,
 };
 use tempfile::TempDir;
 
@@ -75,7 +75,10 @@ fn esc_tests_on_the_folds_asked_for() {
     esc50(folder.path());
     put_text(folder.path(), "audio/notes.txt", "x");
     let corpus = open("esc", folder.path(), "").unwrap();
-    assert_eq!((corpus.task, corpus.items.len()), (TaskKind::Classify, 45));
+    assert_eq!(
+        (corpus.task, corpus.items.len()),
+        (TargetKind::Classify, 45)
+    );
     assert_eq!(corpus.labels, ["dog", "cow", "rain"]);
     assert_eq!((corpus.ignored_files, corpus.native_rate_hz), (1, 8000));
     let folds = |corpus: &Corpus, part| -> String {
@@ -265,7 +268,10 @@ fn a_mixture_is_of_different_classes_from_one_fold() {
     let corpus = open("esc-mix", folder.path(), "?size=200").unwrap();
     let sizes = Part::VALUES.iter().map(|part| corpus.part(*part).len());
     assert_eq!(sizes.collect::<Vec<_>>(), [200, 40, 40]);
-    assert_eq!((corpus.task, corpus.native_rate_hz), (TaskKind::Tag, 8000));
+    assert_eq!(
+        (corpus.task, corpus.native_rate_hz),
+        (TargetKind::Tag, 8000)
+    );
     let targets = ["0", "3", "10"];
     let mut voices_seen = [0; 4];
     for item in &corpus.items {
@@ -760,7 +766,7 @@ fn a_table_may_label_tag_or_transcribe() {
         table("speaker,label,audio,split\nx,dog,a.wav,test\ny, 3 ,\"b, or c.wav\",\n").unwrap();
     assert_eq!(
         (corpus.task, corpus.labels.concat().as_str()),
-        (TaskKind::Classify, "3dog")
+        (TargetKind::Classify, "3dog")
     );
     assert_eq!(ids(&corpus, Part::Test), ["a.wav"]);
     assert_eq!(ids(&corpus, Part::Train), ["b, or c.wav"]);
@@ -768,7 +774,7 @@ fn a_table_may_label_tag_or_transcribe() {
     let corpus = table("audio,tags\r\na.wav,rock|loud; rock\r\nd.wav,\r\n").unwrap();
     assert_eq!(
         (corpus.task, corpus.labels.join(" ").as_str()),
-        (TaskKind::Tag, "loud rock")
+        (TargetKind::Tag, "loud rock")
     );
     assert_eq!(corpus.items[0].target, Target::Tags(vec![0, 1]));
     assert_eq!(corpus.items[1].target, Target::Tags(vec![]));

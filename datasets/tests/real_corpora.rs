@@ -7,8 +7,8 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use sori_datasets::corpus::{Corpus, Part, Target, TaskKind};
 use sori_datasets::text::{self, Alphabet, AlphabetKind, Normalization};
+use sori_datasets::{Corpus, Part, Target, TargetKind};
 use sori_datasets::{FeatureConfig, Pipeline, Spec, audio, scan};
 
 /// The folder of a corpus, or nothing and a line that says which test is skipped.
@@ -140,7 +140,7 @@ fn esc10_is_mixed_within_its_folds() {
     let corpus = Corpus::open(&spec(format!("esc-mix:{}", dir.display()))).unwrap();
     let sizes = Part::VALUES.iter().map(|part| corpus.part(*part).len());
     assert_eq!(sizes.collect::<Vec<_>>(), [2000, 400, 400]);
-    assert_eq!((corpus.task, corpus.labels.len()), (TaskKind::Tag, 10));
+    assert_eq!((corpus.task, corpus.labels.len()), (TargetKind::Tag, 10));
     let files = |part| -> BTreeSet<PathBuf> {
         let items = corpus.part(part).into_iter();
         items

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 
 use sori_datasets::synth::scenes::{SAMPLE_RATE_HZ, SceneClip, SoundEvent, SoundKind};
-use sori_datasets::{Corpus, FeatureConfig, Item, Part, Pipeline, Target, TaskKind};
+use sori_datasets::{Corpus, FeatureConfig, Item, Part, Pipeline, Target, TargetKind};
 
 fn open(query: &str) -> Corpus {
     Corpus::open(&format!("synth:scenes{query}").parse().unwrap()).unwrap()
@@ -25,7 +25,7 @@ fn every_tag_occurs_in_each_part_of_any_size() {
         let corpus = open(query);
         assert_eq!(
             (corpus.task, corpus.native_rate_hz),
-            (TaskKind::Tag, 16_000)
+            (TargetKind::Tag, 16_000)
         );
         assert_eq!(corpus.labels.len(), 12);
         for (part, size) in Part::VALUES.iter().zip(sizes) {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use sori_datasets::{
     AudioMemory, Corpus, FeatureCache, FeatureConfig, Item, Joined, Part, Piece, Source, Target,
-    TaskKind, audio,
+    TargetKind, audio,
 };
 use tempfile::TempDir;
 
@@ -85,7 +85,7 @@ fn connected_digits_never_share_a_recording_between_parts() {
     assert_eq!(sizes.collect::<Vec<_>>(), [500, 50, 50]);
     assert_eq!(
         (corpus.task, corpus.native_rate_hz),
-        (TaskKind::Transcribe, 8000)
+        (TargetKind::Transcribe, 8000)
     );
     let words = BTreeMap::from([("0", "zero"), ("3", "three"), ("7", "seven"), ("9", "nine")]);
     let mut used = BTreeSet::new();
@@ -342,7 +342,7 @@ fn yesno_says_what_its_names_do() {
     );
     assert_eq!(
         (corpus.task, corpus.ignored_files),
-        (TaskKind::Transcribe, 1)
+        (TargetKind::Transcribe, 1)
     );
     assert!(corpus.labels.is_empty());
 
@@ -591,7 +591,7 @@ fn speechocean762_has_its_published_parts() {
     assert_eq!(corpus.items[0].group.as_deref(), Some("SPEAKER0001"));
     assert_eq!(
         (corpus.task, corpus.ignored_files),
-        (TaskKind::Transcribe, 1)
+        (TargetKind::Transcribe, 1)
     );
 
     for (list, line, words) in [
@@ -913,7 +913,7 @@ fn clovacall_has_two_lists() {
     assert_eq!(corpus.items[1].group.as_deref(), Some("03"));
     assert_eq!(
         (corpus.task, corpus.ignored_files),
-        (TaskKind::Transcribe, 1)
+        (TargetKind::Transcribe, 1)
     );
     assert!(complaint(open("clovacall", folder.path(), "?version=loud")).contains("clean or raw"));
     let error = complaint(open("clovacall", folder.path(), "?version=raw"));

@@ -1,6 +1,6 @@
-//! Walks through the computations of the lecture notebook: a network 5-4-3-1 with its backward pass and
-//! its update, zero padding, a convolution, pooling, and a recurrent network, each figure beside the
-//! one that the notebook printed.
+//! Repeats the computations of the lecture notebook: a network 5-4-3-1 with its backward pass and
+//! its update, zero padding, a convolution, pooling, and a recurrent network. Shows each figure beside
+//! the notebook's.
 //!
 //! `cargo run --release --example lecture_notebook`
 
@@ -26,7 +26,7 @@ fn main() -> serde_json::Result<()> {
     Ok(())
 }
 
-/// The first dozen of the values.
+/// The first twelve values.
 fn shown(values: &[f64]) -> String {
     let first: Vec<String> = values.iter().take(12).map(|v| format!("{v:.8}")).collect();
     let more = if values.len() > 12 { " …" } else { "" };

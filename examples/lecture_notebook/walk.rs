@@ -1,7 +1,7 @@
-//! The computations of the lecture notebook, by Sori's layers and Burn's autodiff.
+//! The computations of the lecture notebook, with Sori's layers and Burn's autodiff.
 //!
-//! The notebook keeps an example in a column and a weight as `[output, input]`; Sori keeps an example in
-//! a row and a weight as `[input, output]`, so its tables here are turned.
+//! The notebook keeps an example in a column and a weight as `[output, input]`. Sori keeps an example
+//! in a row and a weight as `[input, output]`, so its tables are transposed here.
 
 use burn::module::Param;
 use burn::tensor::activation::softmax;
@@ -15,20 +15,20 @@ use sori_models::loss::binary_cross_entropy;
 use sori_models::ops::{
     ConvOptions, SgdStep, activate, average_pool2d, conv2d, max_pool2d, sgd_step,
 };
-use sori_models::{MlpConfig, RnnConfig};
+use sori_models::{Architecture, Classifier, MlpConfig, RnnConfig};
 
-/// A figure of the notebook, and what Sori makes of it.
+/// A figure of the notebook, and Sori's value of it.
 pub struct Figure {
     /// Its name in the notebook.
     pub name: String,
-    /// Row by row: printed by the notebook, or its equation unrolled by hand.
+    /// Row by row, as printed by the notebook, or its equation unrolled by hand.
     pub expected: Vec<f64>,
-    /// By Sori.
+    /// Sori's values.
     pub found: Vec<f64>,
 }
 
 impl Figure {
-    /// The largest difference of a value, or infinity where there are not as many numbers.
+    /// The largest difference of a value, or infinity if the numbers of values differ.
     pub fn error(&self) -> f64 {
         let finite = self.found.iter().all(|value| value.is_finite());
         if self.expected.is_empty() || self.expected.len() != self.found.len() || !finite {
@@ -39,8 +39,8 @@ impl Figure {
     }
 }
 
-/// The chapters of the notebook, each with its figures, in double precision as NumPy's are; for the
-/// whole process, so before anything else is computed. `notebook` is `tests/golden/notebook.json`.
+/// The chapters of the notebook with their figures, in double precision as in NumPy. This is set for
+/// the whole process, so call it first. `notebook` is `tests/golden/notebook.json`.
 pub fn in_double_precision(notebook: &str) -> serde_json::Result<Vec<(&'static str, Vec<Figure>)>> {
     type Cpu = Autodiff<NdArray<f64>>;
     let device = Default::default();
@@ -85,13 +85,13 @@ fn network<B: AutodiffBackend>(notebook: &Notebook, device: &B::Device) -> Vec<F
         layer.weight = Param::from_tensor(weight);
     }
 
-    // The whole network at once, which is what training does.
+    // The whole network at once, as in training.
     let lengths = vec![1; num_examples];
     let logits = model.forward(x.clone().unsqueeze_dim(1), &lengths); // [batch, 1]
     let cost = binary_cross_entropy(logits.clone(), labels.clone(), None);
     let gradients = cost.backward();
 
-    // The gradients of what lies between the layers: the network again, cut there. The notebook does
+    // The gradients between the layers, from the network cut there. The notebook does
     // not divide these by the number of examples.
     let hidden = |layer: &Linear<B>, x| activate(layer.forward(x), model.activation);
     let a1 = hidden(&model.hidden[0], x).detach().require_grad(); // [batch, 4]
@@ -126,7 +126,7 @@ fn network<B: AutodiffBackend>(notebook: &Notebook, device: &B::Device) -> Vec<F
         let [bias, _] = sgd_step(&step, layer.bias.val().inner(), of_bias(layer), None, None);
         bias
     };
-    // By its formula: Burn's own sigmoid computes in single precision.
+    // By the formula, because Burn's sigmoid computes in single precision.
     let al = (logits.inner().neg().exp() + 1.0).recip();
     let (first, second, last) = (&model.hidden[0], &model.hidden[1], &model.classifier);
     vec![
@@ -163,10 +163,10 @@ fn convolution<B: Backend>(notebook: &Notebook, device: &B::Device) -> Vec<Figur
         Some(bias.clone()),
         options([2, 2]),
     );
-    // Zeros around every picture, and then a convolution that adds none.
+    // Zeros around every picture, then a convolution without padding.
     let padded = images.pad([(2, 2), (2, 2), (0, 0)], 0.0);
     let z_of_padded = conv2d(padded, kernels, Some(bias), options([0, 0]));
-    // In a picture of four by four there is one window of three, whatever the stride.
+    // A four by four picture has one window of three, whatever the stride.
     vec![
         notebook.figure("mean of Z", z.clone().mean()),
         Figure {
@@ -239,11 +239,11 @@ fn recurrence<B: Backend>(device: &B::Device) -> Vec<Figure> {
     ]
 }
 
-/// What the notebook drew and printed.
+/// The tables and figures of the notebook.
 struct Notebook(Value);
 
 impl Notebook {
-    /// A table that it drew.
+    /// A random table of it.
     fn tensor<B: Backend, const D: usize>(&self, name: &str, device: &B::Device) -> Tensor<B, D> {
         let table = &self.0["drawn"][name];
         let mut dims = [0; D];
@@ -255,7 +255,7 @@ impl Notebook {
         Tensor::from_data(TensorData::new(numbers(table), dims), device)
     }
 
-    /// A figure that it printed, beside what was found.
+    /// A printed figure, beside the value found.
     fn figure<B: Backend, const D: usize>(&self, name: &str, found: Tensor<B, D>) -> Figure {
         Figure {
             name: name.to_string(),

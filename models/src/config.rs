@@ -1,24 +1,26 @@
+//! Errors and checks of configurations.
+
 use thiserror::Error;
 
-/// Why a configuration describes no model.
+/// The reason why a configuration describes no model.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ConfigError {
-    /// A field has a value that makes no sense.
+    /// A field has a value that it cannot have.
     #[error("`{field}` is {value}, but must be {expected}")]
     Field {
         /// The field's name, as written in a configuration file.
         field: &'static str,
-        /// The value it has.
+        /// Its value.
         value: String,
-        /// What would be right.
+        /// The values it may have.
         expected: String,
     },
-    /// No model of the zoo is called that.
+    /// No architecture of the zoo has this name.
     #[error("there is no model `{name}`; the zoo has {known}")]
     UnknownModel {
         /// The name that was asked for.
         name: String,
-        /// The names there are, separated by commas.
+        /// The names of the zoo, separated by commas.
         known: String,
     },
 }
@@ -78,6 +80,11 @@ pub(crate) fn check_odd(field: &'static str, value: usize) -> Result<(), ConfigE
         return Err(ConfigError::field(field, value, expected));
     }
     check_size(field, value)
+}
+
+/// The extent that `num_blocks` poolings reduce to one. Saturates.
+pub(crate) fn pooled_size(pool_size: usize, num_blocks: usize) -> usize {
+    pool_size.saturating_pow(u32::try_from(num_blocks).unwrap_or(u32::MAX))
 }
 
 /// The frames and the bins that poolings reduce to one. Saturates.

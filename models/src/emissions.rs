@@ -1,9 +1,11 @@
+//! The output of a recogniser trained by CTC.
+
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::loss::{CtcOptions, ctc};
 
-/// What a recogniser says at each step: how much speaks for each symbol. Symbol 0 is the blank.
+/// The scores of the symbols at each step of a recogniser. Symbol 0 is the blank.
 #[derive(Debug, Clone)]
 pub struct Emissions<B: Backend> {
     /// Scores of the symbols before their softmax, `[batch, steps, symbols]`; anything past a row's

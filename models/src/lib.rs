@@ -1,89 +1,74 @@
 //! Audio and speech models as [Burn](https://burn.dev) modules: tensors in, tensors out, on any
 //! backend.
 //!
-//! Each architecture is a module with a configuration, a model and the paper it follows.
-//! [`catalogue`] lists them, [`ModelConfig`] configures any of them by name, and [`Model`] is any of
-//! them. Classifiers and taggers give logits; of the recognisers, [`DeepSpeech2`] gives [`Emissions`],
-//! what it hears at each step, and [`Las`] spells; [`Vae`] and [`Gan`] make patches of features.
+//! # The way through
+//! [`ModelConfig`] is the configuration of any architecture and [`Model`] its network; [`catalogue`]
+//! lists the architectures by their [`Card`]s. Each architecture has a module named after it, such as
+//! [`gru`], which follows its paper from top to bottom: configuration, initialisation, forward pass.
+//!
+//! A configuration is an [`Architecture`]: it takes the sizes of the data, checks itself and becomes
+//! a [`Network`]. A network keeps the [`Contract`] of its [`Role`]: a [`Classifier`] or tagger returns
+//! logits, an [`Emitter`] the scores of the symbols at each step, a [`Speller`] writes symbol by
+//! symbol, and a [`Generator`] generates patches of features. A module of your own that implements
+//! these traits is trained like those of the zoo.
+//!
+//! Networks are built from [`layers`], layers from [`ops`], and training minimises a [`loss`]. On the
+//! CPU the operators run kernels of this crate, on other backends portable Burn expressions.
 //!
 //! # Axes
 //! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number
 //! of valid frames of each row, and returns logits `[batch, classes]`. Frames past a row's length
-//! are padding: in inference a batch gives what its items give alone, whatever the padding holds.
+//! are padding. In inference a row's result does not depend on its padding or on the other rows.
 //!
 //! | axis | counts |
 //! |---|---|
 //! | batch | recordings |
 //! | frames | frames of the features |
-//! | steps | what is left of frames after a model's time stride |
+//! | steps | frames divided by the time stride of a model |
 //! | bins | values of a frame, such as mel bands |
-//! | bands | what is left of bins after a model's stride |
+//! | bands | bins divided by the stride of a model |
 //! | channels | features of a convolutional layer |
 //! | hidden | features of a fully-connected or recurrent layer |
 //! | classes | labels to choose from |
-//! | symbols | what a transcript is written in; 0 is the blank, or the end of a sentence |
+//! | symbols | symbols of a transcript; 0 is the blank, or the end of a sentence |
 //!
 //! ```
 //! use burn::tensor::Tensor;
 //! use burn_ndarray::NdArray;
-//! use sori_models::ModelConfig;
+//! use sori_models::{Architecture, Model, ModelConfig, Network};
 //!
 //! let device = Default::default();
 //! let config = ModelConfig::from_name("gru")?.with_input(100, 40, 10);
-//! let model = config.init::<NdArray>(&device)?;
+//! let model: Model<NdArray> = config.init(&device)?;
+//! let classifier = model.contract().classifier().expect("a GRU classifies");
 //! let features = Tensor::zeros([2, 30, 40], &device);
-//! assert_eq!(model.forward(features, &[30, 21]).dims(), [2, 10]);
+//! assert_eq!(classifier.forward(features, &[30, 21]).dims(), [2, 10]);
 //! # Ok::<(), sori_models::ConfigError>(())
 //! ```
 
-mod catalogue;
+mod card;
 mod config;
+mod contract;
 mod emissions;
+mod num_params;
 
-pub mod attention;
-pub mod cnn1d;
-pub mod cnn2d;
-pub mod crnn;
-pub mod deep_speech2;
-pub mod dilated_cnn;
-pub mod fcn;
-pub mod gan;
-pub mod gru;
 #[cfg(feature = "ndarray")]
 mod kernels;
-pub mod las;
 pub mod layers;
 pub mod loss;
-pub mod lstm;
-pub mod matchboxnet;
-pub mod mlp;
-pub mod musicnn;
 pub mod ops;
-pub mod random_wired;
-pub mod res_cnn;
-pub mod rnn;
-pub mod sample_cnn;
-pub mod vae;
+mod zoo;
 
-pub use attention::{Attention, AttentionConfig};
-pub use catalogue::{Entry, Model, ModelConfig, catalogue, num_params};
-pub use cnn1d::{Cnn1d, Cnn1dConfig};
-pub use cnn2d::{Cnn2d, Cnn2dConfig};
+pub use card::{BenchShape, Card, Purpose, Recipe};
 pub use config::ConfigError;
-pub use crnn::{Crnn, CrnnConfig};
-pub use deep_speech2::{DeepSpeech2, DeepSpeech2Config, DeepSpeech2Stream};
-pub use dilated_cnn::{DilatedCnn, DilatedCnnConfig};
+pub use contract::{
+    Adversarial, Architecture, Autoencoder, Classifier, Contract, EmissionStream, Emitter,
+    Generator, LinearHead, Network, Role, Speller,
+};
 pub use emissions::Emissions;
-pub use fcn::{Fcn, FcnConfig};
-pub use gan::{Gan, GanConfig, GanLosses};
-pub use gru::{Gru, GruConfig};
-pub use las::{Las, LasConfig};
-pub use lstm::{Lstm, LstmConfig};
-pub use matchboxnet::{Matchboxnet, MatchboxnetConfig};
-pub use mlp::{Mlp, MlpConfig};
-pub use musicnn::{Musicnn, MusicnnConfig};
-pub use random_wired::{RandomWired, RandomWiredConfig};
-pub use res_cnn::{ResCnn, ResCnnConfig};
-pub use rnn::{Rnn, RnnConfig};
-pub use sample_cnn::{SampleCnn, SampleCnnConfig};
-pub use vae::{Posterior, Vae, VaeConfig, VaeOutput};
+pub use loss::GanLosses;
+pub use num_params::num_params;
+pub use zoo::deep_speech2::DeepSpeech2Stream;
+pub use zoo::recurrent_classifier::RecurrentClassifier;
+pub use zoo::vae::{Posterior, VaeOutput};
+pub use zoo::*;

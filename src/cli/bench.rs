@@ -1,9 +1,12 @@
+//! `sori bench`: times of training steps.
+
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{Common, print, print_json};
-use crate::bench::{PRESETS, Preset};
-use crate::train::thousands;
+use super::options::Common;
+use super::output::{print, print_json};
+use crate::bench::{Preset, presets};
+use crate::show::text::thousands;
 use crate::{Error, Result};
 
 #[derive(Args)]
@@ -18,8 +21,8 @@ pub(super) struct BenchArgs {
 const WARM_UP: usize = 2;
 
 pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
-    let presets: Vec<&Preset> = if args.preset.is_empty() {
-        PRESETS.iter().collect()
+    let presets: Vec<Preset> = if args.preset.is_empty() {
+        presets()
     } else {
         args.preset
             .iter()
@@ -29,7 +32,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let backend = common.backend_for(None);
     let mut workloads = Map::new();
     for preset in &presets {
-        // Each in a process of its own, so that its peak memory is its own.
+        // Each preset runs in its own process, so that its peak memory is its own.
         let timing = if presets.len() == 1 {
             json!(preset.time(backend, WARM_UP, args.steps as usize)?)
         } else {

@@ -1,3 +1,5 @@
+//! `sori compare`: trains one model in several ways.
+
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,12 +12,17 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::train::{Recipe, mean_and_deviation};
-use super::{Common, print, print_json};
+use super::deviation::mean_and_deviation;
+use super::options::{Common, of_set};
+use super::output::{print, print_json};
+use super::recipe::RunArgs;
 use crate::file::write_atomically;
 use crate::metric::csv_cell;
-use crate::picture::{Curve, curves_picture};
-use crate::train::{EpochRecord, RunResult, stop_on_interrupt, time};
+use crate::run::folder::has_begun;
+use crate::run::{EpochRecord, RunResult};
+use crate::show::curves::{Curve, curves_picture};
+use crate::show::text::time;
+use crate::train::stop_on_interrupt;
 use crate::{BackendName, Error, Result, RunFolder, Settings};
 
 #[derive(Args)]
@@ -23,7 +30,7 @@ pub(super) struct CompareArgs {
     /// The architecture, as in `sori models`
     pub(super) model: String,
     #[command(flatten)]
-    pub(super) recipe: Recipe,
+    pub(super) recipe: RunArgs,
     /// One way to train: settings parted by semicolons, such as 'optimizer=sgd; learning_rate=0.1'.
     /// Given once for each way
     #[arg(long = "try", value_name = "KEY=VALUE;…", required = true)]
@@ -41,12 +48,12 @@ pub(super) struct CompareArgs {
 }
 
 impl CompareArgs {
-    /// The settings of each way: those of all, and its own.
+    /// The settings of each way: the common ones with its own.
     pub(super) fn ways(&self, base: &Settings) -> Result<Vec<Settings>> {
         let way = |way: &String| {
             let mut changed = base.clone();
             for assignment in way.split(';').filter(|part| !part.trim().is_empty()) {
-                changed = changed.with_override(assignment.trim())?;
+                changed = changed.with_override(assignment.trim()).map_err(of_set)?;
             }
             changed.check()?;
             if changed.train.seed != base.train.seed {
@@ -61,40 +68,42 @@ impl CompareArgs {
     }
 }
 
-/// What is compared, as `compare.json` says.
+/// The comparison, as in `compare.json`.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Plan {
     tries: Vec<String>,
-    /// The settings of each as TOML.
+    /// The settings of each way as TOML.
     settings: Vec<String>,
     seeds: Vec<u64>,
     backend: String,
 }
 
-/// A run to train: which way, and which seed.
+/// A run to train: one way with one seed.
 #[derive(Clone, Copy)]
-struct Job {
+struct Trial {
     way: usize,
     seed: u64,
 }
 
-impl Job {
+impl Trial {
     fn folder(self, out: &Path) -> PathBuf {
         out.join(format!("{}-seed-{}", self.way + 1, self.seed))
     }
 }
 
-/// How a way did.
+/// The results of a way.
 struct Outcome {
     results: Vec<RunResult>,
-    /// Why runs failed.
+    /// The reasons of failed runs.
     failures: Vec<String>,
-    /// The epochs of each of its runs.
+    /// The epochs of each run.
     epochs: Vec<Vec<EpochRecord>>,
+    /// The task's headline metric, if a run has begun.
+    metric: Option<&'static str>,
 }
 
 pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
-    let base = args.recipe.resolve(common, &args.model)?;
+    let (base, _) = args.recipe.resolve(common, &args.model)?;
     let settings = args.ways(&base)?;
     let plan = Plan {
         tries: args.tries.clone(),
@@ -109,10 +118,10 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
     };
     begin(&plan, &args.out)?;
 
-    let jobs: Vec<Job> = plan
+    let jobs: Vec<Trial> = plan
         .seeds
         .iter()
-        .flat_map(|&seed| (0..plan.tries.len()).map(move |way| Job { way, seed }))
+        .flat_map(|&seed| (0..plan.tries.len()).map(move |way| Trial { way, seed }))
         .collect();
     let cores = match common.threads {
         Some(threads) => usize::from(threads),
@@ -132,7 +141,7 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
     report(common, &plan, &args.out, &outcomes)
 }
 
-/// Writes what is compared, or finds that the folder holds just that.
+/// Writes the plan, or checks that the folder holds the same one.
 fn begin(plan: &Plan, out: &Path) -> Result<()> {
     let path = out.join("compare.json");
     if path.is_file() {
@@ -167,16 +176,16 @@ fn settings_path(out: &Path, way: usize) -> PathBuf {
     out.join(format!("{}.toml", way + 1))
 }
 
-/// Trains what has not been trained, each run in a process of its own, since a process has one state
-/// of random numbers. Tells why runs failed.
+/// Trains the runs that are missing, each in its own process, because a process has a single
+/// random state. Returns the reasons of failed runs.
 fn train_all(
     common: &Common,
     model: &str,
     plan: &Plan,
     out: &Path,
-    jobs: Vec<Job>,
+    jobs: Vec<Trial>,
     [at_once, threads]: [usize; 2],
-) -> Result<Vec<(Job, String)>> {
+) -> Result<Vec<(Trial, String)>> {
     let stop = stop_on_interrupt();
     let total = jobs.len();
     let backend = common.backend_for(None);
@@ -226,9 +235,9 @@ fn train_all(
     Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).1)
 }
 
-/// Trains one run to its end; tells why it failed, if it did.
+/// Trains one run to its end. Returns the reason if it failed.
 fn train(
-    job: Job,
+    job: Trial,
     model: &str,
     out: &Path,
     threads: usize,
@@ -236,7 +245,7 @@ fn train(
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
     let path = job.folder(out);
-    let begun = path.join("run.json").is_file();
+    let begun = has_begun(&path);
     if begun && RunFolder::open(&path)?.result()?.is_some() {
         return Ok(None);
     }
@@ -262,7 +271,7 @@ fn train(
         .map_err(Error::io("cannot start", &sori))?;
     let status = wait(&mut child, stop).map_err(Error::io("cannot wait for", &sori))?;
     let text = std::fs::read(&said).unwrap_or_default();
-    // What it said is told below; a log that stays is only untidy.
+    // Its output is reported below. A leftover log is harmless.
     let _ = std::fs::remove_file(&said);
     if status.success() || stop.load(Ordering::Relaxed) {
         return Ok(None);
@@ -279,8 +288,8 @@ fn train(
     )))
 }
 
-/// Waits for a run to end. Ctrl-C reaches it too, and it writes a checkpoint; after other signals, or
-/// where it takes too long, it is killed, as a run may be at any moment.
+/// Waits for a run to end. Ctrl-C reaches it too, and it writes a checkpoint. After other signals,
+/// or if it takes too long, it is killed, which is safe at any moment.
 fn wait(child: &mut Child, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
     const LOOK: Duration = Duration::from_millis(20);
     const GRACE: Duration = Duration::from_secs(10);
@@ -298,26 +307,34 @@ fn wait(child: &mut Child, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
     }
 }
 
-/// Reads how each way did.
-fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Outcome>> {
+/// Reads the results of each way.
+fn gather(plan: &Plan, out: &Path, failures: &[(Trial, String)]) -> Result<Vec<Outcome>> {
     let ways = 0..plan.tries.len();
     ways.map(|way| {
         let mut outcome = Outcome {
             results: Vec::new(),
             failures: Vec::new(),
             epochs: Vec::new(),
+            metric: None,
         };
         let mut unfinished = Vec::new();
-        let failed = failures.iter().filter(|(job, _)| job.way == way);
+        let failed = failures.iter().filter(|(trial, _)| trial.way == way);
         outcome
             .failures
             .extend(failed.map(|(_, reason)| reason.clone()));
         for &seed in &plan.seeds {
-            let path = Job { way, seed }.folder(out);
-            if !path.join("run.json").is_file() {
+            let path = Trial { way, seed }.folder(out);
+            if !has_begun(&path) {
                 continue;
             }
-            let run = RunFolder::open(&path)?;
+            let run = match RunFolder::open(&path) {
+                Ok(run) => run,
+                Err(error) => {
+                    outcome.failures.push(error.to_string());
+                    continue;
+                }
+            };
+            outcome.metric = Some(run.task().headline().metric);
             match run.result()? {
                 Some(result) => {
                     outcome.epochs.push(run.metrics()?);
@@ -334,7 +351,7 @@ fn gather(plan: &Plan, out: &Path, failures: &[(Job, String)]) -> Result<Vec<Out
     .collect()
 }
 
-/// The table, as lines to read, as JSON and as `compare.csv`, and the curves.
+/// Reports the table as text, JSON and `compare.csv`, and draws the curves.
 fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Result<()> {
     let mut csv =
         String::from("settings,metric,split,mean,deviation,seeds,failed,seconds,reason\n");
@@ -402,6 +419,8 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
     }
     write_atomically(&out.join("compare.csv"), csv.as_bytes())?;
 
+    let metric = outcomes.iter().find_map(|outcome| outcome.metric);
+    let metric = metric.unwrap_or("metric");
     let curves: Vec<Curve> = plan
         .tries
         .iter()
@@ -409,10 +428,9 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
         .map(|(way, outcome)| Curve {
             name: way.clone(),
             train_loss: mean_curve(&outcome.epochs, |epoch| epoch.train_loss),
-            valid: mean_curve(&outcome.epochs, EpochRecord::headline),
+            valid: mean_curve(&outcome.epochs, |epoch| epoch.valid.get(metric)),
         })
         .collect();
-    let metric = headline.map_or("metric", |result| result.metric.as_str());
     let picture = out.join("curves.png");
     write_atomically(&picture, &curves_picture(&curves, metric)?)?;
     common.tell(&format!("learning curves: {}", picture.display()))?;
@@ -424,7 +442,7 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
     Ok(())
 }
 
-/// The mean over the runs at each epoch, as far as all of them go.
+/// The mean over the runs at each epoch that all of them have.
 fn mean_curve(runs: &[Vec<EpochRecord>], of: impl Fn(&EpochRecord) -> f64) -> Vec<f64> {
     let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
     (0..epochs)

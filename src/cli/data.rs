@@ -1,3 +1,5 @@
+//! `sori data`: inspects, caches or downloads a corpus.
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -7,9 +9,12 @@ use serde_json::json;
 use sori_datasets::{Corpus, Item, OpenOptions, Part, Rejected, Scan, Spec, Target, scan};
 
 use super::fetch::{self, FetchArgs};
-use super::{Common, SettingArgs, print, print_json, remark};
-use crate::predict::rounded;
-use crate::train::{Dashboard, Event, Show, pipeline, time, with_cache};
+use super::options::{Common, SettingArgs};
+use super::output::{print, print_json, remark};
+use crate::data::pipeline::{pipeline, with_cache};
+use crate::show::dashboard::{Dashboard, Show};
+use crate::show::text::{rounded, time};
+use crate::train::Event;
 use crate::{Result, Settings};
 
 #[derive(Subcommand)]
@@ -56,7 +61,7 @@ fn read(
         labels: None,
     };
     let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
-    // As the features of a run: any model serves to reach their settings.
+    // As the features of a run. Any model gives access to their settings.
     let settings = change(Settings::new("mlp", spec, corpus.native_rate_hz)?)?;
     settings.check()?;
     let pipeline = with_cache(pipeline(&settings.features, None)?, &settings.data)?;
@@ -116,7 +121,7 @@ fn info(common: &Common, spec: &str) -> Result<()> {
         .labels
         .iter()
         .enumerate()
-        // What numbers count is no label.
+        // The quantity of numbers is not a label.
         .filter(|_| values.is_empty())
         .map(|(class, name)| (name, labels.get(&class).copied().unwrap_or(0)))
         .collect();

@@ -1,10 +1,12 @@
+//! The options of searches for transcripts.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use sori_models::{Architecture, Role};
 
-use super::remark;
-use crate::batch::Coding;
+use super::output::remark;
 use crate::decode::{
     Beam, BeamOptions, Fusion, FusionOptions, NgramModel, SpellOptions, TokenKind,
 };
@@ -51,10 +53,10 @@ pub(super) struct DecodeArgs {
 }
 
 impl DecodeArgs {
-    /// The search that was asked for, if any.
+    /// The search requested, if any.
     ///
     /// # Errors
-    /// When an option is wrong or fits no model of this run's kind, or the language model cannot be
+    /// When an option is invalid or does not fit the run's model, or the language model cannot be
     /// used.
     pub(super) fn beam(&self, run: &RunFolder) -> Result<Option<Beam>> {
         let asked = [
@@ -68,7 +70,6 @@ impl DecodeArgs {
             .into_iter()
             .filter_map(|(name, value)| value.map(|_| name))
             .collect();
-        let info = run.info()?;
         if self.beam.is_none() && self.lm.is_none() {
             return match asked.first() {
                 None => Ok(None),
@@ -77,22 +78,28 @@ impl DecodeArgs {
                 ))),
             };
         }
-        let Coding::Symbols(alphabet) = run.coding(&info)? else {
+        let Some(alphabet) = run.task().alphabet() else {
             return Err(Error::Input(
                 "--beam and --lm are for transcripts; this run's model writes none".to_string(),
             ));
         };
-        let spells = info.model == "las";
+        let spells = run.settings().model.role() == Role::Speller;
         if let Some(name) = asked.iter().find(|name| !name.ends_with("threshold"))
             && !spells
         {
             return Err(Error::Input(format!(
                 "{name} is for las; this run's model is {}",
-                info.model
+                run.info().model
             )));
         }
         let options = self.options(spells);
-        options.check()?;
+        options.check().map_err(of_option)?;
+        if options.ctc_weight > 0.0 && !run.settings().model.learns_by_ctc() {
+            return Err(Error::Input(
+                "--ctc-weight: this model has no CTC head; train with model.ctc_weight above 0"
+                    .to_string(),
+            ));
+        }
         let fusion = match &self.lm {
             None => None,
             Some(path) => {
@@ -102,10 +109,10 @@ impl DecodeArgs {
                     beta: self.beta.unwrap_or(default.beta),
                     unknown: self.unknown.unwrap_or(default.unknown),
                 };
-                options.check()?;
+                options.check().map_err(of_option)?;
                 let model = NgramModel::read(path)?;
                 let all = model.tokens().count();
-                let fusion = Fusion::new(model, &alphabet, self.lm_kind, options)?;
+                let fusion = Fusion::new(model, alphabet, self.lm_kind, options)?;
                 let written = fusion.num_tokens();
                 if written < all {
                     remark(&format!(
@@ -136,5 +143,23 @@ impl DecodeArgs {
             coverage: self.coverage.unwrap_or(default.coverage),
             ctc_weight: self.ctc_weight.unwrap_or(default.ctc_weight),
         }
+    }
+}
+
+/// The error of a search's field, naming the command-line option.
+fn of_option(error: Error) -> Error {
+    match error {
+        Error::Setting {
+            key,
+            value,
+            expected,
+        } => {
+            let option = match key.as_str() {
+                "beam_size" => "beam".to_string(),
+                field => field.replace('_', "-"),
+            };
+            Error::Input(format!("--{option} {value}: {expected}"))
+        }
+        error => error,
     }
 }

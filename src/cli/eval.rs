@@ -1,3 +1,5 @@
+//! `sori eval`: evaluates a run's best checkpoint on a whole set.
+
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -7,17 +9,19 @@ use burn::tensor::backend::AutodiffBackend;
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
-use sori_datasets::{Item, OpenOptions, Part, Rejected, scan};
+use sori_datasets::{Item, Rejected, scan};
+use sori_models::{Architecture, Role};
 
 use super::decode::DecodeArgs;
-use super::{Common, print, print_json, remark};
+use super::options::Common;
+use super::output::{print, print_json, remark};
 use crate::backend::{Job, run_on};
-use crate::batch::Coding;
+use crate::data::Data;
+use crate::data::pipeline::pipeline;
+use crate::data::specs::to_measure_on;
 use crate::decode::Beam;
 use crate::file::write_atomically;
-use crate::predict::rounded;
-use crate::task::{Answers, Evaluation};
-use crate::train::{Data, RunInfo, emissions_of_run, evaluate_run, pipeline, whole};
+use crate::infer::evaluate::{Measured, emissions, measure};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -43,24 +47,25 @@ struct Eval<'a> {
 }
 
 impl Job for Eval<'_> {
-    type Output = Result<(Evaluation, Vec<f32>)>;
+    type Output = Result<Measured>;
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
+        let best = self.run.best::<B::InnerBackend>(device)?;
         if let Some(path) = self.emissions {
-            let found = emissions_of_run::<B::InnerBackend>(self.run, &self.items, device)?;
+            let found = emissions(self.run, &best, &self.items, device)?;
             write_emissions(path, self.run, &self.items, &found)?;
         }
-        evaluate_run::<B::InnerBackend>(self.run, &self.items, self.beam, device)
+        measure(self.run, &best, &self.items, self.beam, device)
     }
 }
 
 pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
-    let info = run.info()?;
+    let info = run.info();
     run.best_checkpoint()?;
     let beam = args.decode.beam(&run)?;
     let (mut items, split) = match &args.data {
-        Some(spec) => (given(common, &info, spec)?, "all"),
+        Some(spec) => (given(common, &run, spec)?, "all"),
         None => {
             let data = Data::of_run(&run)?;
             let (items, split) = data.held_out();
@@ -68,13 +73,18 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         }
     };
     if let Some(path) = &args.emissions {
-        super::require_folder_of(path)?;
+        if run.settings().model.role() != Role::Emitter {
+            return Err(Error::Input(
+                "--emissions is for deep_speech2, which says something at each step".to_string(),
+            ));
+        }
+        super::output::require_folder_of(path)?;
     }
     if common.skip_bad {
-        items = usable(&run, &info, &items)?;
+        items = usable(&run, &items)?;
     }
     let backend = common.backend_for(Some(&info.backend));
-    let (evaluation, thresholds) = run_on(
+    let measured = run_on(
         backend,
         Eval {
             run: &run,
@@ -83,19 +93,24 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             emissions: args.emissions.as_deref(),
         },
     )??;
-    let metrics = evaluation.metrics(&thresholds);
-    let headline = info.task.headline();
-    let left_out = evaluation.labels_left_out(&info.labels);
+    let headline = run.task().headline().metric;
+    let Measured {
+        loss,
+        metrics,
+        labels_left_out,
+        worst,
+        ..
+    } = measured;
     if common.json {
         let records = run.metrics()?;
         let last = records.last();
         return print_json(&json!({
             "task": info.task, "model": info.model, "metric": headline, "split": split,
             "data": args.data, "items": items.len(), "value": metrics.get(headline),
-            "metrics": metrics, "loss": evaluation.loss, "params": info.params,
+            "metrics": metrics, "loss": loss, "params": info.params,
             "seconds": last.map_or(0.0, |record| record.seconds),
             "epochs": last.map_or(0, |record| record.epoch),
-            "backend": backend.as_str(), "seed": info.seed, "labels_left_out": left_out,
+            "backend": backend.as_str(), "seed": info.seed, "labels_left_out": labels_left_out,
         }));
     }
     print(&format!(
@@ -103,58 +118,18 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         items.len(),
         args.data.as_deref().unwrap_or(split),
         metrics.text(headline),
-        evaluation.loss
+        loss
     ))?;
-    if !left_out.is_empty() {
+    if !labels_left_out.is_empty() {
         common.tell(&format!(
             "no recording has {}: left out of the means",
-            left_out.join(", ")
+            labels_left_out.join(", ")
         ))?;
     }
-    match &evaluation.answers {
-        Answers::Classes(confusion) => {
-            for (truth, predicted, count) in confusion.worst(5) {
-                common.tell(&format!(
-                    "{count:>6} × {} taken for {}",
-                    info.labels[truth], info.labels[predicted]
-                ))?;
-            }
-        }
-        Answers::Tags(scores) => {
-            let found = scores.average_precisions().into_iter().zip(&info.labels);
-            let mut found: Vec<_> = found.filter_map(|(ap, label)| Some((ap?, label))).collect();
-            found.sort_by(|a, b| a.0.total_cmp(&b.0));
-            for (average_precision, label) in found.iter().take(5) {
-                common.tell(&format!("{average_precision:>8.4} {label}"))?;
-            }
-        }
-        Answers::Patches(_) => {}
-        Answers::Values(found) => {
-            for each in found.worst_first().into_iter().take(5) {
-                let [truth, value, error] = [each.truth, each.value, each.error()].map(rounded);
-                common.tell(&format!(
-                    "{error:>9} off: {}: {value}, not {truth}",
-                    each.id
-                ))?;
-            }
-        }
-        Answers::Transcripts(found) => {
-            let worst = found.errors.worst_first().into_iter().take(5);
-            for transcript in worst.filter(|transcript| transcript.words.total() > 0) {
-                common.tell(&format!(
-                    "{:>3} words wrong in {}\n      said:  {}\n      heard: {}",
-                    transcript.words.total(),
-                    transcript.id,
-                    transcript.reference,
-                    transcript.hypothesis
-                ))?;
-            }
-        }
-    }
-    Ok(())
+    worst.iter().try_for_each(|line| common.tell(line))
 }
 
-/// Writes what was said of each recording, with the alphabet (JSON) in the file's header.
+/// Writes the emissions of each recording, with the alphabet (JSON) in the file's header.
 fn write_emissions(
     path: &Path,
     run: &RunFolder,
@@ -164,7 +139,7 @@ fn write_emissions(
     let bad = |error: safetensors::SafeTensorError| {
         Error::Input(format!("cannot write {}: {error}", path.display()))
     };
-    let Coding::Symbols(alphabet) = run.coding(&run.info()?)? else {
+    let Some(alphabet) = run.task().alphabet() else {
         return Err(Error::Input(
             "--emissions is for transcripts; this run's model writes none".to_string(),
         ));
@@ -188,7 +163,7 @@ fn write_emissions(
         })
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(bad)?;
-    let alphabet = json!(&*alphabet).to_string();
+    let alphabet = json!(alphabet.as_ref()).to_string();
     let header = HashMap::from([("alphabet".to_string(), alphabet)]);
     write_atomically(
         path,
@@ -196,13 +171,9 @@ fn write_emissions(
     )
 }
 
-/// The recordings of `spec`, all of them, under the labels of the run.
-fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
-    let options = OpenOptions {
-        skip_bad: common.skip_bad,
-        labels: info.task.has_labels().then(|| info.labels.clone()),
-    };
-    let (items, rejected) = whole(spec, &options, Part::Test, info.task)?;
+/// All recordings of `spec`, with the labels of the run.
+fn given(common: &Common, run: &RunFolder, spec: &str) -> Result<Vec<Item>> {
+    let (items, rejected) = to_measure_on(spec, common.skip_bad, run.task())?;
     left_out(&rejected);
     if items.is_empty() {
         return Err(Error::Input(format!(
@@ -212,10 +183,10 @@ fn given(common: &Common, info: &RunInfo, spec: &str) -> Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Those of `items` that can be read.
-fn usable(run: &RunFolder, info: &RunInfo, items: &[Item]) -> Result<Vec<Item>> {
-    let settings = run.settings()?;
-    let pipeline = pipeline(&settings.features, info.stats.as_ref())?;
+/// The readable ones of `items`.
+fn usable(run: &RunFolder, items: &[Item]) -> Result<Vec<Item>> {
+    let settings = run.settings();
+    let pipeline = pipeline(&settings.features, run.info().stats.as_ref())?;
     let on_progress = |_| ControlFlow::Continue(());
     let (items, scanned) = scan(items, &pipeline, settings.train.workers, true, on_progress)?;
     left_out(&scanned.bad);

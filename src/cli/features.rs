@@ -1,17 +1,22 @@
+//! `sori features`: the features of an audio file.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use npyz::WriterBuilder;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sori_datasets::{
     AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, Waveform,
     audio, features::Normalize,
 };
 
-use super::{Common, print, print_json};
+use super::npy::write_array;
+use super::options::{Common, of_set};
+use super::output::{print, print_json};
 use crate::file::write_atomically;
-use crate::picture::draw_features;
-use crate::{Error, Result, Settings};
+use crate::settings::layers;
+use crate::show::features::draw_features;
+use crate::{Error, Result};
 
 #[derive(Args)]
 pub(super) struct FeaturesArgs {
@@ -97,25 +102,44 @@ pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
     ))
 }
 
-fn config(args: &FeaturesArgs, sample_rate_hz: u32) -> Result<(FeatureConfig, AugmentConfig)> {
-    // As the features of a run: any model serves to reach their settings. Nothing is normalised
-    // unless asked for, so that the numbers are what they are called.
-    let mut settings = Settings::new("mlp", "", sample_rate_hz)?;
-    settings.features.normalize = Normalize::None;
-    if args.augment.contains(&Augmentation::SpecAugment) {
-        // A mask is 0, which is the mean of normalised features.
-        settings.features.normalize = Normalize::Utterance;
+/// The settings of features and of augmentation.
+#[derive(Serialize, Deserialize)]
+struct FeatureSettings {
+    features: FeatureConfig,
+    augment: AugmentConfig,
+}
+
+impl FeatureSettings {
+    fn with(&self, assignment: &str) -> Result<Self> {
+        layers::with_override(self, assignment, |_| None)
     }
+}
+
+fn config(args: &FeaturesArgs, sample_rate_hz: u32) -> Result<(FeatureConfig, AugmentConfig)> {
+    let mut settings = FeatureSettings {
+        features: FeatureConfig {
+            sample_rate_hz,
+            // No normalisation unless requested, so that the numbers match their name. A mask of
+            // SpecAugment is 0, which is the mean of normalised features.
+            normalize: match args.augment.contains(&Augmentation::SpecAugment) {
+                true => Normalize::Utterance,
+                false => Normalize::None,
+            },
+            ..FeatureConfig::default()
+        },
+        augment: AugmentConfig::default(),
+    };
     for name in &args.augment {
-        settings = settings.with_override(&format!("augment.{name}.probability=1.0"))?;
+        settings = settings.with(&format!("augment.{name}.probability=1.0"))?;
     }
     for assignment in &args.set {
         let assignment = assignment.trim();
-        settings = if assignment.starts_with("features.") || assignment.starts_with("augment.") {
-            settings.with_override(assignment)?
+        let whole = if assignment.starts_with("features.") || assignment.starts_with("augment.") {
+            assignment.to_string()
         } else {
-            settings.with_override(&format!("features.{assignment}"))?
+            format!("features.{assignment}")
         };
+        settings = settings.with(&whole).map_err(of_set)?;
     }
     let mut config = settings.features;
     config.kind = args.kind.unwrap_or(config.kind);
@@ -151,28 +175,7 @@ impl Form {
     }
 }
 
-/// Writes numbers as an array of NumPy's.
-pub(super) fn write_array(
-    shape: &[usize],
-    values: impl Iterator<Item = f32>,
-    path: &Path,
-) -> Result<()> {
-    let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
-    let bytes = move || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut writer = npyz::WriteOptions::new()
-            .default_dtype()
-            .shape(&shape)
-            .writer(&mut bytes)
-            .begin_nd()?;
-        writer.extend(values)?;
-        writer.finish()?;
-        Ok(bytes)
-    };
-    write_atomically(path, &bytes().map_err(Error::io("cannot write", path))?)
-}
-
-/// Writes 32-bit float samples, which are not clipped.
+/// Writes 32-bit float samples without clipping.
 fn write_wav(waveform: &Waveform, path: &Path) -> Result<()> {
     let spec = hound::WavSpec {
         channels: 1,

@@ -1,3 +1,5 @@
+//! `sori data fetch`: downloads of public corpora.
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -6,11 +8,12 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use sori_datasets::fetch::{self, CATALOGUE, FetchOptions, Progress, PublicCorpus};
+use sori_fetch::{CATALOGUE, FetchOptions, FetchProgress, PublicCorpus};
 
-use super::{Common, print, print_json};
+use super::options::Common;
+use super::output::{print, print_json};
+use crate::Result;
 use crate::train::stop_on_interrupt;
-use crate::{Error, Result};
 
 #[derive(Args)]
 pub(super) struct FetchArgs {
@@ -29,7 +32,7 @@ pub(super) fn run(common: &Common, args: &FetchArgs) -> Result<()> {
     let Some(name) = &args.corpus else {
         return CATALOGUE.iter().try_for_each(|corpus| list(common, corpus));
     };
-    let corpus = fetch::corpus(name).map_err(|e| Error::Input(e.to_string()))?;
+    let corpus = sori_fetch::corpus(name)?;
     common.tell(&format!(
         "{}, {}: {} ({})",
         corpus.title,
@@ -44,7 +47,7 @@ pub(super) fn run(common: &Common, args: &FetchArgs) -> Result<()> {
     let stop = stop_on_interrupt();
     stop.store(false, Ordering::Relaxed);
     let bar = bar(common);
-    let folder = fetch::fetch_corpus(corpus, &args.into, &options, &mut |progress| {
+    let folder = sori_fetch::fetch_corpus(corpus, &args.into, &options, &mut |progress| {
         show(&bar, progress);
         if stop.load(Ordering::Relaxed) {
             ControlFlow::Break(())
@@ -53,8 +56,8 @@ pub(super) fn run(common: &Common, args: &FetchArgs) -> Result<()> {
         }
     });
     bar.finish_and_clear();
-    let folder = folder.map_err(|e| Error::Input(e.to_string()))?;
-    let spec = corpus.spec(&folder).to_string();
+    let folder = folder?;
+    let spec = corpus.spec(&folder);
     if common.json {
         return print_json(&json!({
             "corpus": corpus.name, "folder": folder, "data": spec, "licence": corpus.licence,
@@ -88,21 +91,21 @@ fn bar(common: &Common) -> ProgressBar {
         ProgressDrawTarget::stderr()
     };
     let bar = ProgressBar::with_draw_target(None, target);
-    // A template is wrong or right whatever the data; the default style is a bar too.
+    // The template is a constant. The default style is a bar too.
     if let Ok(style) = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {msg}") {
         bar.set_style(style);
     }
     bar
 }
 
-fn show(bar: &ProgressBar, progress: Progress<'_>) {
+fn show(bar: &ProgressBar, progress: FetchProgress<'_>) {
     match progress {
-        Progress::Downloading { file, bytes, total } => {
+        FetchProgress::Downloading { file, bytes, total } => {
             bar.set_length(total.unwrap_or(bytes));
             bar.set_position(bytes);
             bar.set_message(format!("downloading {file}"));
         }
-        Progress::Waiting {
+        FetchProgress::Waiting {
             file,
             retry,
             retries,
@@ -112,12 +115,12 @@ fn show(bar: &ProgressBar, progress: Progress<'_>) {
             "{file}: {reason}; attempt {retry} of {retries} in {} s",
             remaining.max(Duration::from_secs(1)).as_secs()
         )),
-        Progress::Verifying { file, bytes, total } => {
+        FetchProgress::Verifying { file, bytes, total } => {
             bar.set_length(total);
             bar.set_position(bytes);
             bar.set_message(format!("checking {file}"));
         }
-        Progress::Unpacking { file, files, bytes } => {
+        FetchProgress::Unpacking { file, files, bytes } => {
             bar.set_length(bytes);
             bar.set_position(bytes);
             bar.set_message(format!("unpacking {file}: {files} files"));
@@ -131,5 +134,29 @@ fn size(bytes: u64) -> String {
         format!("{:.1} GB", mb / 1e3)
     } else {
         format!("{mb:.0} MB")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sori_datasets::Spec;
+
+    use super::*;
+
+    #[test]
+    fn every_corpus_that_can_be_fetched_can_be_named() {
+        for corpus in CATALOGUE {
+            for folder in ["data/x", "why?", "a=b&c%"] {
+                let text = corpus.spec(Path::new(folder));
+                let spec: Spec = text.parse().unwrap();
+                assert_eq!(
+                    (spec.corpus.as_str(), spec.location.as_str()),
+                    (corpus.corpus, folder)
+                );
+                assert_eq!(spec.to_string(), text);
+            }
+        }
     }
 }

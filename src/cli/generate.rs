@@ -1,11 +1,14 @@
+//! `sori generate`: patches from noise.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
-use super::features::write_array;
-use super::{Common, print, print_json};
-use crate::generate::{Gallery, generate};
+use super::npy::write_array;
+use super::options::Common;
+use super::output::{print, print_json};
+use crate::infer::{Gallery, generate};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -40,7 +43,7 @@ pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
             )));
         }
     };
-    let backend = common.backend_for(Some(&run.info()?.backend));
+    let backend = common.backend_for(Some(&run.info().backend));
     let gallery = generate(&run, usize::from(args.count), args.seed, backend)?;
     write(&gallery, &out)?;
     if common.json {

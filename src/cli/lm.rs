@@ -1,3 +1,5 @@
+//! `sori lm`: estimates and uses language models.
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -7,26 +9,28 @@ use serde_json::json;
 use sori_datasets::text::jamo;
 use sori_datasets::{AlphabetKind, Normalization, Part, Target};
 
-use super::{Common, SettingArgs, print, print_json, remark};
-use crate::batch::Coding;
+use super::options::{Common, SettingArgs};
+use super::output::{print, print_json, remark};
+use crate::data::Data;
+use crate::data::open::training_texts;
 use crate::decode::{HIGHEST_ORDER, NgramCounts, NgramModel, SPACE_TOKEN, TokenKind};
-use crate::train::{Data, thousands, training_texts};
+use crate::show::text::thousands;
 use crate::{Error, Result, RunFolder, Settings};
 
-/// The model whose settings say how transcripts are written where no run does.
+/// The model whose settings define the writing of transcripts without a run.
 const RECOGNISER: &str = "deep_speech2";
 
 #[derive(Subcommand)]
 pub(super) enum LmCommand {
     /// Estimate a language model from transcripts or text
-    Train(TrainArgs),
+    Train(LmTrainArgs),
     /// Say how probable sentences are by a language model
-    Score(ScoreArgs),
+    Score(LmScoreArgs),
 }
 
 #[derive(Args)]
 #[group(id = "source", required = true, multiple = true)]
-pub(super) struct TrainArgs {
+pub(super) struct LmTrainArgs {
     /// Learn from the transcripts of this corpus's training part, such as librispeech:DIR; may be
     /// given several times. Where the corpus has no validation part, the one that a run with these
     /// settings sets aside is left out
@@ -52,7 +56,7 @@ pub(super) struct TrainArgs {
 }
 
 #[derive(Args)]
-pub(super) struct ScoreArgs {
+pub(super) struct LmScoreArgs {
     /// The language model
     #[arg(value_name = "FILE.arpa")]
     model: PathBuf,
@@ -76,7 +80,7 @@ pub(super) fn run(common: &Common, command: &LmCommand) -> Result<()> {
     }
 }
 
-/// How texts are written before they become tokens.
+/// The normalisation of texts before they become tokens.
 struct Writing {
     normalization: Normalization,
     symbols: AlphabetKind,
@@ -94,13 +98,13 @@ impl Writing {
     }
 
     fn of_run(run: &RunFolder, kind: TokenKind) -> Result<Self> {
-        match run.coding(&run.info()?)? {
-            Coding::Symbols(alphabet) => Ok(Self {
+        match run.task().alphabet() {
+            Some(alphabet) => Ok(Self {
                 normalization: alphabet.normalization().clone(),
                 symbols: alphabet.kind(),
                 kind,
             }),
-            _ => Err(Error::Run {
+            None => Err(Error::Run {
                 path: run.path().to_path_buf(),
                 reason: "a language model is for transcripts, and its model writes none"
                     .to_string(),
@@ -117,15 +121,15 @@ impl Writing {
     }
 }
 
-/// The settings of a run on `spec`, changed as asked.
+/// The settings of a run on `spec`, with the requested changes.
 fn settings(spec: &str, changes: &SettingArgs) -> Result<Settings> {
-    // No recording is read, so their rate does not matter.
+    // No recording is read, so the sample rate does not matter.
     let settings = changes.apply(Settings::new(RECOGNISER, spec, 16_000)?)?;
     settings.check()?;
     Ok(settings)
 }
 
-/// Calls `each` with every line of a text file that has something on it.
+/// Calls `each` with every line of a text file that is not blank.
 fn for_each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let file = File::open(path).map_err(Error::io("cannot read", path))?;
     let mut reader = BufReader::new(file);
@@ -152,11 +156,11 @@ fn for_each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Resul
     }
 }
 
-fn train(common: &Common, args: &TrainArgs) -> Result<()> {
-    super::require_folder_of(&args.out)?;
+fn train(common: &Common, args: &LmTrainArgs) -> Result<()> {
+    super::output::require_folder_of(&args.out)?;
     let run = args.run.as_deref().map(RunFolder::open).transpose()?;
     let mut counts = NgramCounts::new(usize::from(args.order))?;
-    // A text of which nothing is left once it is written says nothing.
+    // A text that is empty after normalisation is skipped.
     let mut add = |writing: &Writing, text: &str| {
         let text = writing.apply(text);
         if text.is_empty() {
@@ -232,7 +236,7 @@ fn train(common: &Common, args: &TrainArgs) -> Result<()> {
     ))
 }
 
-fn score(common: &Common, args: &ScoreArgs) -> Result<()> {
+fn score(common: &Common, args: &LmScoreArgs) -> Result<()> {
     let writing = match &args.run {
         Some(run) => Writing::of_run(&RunFolder::open(run)?, args.kind)?,
         None => Writing::of_settings(settings("", &args.settings)?, args.kind),

@@ -1,19 +1,19 @@
-//! Sound from the microphone that the system takes by default.
+//! Sound from the system's default microphone.
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, Sample, SampleFormat, SizedSample};
 
-use super::remark;
-use super::stream::{Sound, WAITING};
+use super::output::remark;
+use super::sound::{Sound, WAITING};
 use crate::{Error, Result};
 
-/// A microphone that is listening.
+/// An open microphone.
 pub(super) struct Microphone {
     pub(super) rate_hz: u32,
     pub(super) sound: Sound,
-    /// It listens for as long as this lives.
+    /// Sound arrives for as long as this lives.
     _stream: cpal::Stream,
 }
 
@@ -65,7 +65,7 @@ where
             let sum: f32 = frame.iter().map(|&sample| f32::from_sample(sample)).sum();
             sum / channels as f32
         });
-        // The sound card does not wait: what the model is too slow for is lost, which is said.
+        // The sound card does not wait. Sound is lost if the model is too slow, which is reported.
         if let Err(TrySendError::Full(_)) = to.try_send(Ok(mixed.collect())) {
             remark("--mic: the model is too slow for the sound, a part of which is lost");
         }
@@ -75,7 +75,7 @@ where
             remark(&format!("--mic: {error}"));
         }
         _ => {
-            // Nobody waits for it any more.
+            // The receiver may be gone.
             let _ = errors.try_send(Err(failed(error)));
         }
     };

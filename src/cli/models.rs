@@ -1,14 +1,17 @@
+//! `sori models`: the zoo.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
-use sori_models::{Entry, ModelConfig, catalogue, num_params};
+use sori_models::{Architecture, Card, ModelConfig, catalogue, num_params};
 
-use super::{Common, print, print_json};
+use super::options::{Common, of_set};
+use super::output::{print, print_json};
 use crate::backend::{BackendName, Job, run_on};
-use crate::picture::draw_graph;
-use crate::train::thousands;
+use crate::show::graph::draw_graph;
+use crate::show::text::thousands;
 use crate::{Error, Result, Settings};
 
 #[derive(Args)]
@@ -23,8 +26,12 @@ pub(super) struct ModelsArgs {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    #[serde(flatten)]
-    entry: &'a Entry,
+    name: &'a str,
+    title: &'a str,
+    task: &'a str,
+    paper: &'a str,
+    paper_url: &'a str,
+    summary: &'a str,
     params: usize,
 }
 
@@ -35,7 +42,7 @@ impl Job for Count {
     type Output = Result<usize>;
 
     fn run<B: burn::tensor::backend::AutodiffBackend>(self, device: &B::Device) -> Result<usize> {
-        // Parameters are counted by their shapes; none is drawn.
+        // Parameters are counted by shape and not initialised.
         Ok(num_params(&self.0.init::<B::InnerBackend>(device)?))
     }
 }
@@ -48,11 +55,11 @@ pub(super) fn run(common: &Common, args: &ModelsArgs) -> Result<()> {
 }
 
 fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
-    super::require_png("--graph", path)?;
-    // As the model of a run, whose other settings do not matter here.
+    super::output::require_png("--graph", path)?;
+    // As the model of a run. The other settings do not matter here.
     let mut settings = Settings::new("random_wired", "", 16_000)?;
     for assignment in assignments {
-        settings = settings.with_override(assignment)?;
+        settings = settings.with_override(assignment).map_err(of_set)?;
     }
     let ModelConfig::RandomWired(config) = settings.model else {
         return Err(Error::Input(
@@ -85,27 +92,39 @@ fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
 }
 
 fn list(common: &Common) -> Result<()> {
-    // Counting needs no device, so the first backend that works will do.
+    // Counting needs no device, so any working backend will do.
     let backend = BackendName::compiled().last().unwrap_or_default();
-    for entry in catalogue() {
-        let params = run_on(backend, Count(ModelConfig::from_name(entry.name)?))??;
+    for card in catalogue() {
+        let Card {
+            name,
+            title,
+            paper,
+            paper_url,
+            summary,
+            ..
+        } = *card;
+        let task = card.purpose.as_str();
+        let params = run_on(backend, Count(ModelConfig::from_name(name)?))??;
         if common.json {
-            print_json(&Line { entry, params })?;
-        } else {
-            print(&format!(
-                "{:<12} {:<10} {:>11} parameters  {}\n{:>24}{}\n{:>24}{}\n{:>24}{}",
-                entry.name,
-                entry.task,
-                thousands(params),
-                entry.title,
-                "",
-                entry.summary,
-                "",
-                entry.paper,
-                "",
-                entry.paper_url,
-            ))?;
+            print_json(&Line {
+                name,
+                title,
+                task,
+                paper,
+                paper_url,
+                summary,
+                params,
+            })?;
+            continue;
         }
+        print(&format!(
+            "{name:<12} {task:<10} {:>11} parameters  {title}\n{:>24}{summary}\n{:>24}{paper}\n\
+             {:>24}{paper_url}",
+            thousands(params),
+            "",
+            "",
+            "",
+        ))?;
     }
     common.tell("\nParameters are those of the default configuration; the data's bins and classes change them.")
 }

@@ -1,3 +1,5 @@
+//! `sori predict`: predicts audio files by a run's best checkpoint.
+
 use std::path::PathBuf;
 
 use burn::tensor::backend::AutodiffBackend;
@@ -5,11 +7,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::decode::DecodeArgs;
+use super::options::Common;
+use super::output::{print, print_json, remark};
 use super::stream::{self, StreamArgs};
-use super::{Common, print, print_json, remark};
+use super::word_times::times_of;
 use crate::backend::{Job, run_on};
-use crate::decode::{Beam, Word};
-use crate::predict::{Prediction, Predictor, Window};
+use crate::decode::Beam;
+use crate::infer::Predictor;
+use crate::show::alignment::draw_prediction;
+use crate::task::{Prediction, Window};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -80,8 +86,8 @@ impl Job for Predict<'_> {
                     args.audio.len()
                 )));
             }
-            super::require_png("--alignment", png)?;
-            super::require_folder_of(png)?;
+            super::output::require_png("--alignment", png)?;
+            super::output::require_folder_of(png)?;
         }
         if args.times && !predictor.transcribes() {
             return Err(Error::Input(
@@ -122,7 +128,7 @@ impl Job for Predict<'_> {
                 prediction.nbest.truncate(args.nbest.unwrap_or(0));
             }
             if let (Ok(prediction), Some(png)) = (&found, &args.alignment) {
-                predictor.draw_alignment(audio, prediction, png)?;
+                draw_prediction(audio, predictor.sample_rate_hz(), prediction, png)?;
             }
             match found {
                 Ok(prediction) if common.json => {
@@ -162,7 +168,7 @@ fn text(
     times: bool,
 ) -> String {
     if prediction.scores.is_empty() {
-        let mut text = format!("{}: {}", audio.display(), prediction.said(labels));
+        let mut text = format!("{}: {}", audio.display(), prediction.text(labels));
         if times {
             text.push_str(&times_of(&prediction.words));
         }
@@ -192,7 +198,7 @@ fn text(
     text
 }
 
-/// A line for each window: what is said of it.
+/// A line for each window with its answer.
 fn windows_of(windows: &[Window]) -> String {
     let line = |window: &Window| {
         let score = window.score.map(|score| format!(" {score:.3}"));
@@ -207,21 +213,10 @@ fn windows_of(windows: &[Window]) -> String {
     windows.iter().map(line).collect()
 }
 
-/// A line for each word: when it is said.
-pub(super) fn times_of(words: &[Word]) -> String {
-    let line = |word: &Word| {
-        format!(
-            "\n  {:>8.2} – {:>8.2} s  {}",
-            word.start_s, word.end_s, word.word
-        )
-    };
-    words.iter().map(line).collect()
-}
-
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
     let beam = args.decode.beam(&run)?;
-    let backend = common.backend_for(Some(&run.info()?.backend));
+    let backend = common.backend_for(Some(&run.info().backend));
     if args.live.is_asked_for() {
         return stream::run(common, &args.live, args.times, &run, beam, backend);
     }

@@ -1,11 +1,14 @@
+//! `sori report`: a run on one page.
+
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Common, print_json};
+use super::options::Common;
+use super::output::print_json;
 use crate::file::write_atomically;
-use crate::report::report;
+use crate::show::report::report;
 use crate::{Result, RunFolder};
 
 #[derive(Args)]
@@ -22,10 +25,10 @@ pub(super) struct ReportArgs {
 
 pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     if let Some(out) = &args.out {
-        super::require_folder_of(out)?;
+        super::output::require_folder_of(out)?;
     }
     let run = RunFolder::open(&args.run)?;
-    let backend = common.backend_for(Some(&run.info()?.backend));
+    let backend = common.backend_for(Some(&run.info().backend));
     let page = report(&run, usize::from(args.worst), backend)?;
     let out = match &args.out {
         Some(out) => out.clone(),
@@ -37,5 +40,5 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
             "run": args.run.display().to_string(), "out": out.display().to_string(),
         }));
     }
-    super::print(&format!("{}", out.display()))
+    super::output::print(&format!("{}", out.display()))
 }

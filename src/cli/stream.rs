@@ -1,8 +1,8 @@
-//! `sori predict --stream` and `--mic`: sound that is still arriving.
+//! `sori predict --stream` and `--mic`: transcription of live sound.
 
 use std::io::{self, IsTerminal, Read};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use burn::tensor::backend::AutodiffBackend;
@@ -10,12 +10,14 @@ use clap::Args;
 use console::{Term, measure_text_width};
 use serde_json::json;
 
-use super::predict::times_of;
-use super::{Common, print, print_bytes, print_json, remark};
+use super::options::Common;
+use super::output::{print, print_bytes, print_json, remark};
+use super::sound::{Sound, WAITING};
+use super::word_times::times_of;
 use crate::backend::{BackendName, Job, run_on};
 use crate::decode::Beam;
-use crate::predict::Answer;
-use crate::stream::{Transcriber, Transcript};
+use crate::infer::{Transcriber, Transcript};
+use crate::task::Answer;
 use crate::train::stop_on_interrupt;
 use crate::{Error, Result, RunFolder};
 
@@ -44,13 +46,7 @@ impl StreamArgs {
     }
 }
 
-/// Stretches of sound, until it ends or fails.
-pub(super) type Sound = Receiver<Result<Vec<f32>>>;
-
-/// Stretches that wait for the model; a reader ahead of it waits too.
-pub(super) const WAITING: usize = 16;
-
-/// Characters of a partial transcript that are shown: the last.
+/// Number of last characters of a partial transcript that are shown.
 const SHOWN: usize = 400;
 
 struct Stream<'a> {
@@ -119,8 +115,8 @@ impl Stream<'_> {
         ))
     }
 
-    /// Writes down the sound to its end, or to Ctrl-C. Whatever happens, what was said until then is
-    /// printed.
+    /// Transcribes the sound to its end, or to Ctrl-C. The transcript so far is printed in any
+    /// case.
     fn write_down<B: burn::tensor::backend::Backend>(
         &self,
         mut transcriber: Transcriber<B>,
@@ -156,7 +152,7 @@ impl Stream<'_> {
             }
             pending.drain(..whole);
         }
-        // What had arrived before Ctrl-C.
+        // Sound that arrived before Ctrl-C.
         pending.extend(sound.try_iter().map_while(Result::ok).flatten());
         let before = transcriber.transcript();
         let mut heard_s = transcriber.heard_s();
@@ -179,7 +175,7 @@ impl Stream<'_> {
 /// Sends the samples of raw sound until it ends.
 fn read(mut from: impl Read, to: &SyncSender<Result<Vec<f32>>>) {
     let mut bytes = vec![0; 1 << 16];
-    // A sample's first byte, while its second is on the way.
+    // A sample's first byte, while its second has not arrived.
     let mut half = None;
     let mut total = 0u64;
     let failure = loop {
@@ -215,7 +211,7 @@ fn read(mut from: impl Read, to: &SyncSender<Result<Vec<f32>>>) {
         let pairs = first
             .into_iter()
             .chain(pairs.map(|pair| [pair[0], pair[1]]));
-        // As a wav file's.
+        // Scaled as in a wav file.
         let samples = pairs.map(|pair| f32::from(i16::from_le_bytes(pair)) / 32_768.0);
         if to.send(Ok(samples.collect())).is_err() {
             return;
@@ -223,12 +219,12 @@ fn read(mut from: impl Read, to: &SyncSender<Result<Vec<f32>>>) {
     };
     if let Some(reason) = failure {
         let error = Error::Input(format!("standard input {reason}"));
-        // Nobody waits for it any more.
+        // The receiver may be gone.
         let _ = to.send(Err(error));
     }
 }
 
-/// The file format that sound in a file begins as.
+/// The file format that begins with `head`.
 fn container(head: &[u8]) -> Option<&'static str> {
     [
         (&b"RIFF"[..], "wav"),
@@ -240,11 +236,11 @@ fn container(head: &[u8]) -> Option<&'static str> {
     .find_map(|(mark, name)| head.starts_with(mark).then_some(name))
 }
 
-/// What stands on standard output.
+/// The text on standard output.
 struct Shown<'a> {
     common: &'a Common,
     text: String,
-    /// One line is written over again and again.
+    /// Whether one line is overwritten each time.
     rewrites: bool,
 }
 
@@ -257,7 +253,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Shows the end of what is said so far, where it changed.
+    /// Shows the end of the transcript so far, if it changed.
     fn partial<B: burn::tensor::backend::Backend>(
         &mut self,
         transcriber: &Transcriber<B>,
@@ -296,7 +292,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Shows all that is said.
+    /// Shows the final transcript.
     fn last(
         &self,
         transcript: &Transcript,
@@ -324,7 +320,7 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The longest end of `text` whose characters together have no more than this `width`.
+/// The longest end of `text` with at most this `width`.
 fn end(text: &str, width: usize, width_of: impl Fn(&str) -> usize) -> &str {
     let (mut left, mut start) = (width, text.len());
     for (at, character) in text.char_indices().rev() {
@@ -337,7 +333,7 @@ fn end(text: &str, width: usize, width_of: impl Fn(&str) -> usize) -> &str {
     &text[start..]
 }
 
-/// Cells of a line of the terminal that can be written over: one less than there are.
+/// Usable columns of a terminal line: one less than its width.
 fn columns() -> usize {
     let set = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
     let asked = Term::stdout().size_checked();
@@ -367,7 +363,7 @@ mod tests {
         assert_eq!(end("하나", 1, |_| 1), "나");
     }
 
-    /// Gives so many bytes at each call.
+    /// Gives this many bytes at each call.
     struct Pieces<'a>(&'a [u8], std::vec::IntoIter<usize>);
 
     impl Read for Pieces<'_> {

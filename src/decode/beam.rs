@@ -1,18 +1,18 @@
-//! Decoding of connectionist temporal classification by prefix beam search ([Graves
+//! Prefix beam search of connectionist temporal classification ([Graves
 //! 2012](https://link.springer.com/book/10.1007/978-3-642-24797-2), [Hannun et al.
 //! 2014](https://arxiv.org/abs/1408.2873)).
 //!
-//! A path says one symbol or the blank at each step, and many paths read as the same transcript. For the
-//! likeliest transcripts so far the search adds up the paths that read so, those that end in the
-//! blank apart from the others, because a symbol said again is a new one only after a blank:
+//! A path emits one symbol or the blank at each step, and many paths collapse to the same transcript.
+//! For the most probable transcripts so far the search sums the probabilities of their paths. Paths
+//! that end in the blank are summed separately, because a repeated symbol is new only after a blank:
 //!
 //! ```text
 //! b⟨t⟩(y)   = (b⟨t-1⟩(y) + s⟨t-1⟩(y)) p⟨t⟩(blank)
-//! s⟨t⟩(y)   = s⟨t-1⟩(y) p⟨t⟩(last of y)                      said on
-//! s⟨t⟩(y c) += (b⟨t-1⟩(y) + [c ≠ last of y] s⟨t-1⟩(y)) p⟨t⟩(c)   said anew
+//! s⟨t⟩(y)   = s⟨t-1⟩(y) p⟨t⟩(last of y)                      continued
+//! s⟨t⟩(y c) += (b⟨t-1⟩(y) + [c ≠ last of y] s⟨t-1⟩(y)) p⟨t⟩(c)   new
 //! ```
 //!
-//! Spaces at the start, at the end and after one another are read as words are: they do not count.
+//! Leading, trailing and repeated spaces are ignored, as between words.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use sori_models::loss::BLANK;
 use super::ctc::Symbol;
 use super::fusion::{Fusion, FusionState};
 use super::tree::{ROOT, Tree};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// How wide a search is.
+/// The width of a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BeamOptions {
-    /// Transcripts that go on at each step.
+    /// The number of transcripts kept at each step.
     pub beam_size: usize,
-    /// Symbols with a log-probability below this, in nats, are not followed in a step, but for its
-    /// likeliest.
+    /// The lowest log-probability, in nats, at which a symbol is followed in a step. The most probable
+    /// symbol is always followed.
     pub symbol_threshold: f64,
-    /// Transcripts whose score is so many nats below the best one's are given up.
+    /// The largest gap to the best score, in nats, at which a transcript is kept.
     pub beam_threshold: f64,
 }
 
@@ -45,59 +45,57 @@ impl Default for BeamOptions {
     }
 }
 
-/// The widest beam.
+/// The largest beam.
 const MAX_BEAM: usize = 10_000;
 
 impl BeamOptions {
     /// Checks every field.
     ///
     /// # Errors
-    /// Names the first that is wrong.
+    /// Names the first invalid value.
     pub fn check(&self) -> Result<()> {
         if !(1..=MAX_BEAM).contains(&self.beam_size) {
-            return Err(Error::Input(format!(
-                "--beam {}: it must be from 1 to {MAX_BEAM} transcripts, such as 100",
-                self.beam_size
-            )));
+            let expected = format!("it must be from 1 to {MAX_BEAM} transcripts, such as 100");
+            return Err(Error::setting("beam_size", self.beam_size, expected));
         }
         if self.symbol_threshold.is_nan() || self.symbol_threshold > 0.0 {
-            return Err(Error::Input(format!(
-                "--symbol-threshold {}: it must be 0 nats or less, such as -5",
-                self.symbol_threshold
-            )));
+            let (value, expected) = (
+                self.symbol_threshold,
+                "it must be 0 nats or less, such as -5",
+            );
+            return Err(Error::setting("symbol_threshold", value, expected));
         }
         if self.beam_threshold.is_nan() || self.beam_threshold < 0.0 {
-            return Err(Error::Input(format!(
-                "--beam-threshold {}: it must be 0 nats or more, such as 10",
-                self.beam_threshold
-            )));
+            let (value, expected) = (self.beam_threshold, "it must be 0 nats or more, such as 10");
+            return Err(Error::setting("beam_threshold", value, expected));
         }
         Ok(())
     }
 }
 
-/// A transcript that a search found.
+/// A transcript found by a search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
-    /// Its symbols and, along the best path that reads so, the steps of each.
+    /// Its symbols, with their steps along the best path.
     pub symbols: Vec<Symbol>,
-    /// What it is ranked by, in nats: `acoustic + language`.
+    /// The score by which it is ranked, in nats: `acoustic + language`.
     pub score: f64,
-    /// Logarithm of the probability of all paths that read so and were followed.
+    /// The log-probability summed over all paths that were followed.
     pub acoustic: f64,
-    /// What the language model adds.
+    /// The score of the language model.
     pub language: f64,
 }
 
-/// A prefix beam search over the steps of one recording, which are pushed one by one. What it found is
-/// there at any time; memory is that of the live transcripts, whatever the length of the recording.
+/// A prefix beam search over the steps of one recording, which are pushed one by one. The best
+/// transcripts are available at any time. It takes the memory of the live
+/// transcripts alone, whatever the length of the recording.
 #[derive(Clone, Debug)]
 pub struct BeamSearch {
     options: BeamOptions,
     fusion: Option<Arc<Fusion>>,
     space: Option<usize>,
     prefixes: Tree<Prefix>,
-    /// For each symbol of a path when it was said.
+    /// The times of each symbol of a path.
     times: Tree<Said>,
     live: Vec<Live>,
     next: Vec<Live>,
@@ -105,11 +103,11 @@ pub struct BeamSearch {
     steps: u32,
 }
 
-/// A symbol of a transcript after another.
+/// A symbol of a transcript, as a node of the tree of all transcripts.
 #[derive(Clone, Copy, Debug)]
 struct Prefix {
     symbol: usize,
-    /// The first symbol found to follow it, and the next found to follow its parent.
+    /// The first child found, and the next child of the same parent.
     first_child: u32,
     next_sibling: u32,
     /// Index of the transcript that ends here among the live ones.
@@ -118,39 +116,39 @@ struct Prefix {
     language: Option<FusionState>,
 }
 
-/// No node, no transcript.
+/// Marks a missing node or transcript.
 const NONE: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Said {
     start: u32,
-    /// Where the symbol before ended.
+    /// The end of the previous symbol.
     previous_end: u32,
 }
 
-/// A transcript and the paths that read so.
+/// A transcript and its paths.
 #[derive(Clone, Copy, Debug)]
 struct Live {
     prefix: u32,
     /// Log-probability of the paths that end in the blank, and of the others.
     blank: f64,
     symbol: f64,
-    /// The best of each.
+    /// The best path of each kind.
     best_blank: Path,
     best_symbol: Path,
     acoustic: f64,
     score: f64,
 }
 
-/// The best path of many.
+/// The best of several paths.
 #[derive(Clone, Copy, Debug)]
 struct Path {
     log_prob: f64,
-    /// Its last symbol among the times, and that symbol's end.
+    /// Its last symbol in the times, and that symbol's end.
     said: u32,
     end: u32,
-    /// Its last symbol begins in this step, and is not among the times yet; `said` and this are of the
-    /// symbol before.
+    /// Set if its last symbol begins in this step and is not in the times yet. Then `said` and this
+    /// belong to the symbol before.
     previous_end: Option<u32>,
 }
 
@@ -202,7 +200,7 @@ impl Live {
 }
 
 impl BeamSearch {
-    /// A search before the first step. `space` is the symbol between words, where there is one.
+    /// A search before the first step. `space` is the symbol between words, if there is one.
     ///
     /// # Errors
     /// As [`BeamOptions::check`].
@@ -237,10 +235,10 @@ impl BeamSearch {
         })
     }
 
-    /// Goes one step further, in which each symbol has this log-probability, in nats.
+    /// Takes one step, in which each symbol has this log-probability, in nats.
     ///
     /// # Panics
-    /// If none of them is a number above minus infinity.
+    /// If no value is above minus infinity.
     pub fn push(&mut self, log_probs: &[f32]) {
         let likeliest = log_probs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         assert!(
@@ -269,12 +267,12 @@ impl BeamSearch {
         }
     }
 
-    /// All ways on for one live transcript.
+    /// Adds all continuations of one live transcript.
     fn extend(&mut self, index: usize) {
         let live = self.live[index];
         let last = self.prefixes.get(live.prefix).symbol;
         let now = self.steps;
-        // The start of a recording is as good as a space.
+        // The start of a recording counts as a space.
         let after_space = self.space.is_some() && (live.prefix == ROOT || Some(last) == self.space);
         for followed in 0..self.followed.len() {
             let (symbol, log_prob) = self.followed[followed];
@@ -340,7 +338,7 @@ impl BeamSearch {
         child
     }
 
-    /// The best of what comes next go on.
+    /// Keeps the best of the continuations.
     fn keep_best(&mut self) {
         let mut best = f64::NEG_INFINITY;
         for next in &mut self.next {
@@ -398,18 +396,18 @@ impl BeamSearch {
         }
     }
 
-    /// The symbols of the best transcript so far, of a recording that goes on.
+    /// The symbols of the best transcript so far, if the recording continues.
     pub fn best(&self) -> Vec<Symbol> {
         let best = self.live.iter().max_by(|a, b| a.score.total_cmp(&b.score));
         best.map_or_else(Vec::new, |best| self.symbols(best.prefix, best.best()))
     }
 
-    /// The `most` best transcripts of a recording that ends here, the best first.
+    /// The `most` best transcripts of a recording that ends here, best first.
     pub fn finish(&self, most: usize) -> Vec<Hypothesis> {
         let mut found: Vec<(u32, f64, Path)> = Vec::with_capacity(self.live.len());
         for live in &self.live {
             let (mut prefix, mut path) = (live.prefix, live.best());
-            // A space at the end says nothing.
+            // A trailing space is ignored.
             if prefix != ROOT && Some(self.prefixes.get(prefix).symbol) == self.space {
                 prefix = self.prefixes.parent(prefix);
                 path.end = self.times.get(path.said).previous_end;
@@ -485,14 +483,14 @@ mod tests {
     use super::*;
     use crate::decode::fusion::tests::{language_score, of_abc};
 
-    /// Nothing is given up.
+    /// Options without pruning.
     const EVERYTHING: BeamOptions = BeamOptions {
         beam_size: MAX_BEAM,
         symbol_threshold: f64::NEG_INFINITY,
         beam_threshold: f64::INFINITY,
     };
 
-    /// `[steps][symbols]` of any distributions.
+    /// `[steps][symbols]` of random distributions.
     fn log_probs(
         symbols: usize,
         steps: impl Into<proptest::collection::SizeRange>,
@@ -521,7 +519,7 @@ mod tests {
         symbols.iter().map(|symbol| symbol.index).collect()
     }
 
-    /// The symbols of a path, its spaces as between words.
+    /// The symbols of a path, with spaces as between words.
     fn reads_as(path: &[usize], space: Option<usize>) -> Vec<Symbol> {
         let mut read: Vec<Symbol> = Vec::new();
         for symbol in greedy(path) {
@@ -536,7 +534,7 @@ mod tests {
         read
     }
 
-    /// Each transcript with the logarithm of its probability and its best path, by all paths there are.
+    /// Each transcript with its log-probability and its best path, by enumeration of all paths.
     fn by_brute_force(
         log_probs: &[Vec<f32>],
         space: Option<usize>,
@@ -579,10 +577,10 @@ mod tests {
             let language = fusion
                 .as_ref()
                 .map_or(0.0, |_| language_score(&indices(symbols)));
-            // The file's numbers are kept in 32 bits.
+            // The model keeps its numbers in 32 bits.
             prop_assert!((hypothesis.language - language).abs() < 1e-6);
             prop_assert!((hypothesis.score - total - hypothesis.language).abs() < 1e-9);
-            // The times are those of the one best path; of spaces that do not count they are left open.
+            // The times are those of the single best path. Times of ignored spaces are undefined.
             if space.is_none() {
                 prop_assert_eq!(&hypothesis.symbols, symbols);
             }
@@ -624,7 +622,7 @@ mod tests {
 
         #[test]
         fn a_beam_of_one_without_repetitions_is_the_best_path(path in proptest::collection::vec(0usize..5, 1..30)) {
-            // One symbol is so likely in each step that no other path counts.
+            // One symbol is so probable in each step that no other path matters.
             let step = |&said: &usize| (0..5).map(|symbol| if symbol == said { -1e-6 } else { -20.0 }).collect();
             let log_probs: Vec<Vec<f32>> = path.iter().map(step).collect();
             let options = BeamOptions { beam_size: 1, ..BeamOptions::default() };
@@ -647,7 +645,7 @@ mod tests {
         let mut search = BeamSearch::new(options, None, None).unwrap();
         let mut largest = 0;
         for _ in 0..30_000 {
-            // Mostly the blank; ten times as many nodes are made as may be kept.
+            // Mostly blanks. Ten times as many nodes are created as are kept.
             let blank = if draw() < 0.8 { 1e-4 } else { 0.9 };
             let mut step = [(1.0f32 - blank).ln(); 8];
             for symbol in &mut step[1..] {
@@ -671,15 +669,14 @@ mod tests {
         };
         assert_eq!(
             wrong(|options| options.beam_size = 0),
-            "--beam 0: it must be from 1 to 10000 transcripts, such as 100"
+            "setting `beam_size` is 0; it must be from 1 to 10000 transcripts, such as 100"
         );
-        assert!(wrong(|options| options.beam_size = 1_000_000).starts_with("--beam 1000000: "));
+        assert!(wrong(|options| options.beam_size = 1_000_000).contains("`beam_size` is 1000000;"));
         assert!(
-            wrong(|options| options.symbol_threshold = 1.0).starts_with("--symbol-threshold 1: ")
+            wrong(|options| options.symbol_threshold = 1.0).contains("`symbol_threshold` is 1;")
         );
         assert!(
-            wrong(|options| options.beam_threshold = f64::NAN)
-                .starts_with("--beam-threshold NaN: ")
+            wrong(|options| options.beam_threshold = f64::NAN).contains("`beam_threshold` is NaN;")
         );
     }
 }

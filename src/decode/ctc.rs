@@ -1,50 +1,50 @@
-//! Decoding of connectionist temporal classification ([Graves et al.
-//! 2006](https://www.cs.toronto.edu/~graves/icml_2006.pdf)) along the best path.
+//! Greedy decoding of connectionist temporal classification ([Graves et al.
+//! 2006](https://www.cs.toronto.edu/~graves/icml_2006.pdf)): the best path.
 
 use serde::Serialize;
 use sori_datasets::Alphabet;
 use sori_models::loss::BLANK;
 
-/// A symbol and the steps that say it.
+/// A symbol of a transcript and its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol {
-    /// Which symbol of the alphabet, counted from 1.
+    /// The index of the symbol in the alphabet, counted from 1.
     pub index: usize,
-    /// Its first step.
+    /// The first step.
     pub start: usize,
-    /// The step after its last.
+    /// The step after the last.
     pub end: usize,
 }
 
-/// A word and when it is said.
+/// A word of a transcript and its time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Word {
     /// The word.
     pub word: String,
-    /// Where its first symbol begins, in seconds.
+    /// The start of its first symbol, in seconds.
     pub start_s: f64,
-    /// Where its last symbol ends, in seconds.
+    /// The end of its last symbol, in seconds.
     pub end_s: f64,
 }
 
-/// What a path of one symbol for each step reads as: without repetitions, then without blanks.
+/// Collapses a path of one symbol per step: merges repetitions, then removes blanks.
 pub fn greedy(path: &[usize]) -> Vec<Symbol> {
     let mut found = Greedy::default();
     path.iter().for_each(|&symbol| found.push(symbol));
     found.symbols
 }
 
-/// [`greedy`] of a path whose steps come one after another.
+/// [`greedy`] decoding of a path whose steps arrive one by one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Greedy {
     symbols: Vec<Symbol>,
-    /// Of the last step; before the first as after a blank.
+    /// The symbol of the last step, or the blank before the first step.
     last: usize,
     steps: usize,
 }
 
 impl Greedy {
-    /// Reads the symbol of the next step.
+    /// Takes the symbol of the next step.
     pub fn push(&mut self, symbol: usize) {
         let start = self.steps;
         self.steps += 1;
@@ -63,18 +63,18 @@ impl Greedy {
         }
     }
 
-    /// What the steps so far read as.
+    /// The transcript of the steps so far.
     pub fn symbols(&self) -> &[Symbol] {
         &self.symbols
     }
 }
 
-/// The words of `symbols` and when each is said, where a step takes `step_s` seconds. A path says
-/// little more than the order of symbols, as training leaves open which of a sound's steps says it:
-/// the times are rough.
+/// The words of `symbols` and their times, where a step takes `step_s` seconds. The times are rough,
+/// because CTC training fixes the order of the symbols but not the step of a sound that emits its
+/// symbol.
 ///
 /// # Panics
-/// If a symbol is none of the alphabet's.
+/// If a symbol is not in the alphabet.
 pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Vec<Word> {
     let is_space = |symbol: &Symbol| alphabet.symbol(symbol.index) == Some(' ');
     symbols

@@ -1,4 +1,4 @@
-//! What a CTC head gives to transcripts that are written symbol by symbol ([Watanabe et al.
+//! CTC prefix scores of transcripts that are written symbol by symbol ([Watanabe et al.
 //! 2017](https://doi.org/10.1109/JSTSP.2017.2763455), algorithm 2).
 
 use std::rc::Rc;
@@ -14,14 +14,14 @@ pub(super) struct CtcPrefix {
     symbols: usize,
 }
 
-/// The paths that read as a transcript so far, up to each step.
+/// The CTC paths of an unfinished transcript, up to each step.
 #[derive(Clone, Debug)]
 pub(super) struct CtcState {
-    /// Log-probability of those that end in the blank and of the others after each step, and
-    /// before the first.
+    /// Log-probability of the paths that end in the blank, and of the others, before the first step
+    /// and after each step.
     paths: Rc<[[f64; 2]]>,
     last: usize,
-    /// Log-probability of all paths that begin so.
+    /// Log-probability of all paths that begin with the transcript.
     pub(super) score: f64,
 }
 
@@ -30,7 +30,7 @@ impl CtcPrefix {
         Self { log_probs, symbols }
     }
 
-    /// Of the empty transcript.
+    /// The state of the empty transcript.
     pub(super) fn start(&self) -> CtcState {
         let mut blank = 0.0;
         let rows = self.log_probs.chunks_exact(self.symbols);
@@ -46,7 +46,7 @@ impl CtcPrefix {
         }
     }
 
-    /// Of a transcript with one symbol more.
+    /// The state of the transcript with one more symbol.
     pub(super) fn next(&self, state: &CtcState, symbol: usize) -> CtcState {
         let mut paths = Vec::with_capacity(state.paths.len());
         let (mut blank, mut said) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
@@ -54,7 +54,7 @@ impl CtcPrefix {
         paths.push([blank, said]);
         let rows = self.log_probs.chunks_exact(self.symbols);
         for (row, &[before_blank, before_said]) in rows.zip(state.paths.iter()) {
-            // Paths of the shorter transcript after which this symbol is a new one.
+            // Paths of the shorter transcript after which this symbol counts as new.
             let ready = if symbol == state.last {
                 before_blank
             } else {
@@ -108,8 +108,8 @@ mod tests {
                 if read == prefix {
                     is = log_add(is, log_prob);
                 }
-                // What follows the prefix counts at the step its last symbol begins: later scores are left
-                // out, as they add up to one where they are probabilities.
+                // The prefix is complete at the step its last symbol begins. Later scores are left out,
+                // because for probabilities they sum to one.
                 let reaches = (1..=steps).find(|&end| {
                     let read = greedy(&path[..end]);
                     read.iter().map(|symbol| symbol.index).eq(prefix.iter().copied())

@@ -1,19 +1,22 @@
-//! A language model that takes part in a search.
+//! Shallow fusion: a language model within a search.
 
 use sori_datasets::Alphabet;
 
-use super::ngram::{Context, NgramModel, SPACE_TOKEN, TokenId, TokenKind};
-use crate::{Error, Result};
+use super::ngram::context::Context;
+use super::ngram::model::NgramModel;
+use super::ngram::token::{SPACE_TOKEN, TokenId, TokenKind};
+use crate::error::{Error, Result};
 
-/// How much a language model has to say.
+/// The weights of a language model in a search.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FusionOptions {
     /// Weight α of its log-probabilities.
     pub alpha: f64,
     /// Bonus β of each token, in nats, against the short transcripts that α alone prefers.
     pub beta: f64,
-    /// Added to the logarithm (to base 10) of the probability of a word it does not know, and in nats
-    /// to a word that is begun as none it knows; the latter grows with the length beyond six symbols.
+    /// The penalty of unknown words. It is added to the base-10 log-probability of a word outside the
+    /// vocabulary, and in nats to an unfinished word that no known word begins with. The latter grows
+    /// with the length beyond six symbols.
     pub unknown: f64,
 }
 
@@ -31,75 +34,77 @@ impl FusionOptions {
     /// Checks every field.
     ///
     /// # Errors
-    /// Names the first that is wrong.
+    /// Names the first invalid value.
     pub fn check(&self) -> Result<()> {
-        let fail = |what: &str, value: f64, expected: &str| {
-            Err(Error::Input(format!(
-                "{what} {value}: it must be {expected}"
-            )))
+        let fail = |field: &str, value: f64, expected: &str| {
+            Err(Error::setting(
+                field,
+                value,
+                format!("it must be {expected}"),
+            ))
         };
         if !(0.0..=100.0).contains(&self.alpha) {
-            return fail("--alpha", self.alpha, "from 0 to 100, such as 0.5");
+            return fail("alpha", self.alpha, "from 0 to 100, such as 0.5");
         }
         if !(-100.0..=100.0).contains(&self.beta) {
-            return fail("--beta", self.beta, "from -100 to 100, such as 1.5");
+            return fail("beta", self.beta, "from -100 to 100, such as 1.5");
         }
         if !(self.unknown <= 0.0 && self.unknown.is_finite()) {
-            return fail("--unknown", self.unknown, "0 or less, such as -10");
+            return fail("unknown", self.unknown, "0 or less, such as -10");
         }
         Ok(())
     }
 }
 
-/// A language model that takes part in a search as *shallow fusion* ([Gulcehre et al.
-/// 2015](https://arxiv.org/abs/1503.03535)): a hypothesis of the recogniser has `α · ln P(tokens) + β ·
-/// (number of tokens)` added to its score. A word counts when the space after it is written; while it
-/// is begun it costs only where no known word begins so.
+/// A language model in a search, by *shallow fusion* ([Gulcehre et al.
+/// 2015](https://arxiv.org/abs/1503.03535)): `α · ln P(tokens) + β · (number of tokens)` is added to the
+/// score of a hypothesis. A word counts when the space after it is written. An unfinished word costs
+/// only if no known word begins with it.
 #[derive(Clone, Debug)]
 pub struct Fusion {
     model: NgramModel,
     options: FusionOptions,
-    /// Index of the space among the alphabet's symbols.
+    /// The index of the space in the alphabet.
     space: Option<usize>,
     tokens: Tokens,
 }
 
 #[derive(Clone, Debug)]
 enum Tokens {
-    /// Symbols of each word and its token, in the order of the symbols.
+    /// The symbols of each word and its token, sorted by the symbols.
     Words(Vec<(Box<[u32]>, TokenId)>),
-    /// The token of each symbol; index 0 is none.
+    /// The token of each symbol. Index 0 is unused.
     Characters(Vec<TokenId>),
 }
 
-/// What has been said to a language model.
+/// The state of a language model after a hypothesis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FusionState {
-    /// After the last whole token.
+    /// The context after the last whole token.
     context: Context,
-    /// The known words that begin as the word in writing, by index: first, and the one after the last.
+    /// The half-open range of known words that begin with the unfinished word, by index.
     words: [u32; 2],
-    /// Symbols of the word in writing.
+    /// The number of symbols of the unfinished word.
     letters: u32,
-    /// Score of the whole tokens, in nats.
+    /// The score of the whole tokens, in nats.
     whole: f64,
-    /// Score of the word in writing.
+    /// The score of the unfinished word.
     begun: f64,
 }
 
 impl FusionState {
-    /// What it adds to the score of a hypothesis that goes on, in nats.
+    /// The score added to an unfinished hypothesis, in nats.
     pub fn score(&self) -> f64 {
         self.whole + self.begun
     }
 }
 
 impl Fusion {
-    /// Joins a model with the alphabet that a recogniser writes in. What a token is shows in the
-    /// model's vocabulary, unless `kind` says it.
+    /// Joins a model with the alphabet of a recogniser. The kind of token is inferred from the
+    /// vocabulary of the model, unless `kind` gives it.
     ///
     /// # Errors
-    /// When an option is wrong, or the model's vocabulary has nothing the alphabet can write.
+    /// When an option is invalid, or the alphabet can write no token of the model.
     pub fn new(
         model: NgramModel,
         alphabet: &Alphabet,
@@ -108,7 +113,7 @@ impl Fusion {
     ) -> Result<Self> {
         options.check()?;
         let single = |token: &str| token == SPACE_TOKEN || token.chars().count() == 1;
-        // Words may all be of one character too, such as the digits of Korean; then none is a space.
+        // Words may also be single characters, such as the digits of Korean. Then none is a space.
         let spaced = alphabet.index(' ').is_none() || model.tokens().any(|it| it == SPACE_TOKEN);
         let kind = kind.unwrap_or(if spaced && model.tokens().all(single) {
             TokenKind::Characters
@@ -127,7 +132,7 @@ impl Fusion {
         })
     }
 
-    /// What a token is.
+    /// The kind of token.
     pub fn kind(&self) -> TokenKind {
         match self.tokens {
             Tokens::Words(_) => TokenKind::Words,
@@ -135,7 +140,7 @@ impl Fusion {
         }
     }
 
-    /// Tokens of the model that the alphabet can write.
+    /// Number of the model's tokens that the alphabet can write.
     pub fn num_tokens(&self) -> usize {
         match &self.tokens {
             Tokens::Words(words) => words.len(),
@@ -146,7 +151,7 @@ impl Fusion {
         }
     }
 
-    /// Before the first symbol of a sentence.
+    /// The state before the first symbol of a sentence.
     pub fn start(&self) -> FusionState {
         FusionState {
             context: self.model.start(),
@@ -157,10 +162,10 @@ impl Fusion {
         }
     }
 
-    /// After one symbol more, an index into the alphabet.
+    /// The state after one more symbol, by index.
     ///
     /// # Panics
-    /// If it is none of the alphabet's.
+    /// If the index is not in the alphabet.
     pub fn next(&self, state: FusionState, symbol: usize) -> FusionState {
         match &self.tokens {
             Tokens::Characters(tokens) => self.with_token(state, tokens[symbol]),
@@ -170,7 +175,7 @@ impl Fusion {
                 let [first, end] = state.words.map(|index| index as usize);
                 let begun = &words[first..end];
                 let at = |word: &[u32]| word.get(letter).copied();
-                // Words shorter than this are none that go on, and come first.
+                // Words that are complete come first. They do not continue.
                 let first =
                     first + begun.partition_point(|(word, _)| at(word) < Some(symbol as u32));
                 let end = first
@@ -191,7 +196,7 @@ impl Fusion {
         }
     }
 
-    /// What it adds to the score of a hypothesis that ends here, in nats.
+    /// The score added to a hypothesis that ends here, in nats.
     pub fn end(&self, state: FusionState) -> f64 {
         let state = match self.tokens {
             Tokens::Words(_) => self.with_word(state),
@@ -207,13 +212,13 @@ impl Fusion {
         }
     }
 
-    /// The word in writing, if there is one, is over.
+    /// The state after the unfinished word, if any, is finished.
     fn with_word(&self, state: FusionState) -> FusionState {
         let (Tokens::Words(words), 1..) = (&self.tokens, state.letters) else {
             return state;
         };
         let [first, end] = state.words.map(|index| index as usize);
-        // Of those that begin so, the word itself comes first.
+        // Of the words with this beginning, the word itself comes first.
         let word = words[first..end].first();
         let known = word.filter(|(word, _)| word.len() == state.letters as usize);
         let token = known.map_or(self.model.unknown(), |&(_, token)| token);
@@ -239,7 +244,7 @@ impl Fusion {
     }
 }
 
-/// Symbols beyond which a word that is begun as none the model knows costs more.
+/// The length in symbols beyond which an unknown word costs more.
 const USUAL_LETTERS: f64 = 6.0;
 
 fn words(model: &NgramModel, alphabet: &Alphabet) -> Result<Tokens> {
@@ -262,7 +267,7 @@ fn words(model: &NgramModel, alphabet: &Alphabet) -> Result<Tokens> {
     if words.is_empty() {
         return Err(nothing_in_common("words", &missing, alphabet));
     }
-    // Words that are written the same by this alphabet (`Go`, `go`) count as the first of them.
+    // Words with the same spelling in this alphabet (`Go`, `go`) count as the first of them.
     words.sort();
     words.dedup_by(|next, kept| next.0 == kept.0);
     Ok(Tokens::Words(words))
@@ -334,7 +339,7 @@ ngram 2=4
         NgramModel::read(&path).unwrap()
     }
 
-    /// The words `a` and `ab`, where space, a and b are symbols 1 to 3.
+    /// The words `a` and `ab`, with space, a and b as symbols 1 to 3.
     pub fn of_abc() -> Fusion {
         let options = FusionOptions {
             alpha: 0.7,
@@ -344,7 +349,7 @@ ngram 2=4
         Fusion::new(read(ARPA), &alphabet(), None, options).unwrap()
     }
 
-    /// What [`of_abc`] gives to a text, read off the file by hand.
+    /// The score of a text by [`of_abc`], read off the file by hand.
     pub fn language_score(symbols: &[usize]) -> f64 {
         let text = alphabet().decode(symbols);
         let (mut before, mut log10, mut count) = ("<s>", 0.0, 0.0);
@@ -390,7 +395,7 @@ ngram 2=4
         for text in ["", "a", "ab ab", "a ab b", "aba", "b a"] {
             let symbols = alphabet().encode(text).unwrap();
             let found = fusion.end(said(&fusion, text));
-            // The file's numbers are kept in 32 bits.
+            // The model keeps its numbers in 32 bits.
             assert!((found - language_score(&symbols)).abs() < 1e-6, "{text}");
         }
     }

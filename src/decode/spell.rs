@@ -1,20 +1,21 @@
-//! Beam search over a speller ([Sutskever et al. 2014](https://arxiv.org/abs/1409.3215)), with what keeps
-//! it from transcripts that are too short or say a thing twice ([Wu et al.
-//! 2016](https://arxiv.org/abs/1609.08144), section 7).
+//! Beam search over a speller ([Sutskever et al. 2014](https://arxiv.org/abs/1409.3215)), with the length
+//! and coverage penalties of [Wu et al. 2016](https://arxiv.org/abs/1609.08144), section 7, against
+//! transcripts that are too short or repeat themselves.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::backend::Backend;
-use sori_models::las::{DecodeOptions, Hypothesis, Las, Listened, SENTENCE_END};
+use sori_models::Speller;
+use sori_models::las::{DecodeOptions, Listened, SENTENCE_END, SpelledTranscript};
 
-use super::BeamOptions;
+use super::beam::BeamOptions;
 use super::ctc_prefix::{CtcPrefix, CtcState};
 use super::fusion::{Fusion, FusionState};
 use super::tree::{ROOT, Tree};
-use crate::task::{argmax, host};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::numbers::{argmax, host};
 
-/// How the transcripts of a speller are ranked: by
+/// Settings of a search over a speller. Transcripts are ranked by
 ///
 /// ```text
 /// [(1 − λ) ln P(y | x) + λ ln P_ctc(y | x) + language] / ((5 + |y|) / 6)^length_penalty
@@ -24,7 +25,7 @@ use crate::{Error, Result};
 /// with the end counted in `|y|`, and the language model's share as in [`Fusion`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpellOptions {
-    /// How wide the search is; symbols and transcripts are given up as in [`BeamOptions`].
+    /// The width of the search; symbols and transcripts are pruned as [`BeamOptions`] describes.
     pub beam: BeamOptions,
     /// Exponent of the length that scores are divided by: 0 is the plain probability, which
     /// prefers short transcripts, 1 nearly the mean of the symbols.
@@ -42,7 +43,7 @@ impl Default for SpellOptions {
                 beam_size: 8,
                 ..BeamOptions::default()
             },
-            // Without it a search prefers what ends too soon.
+            // Without it a search prefers transcripts that end too soon.
             length_penalty: 1.0,
             coverage: 0.0,
             ctc_weight: 0.0,
@@ -54,24 +55,23 @@ impl SpellOptions {
     /// Checks every field.
     ///
     /// # Errors
-    /// Names the first that is wrong.
+    /// Names the first invalid value.
     pub fn check(&self) -> Result<()> {
         self.beam.check()?;
         let in_range = |name: &str, value: f64, most: f64| {
             if (0.0..=most).contains(&value) {
                 return Ok(());
             }
-            Err(Error::Input(format!(
-                "{name} {value}: it must be from 0 to {most}"
-            )))
+            let expected = format!("it must be from 0 to {most}");
+            Err(Error::setting(name, value, expected))
         };
-        in_range("--length-penalty", self.length_penalty, 10.0)?;
-        in_range("--coverage", self.coverage, 10.0)?;
-        in_range("--ctc-weight", self.ctc_weight, 1.0)
+        in_range("length_penalty", self.length_penalty, 10.0)?;
+        in_range("coverage", self.coverage, 10.0)?;
+        in_range("ctc_weight", self.ctc_weight, 1.0)
     }
 }
 
-/// A transcript in writing.
+/// An unfinished transcript.
 struct Live {
     row: usize,
     /// Its last symbol among the symbols written.
@@ -82,7 +82,7 @@ struct Live {
     ctc: Option<CtcState>,
 }
 
-/// A transcript that ends.
+/// A finished transcript.
 struct Ended {
     written: u32,
     spelled: f64,
@@ -90,12 +90,12 @@ struct Ended {
     by_itself: bool,
 }
 
-/// A way on for a live transcript.
+/// A continuation of a live transcript.
 struct Candidate {
     from: usize,
-    /// None where it ends.
+    /// The next symbol, or none if the transcript ends.
     symbol: Option<usize>,
-    /// Whether it ends, and not because it has become too long.
+    /// Whether the speller ended it, rather than the length limit.
     by_itself: bool,
     spelled: f64,
     language: Option<FusionState>,
@@ -103,35 +103,36 @@ struct Candidate {
     score: f64,
 }
 
-/// A symbol and how much it rests on each step of the listener.
+/// A symbol and its attention weights over the steps of the listener.
 #[derive(Clone, Default)]
 struct Written {
     symbol: usize,
     weights: Vec<f32>,
 }
 
-/// The transcripts of each row of what was listened to, the best first: at most as many as the beam
-/// is wide, and each row's width shrinks by one with each that has ended. `ctc_logits` are the CTC
-/// head's, `[batch, steps, symbols]`. [`Hypothesis::score`] is the speller's own, not what they are
-/// ranked by.
+/// Searches the transcripts of each row of `listened`, and returns them best first. There are at most
+/// as many as the beam is wide, and the beam of a row narrows by one with each finished transcript.
+/// `ctc_logits` are those of the CTC head, `[batch, steps, symbols]`. [`SpelledTranscript::score`] is the
+/// log-probability of the speller alone, not the score of the ranking.
 ///
 /// # Errors
 /// As [`SpellOptions::check`], and when `ctc_weight` is above 0 without logits.
 pub fn spell<B: Backend>(
-    model: &Las<B>,
+    model: &dyn Speller<B>,
     listened: &Listened<B>,
     ctc_logits: Option<Tensor<B, 3>>,
     end: DecodeOptions,
     options: &SpellOptions,
     fusion: Option<&Fusion>,
-) -> Result<Vec<Vec<Hypothesis>>> {
+) -> Result<Vec<Vec<SpelledTranscript>>> {
     options.check()?;
     let heads = match (ctc_logits, options.ctc_weight > 0.0) {
         (Some(logits), true) => Some(ctc_heads(logits, &listened.lengths)),
         (None, true) => {
-            return Err(Error::Input(
-                "--ctc-weight: this model has no CTC head; train with model.ctc_weight above 0"
-                    .to_string(),
+            return Err(Error::setting(
+                "ctc_weight",
+                options.ctc_weight,
+                "it must be 0 for a model without a CTC head; train with model.ctc_weight above 0",
             ));
         }
         (_, false) => None,
@@ -164,7 +165,7 @@ struct Search<'a, B: Backend> {
 }
 
 impl<B: Backend> Search<'_, B> {
-    fn run(&self, model: &Las<B>) -> Vec<Vec<Hypothesis>> {
+    fn run(&self, model: &dyn Speller<B>) -> Vec<Vec<SpelledTranscript>> {
         let spelling = model.spelling(self.listened);
         let lengths = &self.listened.lengths;
         let mut written = Tree::new(Written::default());
@@ -235,7 +236,7 @@ impl<B: Backend> Search<'_, B> {
         }
     }
 
-    /// All ways on for a live transcript.
+    /// Adds all continuations of a live transcript.
     fn extend(&self, live: &Live, from: usize, log_probs: &[f32], candidates: &mut Vec<Candidate>) {
         let likeliest = argmax(log_probs);
         let steps = self.listened.lengths[live.row];
@@ -294,12 +295,12 @@ impl<B: Backend> Search<'_, B> {
 
     fn score(&self, spelled: f64, ctc: f64, language: f64) -> f64 {
         let share = self.options.ctc_weight;
-        // Nothing times minus infinity is not a number.
+        // Zero times minus infinity is not a number.
         let ctc = if share > 0.0 { share * ctc } else { 0.0 };
         (1.0 - share) * spelled + ctc + language
     }
 
-    /// The `width` best of the ways on, the best first.
+    /// The `width` best candidates, best first.
     fn best(&self, mut candidates: Vec<Candidate>, width: usize) -> Vec<Candidate> {
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
         let best = candidates.first().map_or(0.0, |best| best.score);
@@ -326,11 +327,11 @@ impl<B: Backend> Search<'_, B> {
     }
 }
 
-/// A step that was attended to less counts as much, as the logarithm of nothing would decide alone.
+/// The lower bound on the attention to a step, because the logarithm of zero would decide alone.
 const LEAST_ATTENDED: f64 = 1e-3;
 
-/// The transcripts that ended, those by themselves before those that became too long.
-fn hypotheses(mut ended: Vec<Ended>, written: &Tree<Written>) -> Vec<Hypothesis> {
+/// The finished transcripts. Those the speller ended come before those that became too long.
+fn hypotheses(mut ended: Vec<Ended>, written: &Tree<Written>) -> Vec<SpelledTranscript> {
     ended.sort_by(|a, b| {
         let by_itself = b.by_itself.cmp(&a.by_itself);
         by_itself.then(b.rank.total_cmp(&a.rank))
@@ -340,7 +341,7 @@ fn hypotheses(mut ended: Vec<Ended>, written: &Tree<Written>) -> Vec<Hypothesis>
         .map(|ended| {
             let mut symbols: Vec<Written> = written.upwards(ended.written).cloned().collect();
             symbols.reverse();
-            Hypothesis {
+            SpelledTranscript {
                 symbols: symbols.iter().map(|written| written.symbol).collect(),
                 alignment: symbols.into_iter().map(|written| written.weights).collect(),
                 score: ended.spelled,
@@ -353,13 +354,13 @@ fn hypotheses(mut ended: Vec<Ended>, written: &Tree<Written>) -> Vec<Hypothesis>
 #[cfg(test)]
 mod tests {
     use burn_ndarray::NdArray;
-    use sori_models::las::{LasConfig, Sampling};
+    use sori_models::las::{Las, LasConfig, Sampling};
     use sori_models::loss::{CtcOptions, Reduction};
     use sori_models::{Model, ModelConfig};
 
     use super::*;
     use crate::decode::fusion::tests::{language_score, of_abc};
-    use crate::train::random_model;
+    use crate::train::begin::random_network;
 
     type B = NdArray;
 
@@ -379,7 +380,7 @@ mod tests {
             ctc_weight: 0.5,
             ..LasConfig::default()
         };
-        match random_model(&ModelConfig::Las(config), 1, &Default::default()).unwrap() {
+        match random_network(&ModelConfig::Las(config), 1, &Default::default()).unwrap() {
             Model::Las(model) => model,
             _ => unreachable!("the configuration is of las"),
         }
@@ -398,7 +399,7 @@ mod tests {
         beam_threshold: f64::INFINITY,
     };
 
-    /// All transcripts of at most so many symbols.
+    /// All transcripts of at most `most` symbols.
     fn all(most: usize) -> Vec<Vec<usize>> {
         let mut all = vec![Vec::new()];
         let mut first = 0;
@@ -421,7 +422,7 @@ mod tests {
         let model = model();
         let (frames, most) = (7, 4);
         let x = features(1, frames);
-        let listened = model.encode(x.clone(), &[frames]);
+        let listened = model.listen(x.clone(), &[frames]);
         let fusion = of_abc();
         let options = SpellOptions {
             beam: EVERYTHING,
@@ -442,7 +443,7 @@ mod tests {
         for hypothesis in found {
             let symbols = &hypothesis.symbols;
             let transcripts = [symbols.clone()];
-            let spelled = model.forward(x.clone(), &[frames], &transcripts, Sampling::default());
+            let spelled = model.spell(x.clone(), &[frames], &transcripts, Sampling::default());
             let log_probs = host(log_softmax(spelled.logits.clone(), 2));
             let mut rows = log_probs.chunks_exact(SYMBOLS);
             let said = symbols.iter().zip(rows.by_ref());
@@ -485,9 +486,9 @@ mod tests {
     fn a_beam_of_one_is_greedy_and_rows_do_not_see_each_other() {
         let model = model();
         let lengths = [9, 4, 7];
-        let listened = model.encode(features(3, 9), &lengths);
+        let listened = model.listen(features(3, 9), &lengths);
         let end = DecodeOptions::default();
-        let greedy = model.spell(&listened, end);
+        let greedy = model.spelling(&listened).greedy(&listened.lengths, end);
         let mut options = SpellOptions::default();
         options.beam.beam_size = 1;
         let found = spell(&model, &listened, None, end, &options, None).unwrap();
@@ -501,9 +502,9 @@ mod tests {
         let together = spell(&model, &listened, None, end, &options, None).unwrap();
         for (row, found) in together.iter().enumerate() {
             let x = features(3, 9).narrow(0, row, 1).narrow(1, 0, lengths[row]);
-            let alone = model.encode(x, &[lengths[row]]);
+            let alone = model.listen(x, &[lengths[row]]);
             let alone = spell(&model, &alone, None, end, &options, None).unwrap();
-            let symbols = |found: &[Hypothesis]| -> Vec<Vec<usize>> {
+            let symbols = |found: &[SpelledTranscript]| -> Vec<Vec<usize>> {
                 found.iter().map(|found| found.symbols.clone()).collect()
             };
             assert_eq!(symbols(found), symbols(&alone[0]));
@@ -519,11 +520,11 @@ mod tests {
         };
         assert_eq!(
             wrong(|options| options.ctc_weight = 1.5),
-            "--ctc-weight 1.5: it must be from 0 to 1"
+            "setting `ctc_weight` is 1.5; it must be from 0 to 1"
         );
-        assert!(wrong(|options| options.coverage = f64::NAN).starts_with("--coverage NaN: "));
+        assert!(wrong(|options| options.coverage = f64::NAN).contains("`coverage` is NaN;"));
         let model = model();
-        let listened = model.encode(features(1, 4), &[4]);
+        let listened = model.listen(features(1, 4), &[4]);
         let options = SpellOptions {
             ctc_weight: 0.5,
             ..SpellOptions::default()

@@ -1,17 +1,20 @@
-use super::{BeamSearch, Greedy, Symbol, log_softmax};
-use crate::task::argmax;
+//! Decoding of steps that arrive one by one.
 
-/// What reads a recogniser's steps one after another.
+use super::beam::BeamSearch;
+use super::ctc::{Greedy, Symbol};
+use crate::numbers::{argmax, log_softmax};
+
+/// A CTC decoder that takes the steps of a recogniser one by one.
 #[derive(Clone, Debug)]
 pub enum StreamDecoder {
-    /// The likeliest symbol of each step. What was read once stays.
+    /// Greedy decoding: the most probable symbol of each step. Symbols once found stay.
     Greedy(Greedy),
-    /// The best of many transcripts, which what comes later may change.
+    /// Beam search. Later steps can change the best transcript.
     Beam(Box<BeamSearch>),
 }
 
 impl StreamDecoder {
-    /// Reads the next step: the logits of its symbols, before any softmax.
+    /// Takes the next step: the logits of its symbols.
     pub fn push(&mut self, logits: &[f32]) {
         match self {
             Self::Greedy(greedy) => greedy.push(argmax(logits)),
@@ -19,7 +22,7 @@ impl StreamDecoder {
         }
     }
 
-    /// What the steps so far most likely say.
+    /// The best transcript of the steps so far.
     pub fn best(&self) -> Vec<Symbol> {
         match self {
             Self::Greedy(greedy) => greedy.symbols().to_vec(),
@@ -27,7 +30,7 @@ impl StreamDecoder {
         }
     }
 
-    /// When the last symbol of that begins.
+    /// The first step of the last symbol of [`best`](Self::best).
     pub fn last_start(&self) -> Option<usize> {
         match self {
             Self::Greedy(greedy) => greedy.symbols().last().map(|symbol| symbol.start),
@@ -35,7 +38,7 @@ impl StreamDecoder {
         }
     }
 
-    /// What all steps most likely say, where the sound ends here.
+    /// The best transcript if the recording ends here.
     pub fn finish(&self) -> Vec<Symbol> {
         match self {
             Self::Greedy(greedy) => greedy.symbols().to_vec(),

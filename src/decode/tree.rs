@@ -1,16 +1,18 @@
-/// Paths that share their beginnings: each node knows the one before it. Nodes that no live path goes
-/// through any more are dropped now and then, so that a search over hours of sound needs little more
-/// memory than its live paths do.
+//! The tree of symbols that a beam search has written.
+
+/// Paths that share their beginnings. Each node knows its parent. Nodes that are on no live path are
+/// dropped from time to time, so a search over hours of sound takes little more memory than its live
+/// paths.
 #[derive(Clone, Debug)]
 pub(super) struct Tree<T> {
     nodes: Vec<(u32, T)>,
     limit: usize,
 }
 
-/// The node all paths begin at.
+/// The node at which all paths begin.
 pub(super) const ROOT: u32 = 0;
 
-/// Nodes below which a tree is never cleared up.
+/// The size in nodes up to which a tree is never cleared up.
 const SMALL: usize = 1 << 16;
 
 impl<T> Tree<T> {
@@ -25,7 +27,7 @@ impl<T> Tree<T> {
         self.nodes.len()
     }
 
-    /// A node after `parent`.
+    /// Adds a node after `parent`.
     pub(super) fn push(&mut self, parent: u32, value: T) -> u32 {
         let node = u32::try_from(self.nodes.len());
         let node = node.expect("a tree is cleared up long before it has four billion nodes");
@@ -45,7 +47,7 @@ impl<T> Tree<T> {
         &mut self.nodes[node as usize].1
     }
 
-    /// From `node` down to the root, which is not among them.
+    /// The values from `node` to the root, without that of the root.
     pub(super) fn upwards(&self, node: u32) -> impl Iterator<Item = &T> {
         let mut at = node;
         std::iter::from_fn(move || {
@@ -57,13 +59,12 @@ impl<T> Tree<T> {
         })
     }
 
-    /// Whether it has grown to twice of what was live when it was last cleared up.
+    /// Whether the tree has grown to twice its size after it was last cleared up.
     pub(super) fn is_large(&self) -> bool {
         self.nodes.len() > self.limit
     }
 
-    /// Drops every node that is on the way to none of `live`, and says where each of the others is
-    /// now.
+    /// Drops every node that is on no path to one of `live`. Returns the new index of each old node.
     pub(super) fn clear_up(&mut self, live: impl Iterator<Item = u32>) -> Vec<u32> {
         let mut kept = vec![false; self.nodes.len()];
         kept[ROOT as usize] = true;

@@ -1,8 +1,10 @@
+//! The confusion matrix of a classifier, and the metrics that follow from it.
+
 use std::fmt::Write;
 
-use super::csv_cell;
+use super::csv::csv_cell;
 
-/// How often each class was taken for each other.
+/// The counts of each pair of true and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     num_classes: usize,
@@ -11,7 +13,7 @@ pub struct ConfusionMatrix {
 }
 
 impl ConfusionMatrix {
-    /// Counts nothing yet.
+    /// An empty matrix.
     pub fn new(num_classes: usize) -> Self {
         Self {
             num_classes,
@@ -28,7 +30,7 @@ impl ConfusionMatrix {
         self.counts[truth * self.num_classes + predicted] += 1;
     }
 
-    /// How many examples of class `truth` were taken for `predicted`.
+    /// Number of examples of class `truth` that were predicted as `predicted`.
     ///
     /// # Panics
     /// When a class is not below the number of classes.
@@ -37,12 +39,12 @@ impl ConfusionMatrix {
         self.counts[truth * self.num_classes + predicted]
     }
 
-    /// All examples.
+    /// Number of examples.
     pub fn total(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// Share of the examples that were classified right; 0 where there are none.
+    /// Share of the examples that were classified correctly, or 0 if there are none.
     pub fn accuracy(&self) -> f64 {
         let right: usize = (0..self.num_classes).map(|c| self.count(c, c)).sum();
         ratio(right, self.total())
@@ -88,7 +90,7 @@ impl ConfusionMatrix {
         csv
     }
 
-    /// The classes most often taken for another: (truth, predicted, count), most often first.
+    /// The most frequent confusions: (truth, predicted, count), most frequent first.
     pub fn worst(&self, most: usize) -> Vec<(usize, usize, usize)> {
         let mut pairs: Vec<_> = (0..self.num_classes)
             .flat_map(|truth| (0..self.num_classes).map(move |predicted| (truth, predicted)))

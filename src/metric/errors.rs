@@ -1,29 +1,28 @@
-//! Error rates of transcripts: the least edits from a reference to what was heard (Levenshtein 1966),
+//! Error rates of transcripts: the fewest edits from a reference to a hypothesis (Levenshtein 1966),
 //! over words, characters and jamo.
 
 use std::ops::AddAssign;
 
 use sori_datasets::text::{characters, hangul, jamo, words};
 
-use super::csv_cell;
+use super::csv::csv_cell;
 
-/// The least edits that make a hypothesis of a reference, by kind.
+/// The fewest edits that turn a reference into a hypothesis, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
-    /// Units of the reference with another in their place.
+    /// Units of the reference that are replaced by another.
     pub substitutions: usize,
     /// Units of the reference that are missing.
     pub deletions: usize,
-    /// Units that the reference does not have.
+    /// Units of the hypothesis that the reference does not have.
     pub insertions: usize,
-    /// Units of the reference.
+    /// The number of units of the reference.
     pub units: usize,
 }
 
 impl Edits {
-    /// Between two sequences. Of several ways with equally few edits, the one counted is that which
-    /// ends with a pair of units, equal or not, before one that ends with a deletion, before one
-    /// that ends with an insertion, and so on backwards.
+    /// The edits between two sequences. Among alignments with equally few edits, from the end backwards
+    /// a pair of units (equal or not) is preferred to a deletion, and a deletion to an insertion.
     pub fn between<T: PartialEq>(reference: &[T], hypothesis: &[T]) -> Self {
         let insertion = |insertions| Self {
             insertions,
@@ -56,13 +55,13 @@ impl Edits {
         }
     }
 
-    /// How many edits there are.
+    /// The number of edits.
     pub fn total(&self) -> usize {
         self.substitutions + self.deletions + self.insertions
     }
 
-    /// Edits for each unit of the reference, above one where more was inserted than there is. Of an
-    /// empty reference it is their number.
+    /// The error rate: edits divided by the units of the reference. It can exceed one. For an empty
+    /// reference it is the number of edits.
     pub fn rate(&self) -> f64 {
         self.total() as f64 / self.units.max(1) as f64
     }
@@ -77,23 +76,23 @@ impl AddAssign for Edits {
     }
 }
 
-/// What was heard of one recording.
+/// The reference and the hypothesis of one recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transcript {
+pub struct TranscriptPair {
     /// The recording.
     pub id: String,
-    /// What is said.
+    /// The reference.
     pub reference: String,
-    /// What was heard.
+    /// The hypothesis.
     pub hypothesis: String,
-    /// From the words of the one to those of the other.
+    /// The edits from the words of the reference to those of the hypothesis.
     pub words: Edits,
 }
 
 /// The errors in the transcripts of a whole set: all edits over all units, never a mean of rates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TranscriptErrors {
-    transcripts: Vec<Transcript>,
+    transcripts: Vec<TranscriptPair>,
     words: Edits,
     characters: Edits,
     jamo: Edits,
@@ -101,14 +100,14 @@ pub struct TranscriptErrors {
 }
 
 impl TranscriptErrors {
-    /// Counts the errors of one recording more. Both texts must be normalised in the same way.
+    /// Adds the errors of a recording. Both texts must be normalised in the same way.
     pub fn add(&mut self, id: &str, reference: &str, hypothesis: &str) {
         let edits = Edits::between(&words(reference), &words(hypothesis));
         self.words += edits;
         self.characters += Edits::between(&characters(reference), &characters(hypothesis));
         self.jamo += Edits::between(&jamo(reference), &jamo(hypothesis));
         self.has_hangul |= reference.chars().any(hangul::is_hangul);
-        self.transcripts.push(Transcript {
+        self.transcripts.push(TranscriptPair {
             id: id.to_string(),
             reference: reference.to_string(),
             hypothesis: hypothesis.to_string(),
@@ -121,20 +120,20 @@ impl TranscriptErrors {
         self.words
     }
 
-    /// The edits of characters, in Korean syllables, spaces among them, whose rate is the character
-    /// error rate.
+    /// The edits of characters, whose rate is the character error rate. Spaces count, and so does each
+    /// Korean syllable.
     pub fn characters(&self) -> Edits {
         self.characters
     }
 
-    /// The edits of characters with syllables taken apart; none where no reference has Hangul.
+    /// The edits of characters with Korean syllables split into jamo; none if no reference has Hangul.
     pub fn jamo(&self) -> Option<Edits> {
         self.has_hangul.then_some(self.jamo)
     }
 
-    /// The transcripts, those with the most edits first, and of equally many in the order they came.
-    pub fn worst_first(&self) -> Vec<&Transcript> {
-        let mut transcripts: Vec<&Transcript> = self.transcripts.iter().collect();
+    /// The transcripts, those with the most edits first; ties in the order they were added.
+    pub fn worst_first(&self) -> Vec<&TranscriptPair> {
+        let mut transcripts: Vec<&TranscriptPair> = self.transcripts.iter().collect();
         transcripts.sort_by_key(|transcript| std::cmp::Reverse(transcript.words.total()));
         transcripts
     }

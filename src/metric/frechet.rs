@@ -1,12 +1,12 @@
 //! The Fréchet distance between the normal distributions that fit two sets of vectors ([Heusel et al.
-//! 2017](https://arxiv.org/abs/1706.08500); [Kilgour et al. 2019](https://arxiv.org/abs/1812.08466) of
-//! audio): `|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½)`.
+//! 2017](https://arxiv.org/abs/1706.08500); for audio [Kilgour et al.
+//! 2019](https://arxiv.org/abs/1812.08466)): `|μ₁ − μ₂|² + tr(Σ₁ + Σ₂ − 2·(Σ₁Σ₂)^½)`.
 
 /// A square matrix, row by row.
 type Matrix = Vec<Vec<f64>>;
 
-/// The Fréchet distance between two sets of vectors of one length, squared, as the papers report it: 0
-/// where mean and covariance agree; not a number where a set is empty.
+/// The squared Fréchet distance between two sets of vectors of one length, as the papers report it.
+/// It is 0 if mean and covariance agree, and NaN if a set is empty.
 pub fn frechet_distance(a: &[Vec<f64>], b: &[Vec<f64>]) -> f64 {
     let (Some((mean_a, cov_a)), Some((mean_b, cov_b))) = (fitted(a), fitted(b)) else {
         return f64::NAN;
@@ -99,7 +99,7 @@ fn eigen(mut a: Matrix) -> (Vec<f64>, Matrix) {
     ((0..size).map(|i| a[i][i]).collect(), vectors)
 }
 
-/// Turns the plane of the axes `p` and `q` so that their off-diagonal value vanishes.
+/// Rotates the plane of the axes `p` and `q` so that their off-diagonal value vanishes.
 fn rotate(a: &mut Matrix, vectors: &mut Matrix, p: usize, q: usize) {
     if a[p][q] == 0.0 {
         return;
@@ -122,7 +122,7 @@ fn rotate(a: &mut Matrix, vectors: &mut Matrix, p: usize, q: usize) {
 mod tests {
     use super::*;
 
-    /// Reproducible, and correlated.
+    /// Reproducible, correlated vectors.
     fn vectors(count: usize, size: usize, seed: u64) -> Vec<Vec<f64>> {
         let value = |row: usize, column: usize| {
             let x = (row * 31 + column * 17 + seed as usize * 7) as f64;

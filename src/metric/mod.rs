@@ -1,22 +1,15 @@
 //! Metrics over a whole set, never averages of batches.
 
-mod confusion;
-mod errors;
-mod frechet;
-mod tags;
-mod values;
+pub(crate) mod confusion;
+pub(crate) mod csv;
+pub(crate) mod errors;
+pub(crate) mod frechet;
+pub(crate) mod tags;
+pub(crate) mod values;
 
 pub use confusion::ConfusionMatrix;
-pub use errors::{Edits, Transcript, TranscriptErrors};
+pub(crate) use csv::csv_cell;
+pub use errors::{Edits, TranscriptErrors, TranscriptPair};
 pub use frechet::frechet_distance;
 pub use tags::{TagMetrics, TagScores};
 pub use values::{ValueError, ValueErrors};
-
-/// A label as one cell of comma-separated values.
-pub(crate) fn csv_cell(label: &str) -> String {
-    if label.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", label.replace('"', "\"\""))
-    } else {
-        label.to_string()
-    }
-}

@@ -1,6 +1,8 @@
-//! How well tags are told from one another, by the scores of a whole set.
+//! Metrics of tags over a whole set: average precision, ROC-AUC, F1 and the best thresholds.
 
-/// Scores and right answers of every recording of a set for every tag.
+use super::csv::csv_cell;
+
+/// Scores and truth of every tag in every recording of a set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagScores {
     num_tags: usize,
@@ -30,7 +32,7 @@ pub struct TagMetrics {
 }
 
 impl TagScores {
-    /// Of no recording yet.
+    /// Scores of no recording yet.
     pub fn new(num_tags: usize) -> Self {
         Self {
             num_tags,
@@ -53,12 +55,12 @@ impl TagScores {
         }
     }
 
-    /// Recordings added.
+    /// The number of recordings.
     pub fn len(&self) -> usize {
         self.scores.len() / self.num_tags.max(1)
     }
 
-    /// Whether there is none.
+    /// Whether there are no recordings.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
     }
@@ -76,13 +78,13 @@ impl TagScores {
         pairs.map(|(&score, &truth)| (score, truth)).collect()
     }
 
-    /// The tags that no recording has; ranking metrics leave them out.
+    /// The tags that no recording has. Ranking metrics leave them out.
     pub fn without_positive(&self) -> Vec<usize> {
         let lacks = |&tag: &usize| !self.column(tag).iter().any(|(_, truth)| *truth);
         (0..self.num_tags).filter(lacks).collect()
     }
 
-    /// Average precision of each tag; none where no recording has it.
+    /// Average precision of each tag, or none if no recording has it.
     pub fn average_precisions(&self) -> Vec<Option<f64>> {
         let tags = 0..self.num_tags;
         tags.map(|tag| average_precision(self.column(tag)))
@@ -90,7 +92,7 @@ impl TagScores {
     }
 
     /// The tags as comma-separated values: how many recordings have each, its average precision, area
-    /// under the curve, threshold and F₁ at it. A metric that a tag has not is left empty.
+    /// under the curve, threshold and F₁ at it. A metric that is undefined for a tag is left empty.
     ///
     /// # Panics
     /// When there is not one label and one threshold for each tag.
@@ -104,7 +106,7 @@ impl TagScores {
             let threshold = thresholds[tag];
             let at = shown(f1(&column, threshold));
             let [ap, auc] = [average_precision(column.clone()), roc_auc(column)].map(shown);
-            let label = super::csv_cell(label);
+            let label = csv_cell(label);
             csv.push_str(&format!("{label},{count},{ap},{auc},{threshold},{at}\n"));
         }
         csv
@@ -145,7 +147,7 @@ impl TagScores {
         mean(precisions)
     }
 
-    /// For each tag the threshold that makes the most of F₁ on these recordings, half-way between
+    /// For each tag the threshold with the largest F₁ on these recordings, half-way between
     /// two scores; 0.5 for a tag that none of them has.
     pub fn best_thresholds(&self) -> Vec<f32> {
         (0..self.num_tags)
@@ -163,8 +165,8 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// Calls `at` with how many of the right and of the wrong have a score of a threshold or more, and
-/// that threshold, from the largest score down.
+/// Calls `at` for each threshold, from the largest score down, with the numbers of positives and of
+/// negatives that reach it, and the threshold.
 fn descend(mut pairs: Vec<(f32, bool)>, mut at: impl FnMut(usize, usize, f32)) {
     pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (mut right, mut wrong) = (0, 0);
@@ -180,7 +182,7 @@ fn descend(mut pairs: Vec<(f32, bool)>, mut at: impl FnMut(usize, usize, f32)) {
     }
 }
 
-/// `Σ (R_n − R_{n−1}) P_n` over the thresholds; none without a positive.
+/// `Σ (R_n − R_{n−1}) P_n` over the thresholds, or none without a positive.
 fn average_precision(pairs: Vec<(f32, bool)>) -> Option<f64> {
     let positives = pairs.iter().filter(|(_, truth)| *truth).count();
     let (mut sum, mut before) = (0.0, 0);
@@ -193,7 +195,7 @@ fn average_precision(pairs: Vec<(f32, bool)>) -> Option<f64> {
 }
 
 /// The share of pairs of a positive and a negative in which the positive scores higher, ties
-/// counting half; none where there is no such pair.
+/// counting half, or none without such a pair.
 fn roc_auc(pairs: Vec<(f32, bool)>) -> Option<f64> {
     let positives = pairs.iter().filter(|(_, truth)| *truth).count();
     let negatives = pairs.len() - positives;
@@ -205,7 +207,7 @@ fn roc_auc(pairs: Vec<(f32, bool)>) -> Option<f64> {
     (positives > 0 && negatives > 0).then(|| area / (positives as f64 * negatives as f64))
 }
 
-/// F₁ of a tag; none for one that neither occurs nor is predicted.
+/// F₁ of a tag, or none if the tag neither occurs nor is predicted.
 fn f1(pairs: &[(f32, bool)], threshold: f32) -> Option<f64> {
     let count = |of: &dyn Fn(bool, bool) -> bool| {
         let hits = pairs.iter().filter(|(s, t)| of(*s >= threshold, *t));

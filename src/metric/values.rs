@@ -1,32 +1,34 @@
+//! Errors of predicted values: MAE, RMSE, R² and the negative log-likelihood.
+
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
-use super::csv_cell;
+use super::csv::csv_cell;
 
-/// A number that was said of a recording.
+/// A predicted value of a recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValueError {
     /// The recording.
     pub id: String,
-    /// What is right.
+    /// The true value.
     pub truth: f64,
-    /// What was said.
+    /// The predicted value.
     pub value: f64,
-    /// The deviation it was said to have, if any.
+    /// The predicted standard deviation, if there is one.
     pub deviation: Option<f64>,
 }
 
 impl ValueError {
-    /// How far off it is.
+    /// The absolute error.
     pub fn error(&self) -> f64 {
         (self.value - self.truth).abs()
     }
 }
 
-/// Errors of numbers over a whole part.
+/// Errors of the values of a whole set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ValueErrors {
-    /// Each recording's.
+    /// The error of each recording.
     pub all: Vec<ValueError>,
 }
 
@@ -45,8 +47,9 @@ impl ValueErrors {
         self.mean(|each| each.error().powi(2)).sqrt()
     }
 
-    /// The share of the numbers' variance that is explained, R²: 1 of perfect ones, 0 of what the mean
-    /// alone does, below 0 of what does worse. Of equal numbers 1 where all are met, otherwise 0.
+    /// The coefficient of determination, R²: the share of the variance that the predictions explain.
+    /// Perfect predictions have 1, the mean alone has 0, worse ones are negative. If all true values
+    /// are equal, it is 1 for perfect predictions and otherwise 0.
     pub fn r2(&self) -> f64 {
         let mean = self.mean(|each| each.truth);
         let total = self.mean(|each| (each.truth - mean).powi(2));
@@ -59,8 +62,8 @@ impl ValueErrors {
         }
     }
 
-    /// The mean negative log-likelihood in nats, of densities per unit; none where no deviations were
-    /// said.
+    /// The mean negative log-likelihood in nats, of densities per unit, or none without predicted
+    /// deviations.
     pub fn nll(&self) -> Option<f64> {
         let surprise = |each: &ValueError| {
             let deviation = each.deviation?;
@@ -70,14 +73,14 @@ impl ValueErrors {
         (!self.all.is_empty()).then(|| sum / self.all.len() as f64)
     }
 
-    /// Each recording's, the worst first.
+    /// The errors, worst first.
     pub fn worst_first(&self) -> Vec<&ValueError> {
         let mut order: Vec<&ValueError> = self.all.iter().collect();
         order.sort_by(|a, b| b.error().total_cmp(&a.error()));
         order
     }
 
-    /// A line for each recording, the worst first, as comma-separated values.
+    /// The errors, worst first, as comma-separated values.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("id,truth,value,deviation,error\n");
         for each in self.worst_first() {

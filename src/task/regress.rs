@@ -1,166 +1,184 @@
-//! Numbers: how they are learned, and how far off they are.
+//! Regression: the value of a quantity.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-use serde::{Deserialize, Serialize};
-use sori_models::loss::{LEAST_VARIANCE, absolute_error, gaussian_nll, squared_error};
+use sori_datasets::{Item, Target};
+use sori_models::las::Sampling;
+use sori_models::{Classifier, Contract};
 
-use super::host;
+use super::answer::{Answer, Prediction, Window};
+use super::classifier::{classifier, outputs, outputs_and_embedding};
+use super::contract::{Headline, Task, Windowed};
+use super::metrics::Metrics;
+use super::name::TaskName;
+use super::objective::Objective;
+use super::scale::{Estimate, RegressionLoss, Scale};
+use super::truth::{Truth, wrong_answer};
+use crate::Result;
+use crate::data::batch::Batch;
+use crate::decode::Decoding;
+use crate::metric::{ValueError, ValueErrors};
+use crate::numbers::check_finite;
+use crate::run::records::EpochRecord;
+use crate::show::text::rounded;
 
-/// What is minimised where a number is learned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RegressionLoss {
-    /// The magnitude of the error.
-    L1,
-    /// The square of the error.
-    L2,
-    /// The negative log-likelihood under a Gaussian whose mean and variance the model says, so that it
-    /// also says how sure it is.
-    #[default]
-    Gaussian,
+/// Estimates a quantity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Regress {
+    /// The quantity's name and unit.
+    pub labels: Vec<String>,
+    /// The scale of the network's outputs.
+    pub scale: Scale,
+    /// The training loss.
+    pub loss: RegressionLoss,
 }
 
-impl RegressionLoss {
-    /// How many outputs of a model it takes.
-    pub fn num_outputs(self) -> usize {
-        match self {
-            Self::L1 | Self::L2 => 1,
-            Self::Gaussian => 2,
-        }
-    }
-
-    /// The mean loss of what a model says, `[batch, outputs]`, against the right numbers, both as
-    /// [`Scale`] has them.
-    pub(super) fn of<B: Backend>(self, outputs: Tensor<B, 2>, values: &[f32]) -> Tensor<B, 1> {
-        let device = outputs.device();
-        let [batch, _] = outputs.dims();
-        let targets = TensorData::new(values.to_vec(), [batch]);
-        let targets = Tensor::from_data(targets, &device);
-        let column = |index| outputs.clone().narrow(1, index, 1).squeeze_dim::<1>(1);
-        match self {
-            Self::L1 => absolute_error(column(0), targets),
-            Self::L2 => squared_error(column(0), targets),
-            Self::Gaussian => gaussian_nll(column(0), column(1), targets),
-        }
+impl Regress {
+    /// The value of a recording.
+    fn value(target: &Target) -> Result<f64> {
+        target.value().ok_or_else(|| wrong_answer(Self::NAME))
     }
 }
 
-/// Where a model's zero lies among the numbers of the training part, and how much its one is: their
-/// mean and deviation.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Scale {
-    /// The mean.
-    pub mean: f64,
-    /// The standard deviation.
-    pub deviation: f64,
-}
+impl Task for Regress {
+    const NAME: TaskName = TaskName::Regress;
+    const HEADLINE: Headline = Headline {
+        metric: "mae",
+        lower_is_better: true,
+    };
+    const LABEL: [&'static str; 2] = ["quantity", "quantities"];
 
-impl Scale {
-    /// That of `values`; none where they are all the same.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let variance = values
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / count;
-        let deviation = variance.sqrt();
-        // The mean of equal numbers may be a rounding away from them.
-        let differ = values.iter().any(|value| *value != values[0]);
-        (differ && deviation > 0.0 && deviation.is_finite()).then_some(Self { mean, deviation })
+    /// The value of each row on the [`Scale`].
+    type Targets = Vec<f32>;
+    type Network<'a, B: Backend> = &'a dyn Classifier<B>;
+    /// `[batch, outputs]`: the value and, if it is learned, the logarithm of its variance.
+    type Output<'a, B: Backend> = Tensor<B, 2>;
+    type Answers = ValueErrors;
+
+    fn network<B: Backend>(contract: Contract<'_, B>) -> Result<Self::Network<'_, B>> {
+        classifier(Self::NAME, contract)
     }
 
-    /// A number as the model has it.
-    pub fn scaled(&self, value: f64) -> f64 {
-        (value - self.mean) / self.deviation
+    fn num_outputs(&self) -> usize {
+        self.loss.num_outputs()
     }
 
-    /// What the model says, `[batch, outputs]`, as numbers.
-    pub(crate) fn estimates<B: Backend>(&self, outputs: Tensor<B, 2>) -> Vec<Estimate> {
-        let [_, columns] = outputs.dims();
-        let values = host(outputs);
-        let estimate = |row: &[f32]| Estimate {
-            value: self.mean + f64::from(row[0]) * self.deviation,
-            deviation: row.get(1).map(|&log_variance| {
-                let log_variance = f64::from(log_variance).max(LEAST_VARIANCE.ln());
-                (log_variance / 2.0).exp() * self.deviation
-            }),
+    /// The values of mixed rows are mixed too.
+    fn encode(&self, rows: &[Truth]) -> Result<Vec<f32>> {
+        let scaled = |(target, share): (&Target, f32)| {
+            Ok(share * self.scale.scaled(Self::value(target)?) as f32)
         };
-        values.chunks_exact(columns.max(1)).map(estimate).collect()
+        let value = |truth: &Truth| truth.shares().map(scaled).sum();
+        rows.iter().map(value).collect()
+    }
+
+    fn output<'a, B: Backend>(
+        &self,
+        network: Self::Network<'a, B>,
+        batch: &Batch<B>,
+        _targets: &Vec<f32>,
+        _sampling: Sampling,
+    ) -> Self::Output<'a, B> {
+        outputs(network, batch)
+    }
+
+    fn output_and_embedding<'a, B: Backend>(
+        &self,
+        network: Self::Network<'a, B>,
+        batch: &Batch<B>,
+    ) -> Option<(Self::Output<'a, B>, Tensor<B, 2>)> {
+        Some(outputs_and_embedding(network, batch))
+    }
+
+    fn loss<B: Backend>(
+        &self,
+        outputs: &Tensor<B, 2>,
+        targets: &Vec<f32>,
+        _objective: &Objective,
+    ) -> Tensor<B, 1> {
+        self.loss.mean(outputs.clone(), targets)
+    }
+
+    fn no_answers<B: Backend>(&self, _device: &B::Device) -> ValueErrors {
+        ValueErrors::default()
+    }
+
+    fn add_answers<B: Backend>(
+        &self,
+        answers: &mut ValueErrors,
+        _batch: &Batch<B>,
+        outputs: Tensor<B, 2>,
+        items: &[&Item],
+        _decoding: &Decoding,
+    ) -> Result<()> {
+        for (item, estimate) in items.iter().zip(self.scale.estimates(outputs)) {
+            answers.all.push(ValueError {
+                id: item.id.clone(),
+                truth: Self::value(&item.target)?,
+                value: estimate.value,
+                deviation: estimate.deviation,
+            });
+        }
+        Ok(())
+    }
+
+    fn metrics(&self, answers: &ValueErrors) -> Metrics {
+        let mut metrics = Metrics::new([
+            ("mae", answers.mae()),
+            ("rmse", answers.rmse()),
+            ("r2", answers.r2()),
+        ]);
+        if let Some(nll) = answers.nll() {
+            metrics.0.insert("nll".to_string(), nll);
+        }
+        metrics
+    }
+
+    fn to_csv(&self, answers: &ValueErrors) -> (&'static str, String) {
+        ("values.csv", answers.to_csv())
+    }
+
+    fn worst(&self, answers: &ValueErrors) -> Vec<String> {
+        let line = |each: &ValueError| {
+            let [truth, value, error] = [each.truth, each.value, each.error()].map(rounded);
+            format!("{error:>9} off: {}: {value}, not {truth}", each.id)
+        };
+        let worst = answers.worst_first().into_iter().take(5);
+        worst.map(line).collect()
+    }
+
+    fn epoch_text(&self, record: &EpochRecord) -> String {
+        format!(
+            "validation: loss {:.4}  MAE {:.4}  RMSE {:.4}",
+            record.valid_loss,
+            record.valid.get("mae"),
+            record.valid.get("rmse"),
+        )
     }
 }
 
-/// A number that a model says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Estimate {
-    /// The number.
-    pub value: f64,
-    /// The standard deviation it is taken to have, where the model says it.
-    pub deviation: Option<f64>,
-}
+impl Windowed for Regress {
+    type Score = Estimate;
 
-impl Estimate {
-    /// Of several of one recording: their mean, and the deviation of one drawn from all of them.
-    ///
-    /// # Panics
-    /// If there are none.
-    pub(crate) fn mean(all: &[Self]) -> Self {
-        let count = all.len() as f64;
-        let value = all.iter().map(|each| each.value).sum::<f64>() / count;
-        let squares = all
+    fn scores<B: Backend>(&self, network: Self::Network<'_, B>, batch: &Batch<B>) -> Vec<Estimate> {
+        self.scale.estimates(outputs(network, batch))
+    }
+
+    /// The mean value.
+    fn predict(&self, scores: &[Estimate], spans: &[(f64, f64)]) -> Result<Prediction> {
+        let numbers = scores.iter().flat_map(|each| {
+            let deviation = each.deviation.unwrap_or_default();
+            [each.value as f32, deviation as f32]
+        });
+        check_finite(numbers.collect::<Vec<_>>().iter())?;
+        let whole = Estimate::mean(scores);
+        let each = scores
             .iter()
-            .map(|each| Some(each.deviation?.powi(2) + (each.value - value).powi(2)))
-            .sum::<Option<f64>>();
-        Self {
-            value,
-            deviation: squares.map(|sum| (sum / count).sqrt()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use burn_ndarray::NdArray;
-
-    use super::*;
-
-    #[test]
-    fn numbers_survive_their_scale() {
-        let scale = Scale::of(&[10.0, 20.0, 30.0]).unwrap();
-        assert_eq!(scale.mean, 20.0);
-        let outputs = [scale.scaled(17.5) as f32, 2.0 * 0.5_f32.ln()];
-        let outputs = Tensor::<NdArray<f32>, 2>::from_floats([outputs], &Default::default());
-        let [found] = scale.estimates(outputs).try_into().unwrap();
-        assert!((found.value - 17.5).abs() < 1e-5);
-        assert!((found.deviation.unwrap() - scale.deviation / 2.0).abs() < 1e-5);
-        assert_eq!(Scale::of(&[0.1; 80]), None);
-        assert_eq!(Scale::of(&[]), None);
-    }
-
-    #[test]
-    fn each_name_minimises_what_it_says() {
-        let outputs = Tensor::<NdArray<f32>, 2>::from_floats([[3.0, 0.0]], &Default::default());
-        for (loss, expected) in [
-            (RegressionLoss::L1, 2.0),
-            (RegressionLoss::L2, 4.0),
-            (
-                RegressionLoss::Gaussian,
-                2.0 + 0.5 * std::f32::consts::TAU.ln(),
-            ),
-        ] {
-            let found = loss.of(outputs.clone(), &[1.0]).into_scalar();
-            assert!((found - expected).abs() < 1e-6, "{loss:?}: {found}");
-        }
-    }
-
-    #[test]
-    fn windows_that_disagree_are_less_sure() {
-        let of = |value, deviation| Estimate { value, deviation };
-        let found = Estimate::mean(&[of(1.0, Some(0.0)), of(3.0, Some(0.0))]);
-        assert_eq!(found, of(2.0, Some(1.0)));
-        let found = Estimate::mean(&[of(1.0, None), of(3.0, None)]);
-        assert_eq!(found, of(2.0, None));
+            .map(|estimate| (Answer::Value(estimate.value), None));
+        Ok(Prediction {
+            deviation: whole.deviation,
+            windows: Window::several(spans, each),
+            ..Prediction::new(Answer::Value(whole.value))
+        })
     }
 }

@@ -1,213 +1,276 @@
-//! Transcripts, held against what is said.
+//! Transcription: from recordings to text.
 
-use std::ops::AddAssign;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
-use sori_datasets::Alphabet;
-use sori_models::las::{Hypothesis as Spelling, Las, Listened};
-use sori_models::loss::BLANK;
-use sori_models::ops::in_pool;
-use sori_models::{Emissions, Model};
+use sori_datasets::{Alphabet, Item, Target};
+use sori_models::las::{Sampling, Spelled};
+use sori_models::loss::{CtcOptions, Reduction};
+use sori_models::{Contract, Emissions, Speller};
 
-use super::{Metrics, Output, argmax, host};
+use super::contract::{Headline, Seen, Task, wrong_network};
+use super::metrics::Metrics;
+use super::name::TaskName;
+use super::objective::Objective;
+use super::truth::{Truth, wrong_answer};
 use crate::Result;
-use crate::decode::{Beam, Decoding, Hypothesis, Symbol, greedy, log_softmax, spell};
+use crate::data::batch::Batch;
+use crate::decode::{
+    Blanks, Decoding, Hearing, Recognised, Recogniser, best_paths, recognise, text_of,
+};
 use crate::metric::TranscriptErrors;
-use crate::predict::check_finite;
+use crate::run::records::EpochRecord;
 
-/// What was heard in a whole part.
+/// Writes transcripts.
+#[derive(Clone, Debug)]
+pub struct Transcribe {
+    /// The symbols of transcripts.
+    pub alphabet: Arc<Alphabet>,
+}
+
+/// The output of a recogniser for a batch with known transcripts.
+pub enum TranscribeOutput<'a, B: Backend> {
+    /// The scores of each symbol at each step.
+    Emitted(Emissions<B>),
+    /// The speller, and its scores of each symbol of the target transcript given the earlier ones.
+    Spelled(&'a dyn Speller<B>, Spelled<B>),
+}
+
+/// The transcripts of a whole part, compared with the targets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transcripts {
-    /// Against what is said.
+    /// Their errors.
     pub errors: TranscriptErrors,
     blanks: Blanks,
 }
 
 impl Transcripts {
-    /// What was heard of one recording more, of which `text` is said.
+    /// Adds the transcript of one recording, whose target is `text`.
     ///
     /// # Panics
-    /// If it has what is no symbol of the alphabet.
-    pub fn add(&mut self, id: &str, text: &str, heard: &Heard, alphabet: &Alphabet) {
-        self.blanks += heard.blanks;
+    /// If it has an index that is not in the alphabet.
+    pub fn add(&mut self, id: &str, text: &str, found: &Recognised, alphabet: &Alphabet) {
+        self.blanks += found.blanks;
         let reference = alphabet.normalization().apply(text);
-        let hypothesis = written(alphabet, &heard.symbols);
+        let hypothesis = text_of(alphabet, &found.symbols);
         self.errors.add(id, &reference, &hypothesis);
     }
+}
 
-    pub(super) fn metrics(&self) -> Metrics {
-        let words = self.errors.words();
+impl Transcribe {
+    /// The transcript of a recording.
+    fn text(target: &Target) -> Result<&str> {
+        target.text().ok_or_else(|| wrong_answer(Self::NAME))
+    }
+}
+
+impl Task for Transcribe {
+    const NAME: TaskName = TaskName::Transcribe;
+    const HEADLINE: Headline = Headline {
+        metric: "wer",
+        lower_is_better: true,
+    };
+    const LABEL: [&'static str; 2] = ["symbol", "symbols"];
+
+    /// The symbols of each row's transcript, by index.
+    type Targets = Vec<Vec<usize>>;
+    type Network<'a, B: Backend> = Recogniser<'a, B>;
+    type Output<'a, B: Backend> = TranscribeOutput<'a, B>;
+    type Answers = Transcripts;
+
+    fn network<B: Backend>(contract: Contract<'_, B>) -> Result<Recogniser<'_, B>> {
+        match contract {
+            Contract::Emitter(network) => Ok(Recogniser::Emitter(network)),
+            Contract::Speller(network) => Ok(Recogniser::Speller(network)),
+            other => Err(wrong_network(Self::NAME, &other)),
+        }
+    }
+
+    /// The symbols, plus the blank or the end of a sentence.
+    fn num_outputs(&self) -> usize {
+        self.alphabet.num_symbols() + 1
+    }
+
+    fn encode(&self, rows: &[Truth]) -> Result<Vec<Vec<usize>>> {
+        let symbols = |truth: &Truth| {
+            let target = truth.alone().ok_or_else(|| wrong_answer(Self::NAME))?;
+            Ok(self.alphabet.encode(Self::text(target)?)?)
+        };
+        rows.iter().map(symbols).collect()
+    }
+
+    fn output<'a, B: Backend>(
+        &self,
+        network: Self::Network<'a, B>,
+        batch: &Batch<B>,
+        targets: &Vec<Vec<usize>>,
+        sampling: Sampling,
+    ) -> Self::Output<'a, B> {
+        let (features, lengths) = (batch.features.clone(), &batch.lengths);
+        match network {
+            Recogniser::Emitter(network) => {
+                TranscribeOutput::Emitted(network.emit(features, lengths))
+            }
+            Recogniser::Speller(network) => {
+                let spelled = network.spell(features, lengths, targets, sampling);
+                TranscribeOutput::Spelled(network, spelled)
+            }
+        }
+    }
+
+    /// CTC as in PyTorch's `CTCLoss`, each row divided by the length of its transcript, and zero
+    /// where a row has too few steps; or a speller's cross entropy, including the end of the sentence,
+    /// with a share of CTC.
+    fn loss<B: Backend>(
+        &self,
+        output: &TranscribeOutput<'_, B>,
+        targets: &Vec<Vec<usize>>,
+        objective: &Objective,
+    ) -> Tensor<B, 1> {
+        match output {
+            TranscribeOutput::Emitted(emissions) => {
+                // A row that augmentation made too short for its transcript contributes no gradient.
+                let options = CtcOptions {
+                    reduction: Reduction::Mean,
+                    zero_infinity: true,
+                };
+                emissions.ctc(targets, options)
+            }
+            TranscribeOutput::Spelled(_, spelled) => {
+                spelled.loss(targets, objective.label_smoothing, objective.ctc_weight)
+            }
+        }
+    }
+
+    /// Number of rows, or for a speller of symbols and ends. (The CTC share of a speller's loss is a
+    /// mean over rows, but is counted in symbols here.)
+    fn extent<B: Backend>(
+        &self,
+        network: Recogniser<'_, B>,
+        lengths: &[usize],
+        targets: &Vec<Vec<usize>>,
+        _objective: &Objective,
+    ) -> f64 {
+        match network {
+            Recogniser::Emitter(_) => lengths.len() as f64,
+            Recogniser::Speller(_) => targets.iter().map(|row| row.len() as f64 + 1.0).sum(),
+        }
+    }
+
+    /// A speller configures its own smoothing and CTC share.
+    fn objective<B: Backend>(
+        &self,
+        network: Recogniser<'_, B>,
+        _label_smoothing: f64,
+        _to_weigh: Option<&[Truth]>,
+    ) -> Objective {
+        match network {
+            Recogniser::Emitter(_) => Objective::default(),
+            Recogniser::Speller(network) => Objective {
+                label_smoothing: network.label_smoothing(),
+                ctc_weight: network.ctc_weight(),
+                ..Objective::default()
+            },
+        }
+    }
+
+    fn seen<B: Backend>(
+        &self,
+        output: &TranscribeOutput<'_, B>,
+        _targets: &Vec<Vec<usize>>,
+    ) -> Seen {
+        match output {
+            TranscribeOutput::Spelled(..) => Seen::default(),
+            TranscribeOutput::Emitted(emissions) => {
+                let mut found = Blanks::default();
+                for path in best_paths(emissions) {
+                    found += Blanks::of(&path);
+                }
+                Seen {
+                    blanks: found.blanks,
+                    steps: found.steps,
+                    ..Seen::default()
+                }
+            }
+        }
+    }
+
+    fn no_answers<B: Backend>(&self, _device: &B::Device) -> Transcripts {
+        Transcripts::default()
+    }
+
+    fn add_answers<B: Backend>(
+        &self,
+        answers: &mut Transcripts,
+        _batch: &Batch<B>,
+        output: TranscribeOutput<'_, B>,
+        items: &[&Item],
+        decoding: &Decoding,
+    ) -> Result<()> {
+        let hearing = match &output {
+            TranscribeOutput::Emitted(emissions) => Hearing::Emitted(emissions),
+            TranscribeOutput::Spelled(speller, spelled) => Hearing::Listened {
+                speller: *speller,
+                listened: &spelled.listened,
+                ctc_logits: spelled.ctc_logits.clone(),
+            },
+        };
+        let found = recognise(hearing, decoding, &self.alphabet, 1)?;
+        for (item, found) in items.iter().zip(found) {
+            answers.add(&item.id, Self::text(&item.target)?, &found, &self.alphabet);
+        }
+        Ok(())
+    }
+
+    fn metrics(&self, answers: &Transcripts) -> Metrics {
+        let words = answers.errors.words();
         let mut metrics = Metrics::new([
             ("wer", words.rate()),
-            ("cer", self.errors.characters().rate()),
+            ("cer", answers.errors.characters().rate()),
             ("substitutions", words.substitutions as f64),
             ("deletions", words.deletions as f64),
             ("insertions", words.insertions as f64),
         ]);
-        if self.blanks.steps > 0 {
-            metrics.0.insert("blank".to_string(), self.blanks.share());
+        if answers.blanks.steps > 0 {
+            let share = answers.blanks.share();
+            metrics.0.insert("blank".to_string(), share);
         }
-        if let Some(jamo) = self.errors.jamo() {
+        if let Some(jamo) = answers.errors.jamo() {
             metrics.0.insert("jamo_cer".to_string(), jamo.rate());
         }
         metrics
     }
-}
 
-/// What was heard in one recording.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
-    /// The symbols, by index into the alphabet.
-    pub symbols: Vec<usize>,
-    /// The steps of a model that may say nothing at each.
-    pub blanks: Blanks,
-}
-
-/// What a recogniser that writes in `alphabet` heard in each row of a batch, of which it has said
-/// `output`.
-pub(super) fn heard<B: Backend>(
-    model: &Model<B>,
-    output: Output<B>,
-    decoding: &Decoding,
-    alphabet: &Alphabet,
-) -> Result<Vec<Heard>> {
-    match (model, output) {
-        (Model::Las(model), Output::Spelled(spelled)) => {
-            let found = spelled_best(model, &spelled.listened, spelled.ctc_logits, decoding)?;
-            Ok(found
-                .into_iter()
-                .map(|hypotheses| Heard {
-                    symbols: hypotheses.into_iter().next().unwrap_or_default().symbols,
-                    blanks: Blanks::default(),
-                })
-                .collect())
-        }
-        (_, Output::Symbols(emissions)) => {
-            let paths = best_paths(&emissions);
-            let found: Vec<Vec<usize>> = match &decoding.beam {
-                None => paths.iter().map(|path| indices(&greedy(path))).collect(),
-                Some(beam) => {
-                    let rows = log_probs(&emissions);
-                    let best = |row: &Vec<Vec<f32>>| {
-                        Ok(indices(&searched(row, beam, alphabet, 1)?[0].symbols))
-                    };
-                    rows.par_iter().map(best).collect::<Result<_>>()?
-                }
-            };
-            let heard = found.into_iter().zip(&paths);
-            Ok(heard
-                .map(|(symbols, path)| Heard {
-                    symbols,
-                    blanks: Blanks::of(path),
-                })
-                .collect())
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-/// What a speller writes of each row that was listened to, the best first.
-pub(crate) fn spelled_best<B: Backend>(
-    model: &Las<B>,
-    listened: &Listened<B>,
-    ctc_logits: Option<Tensor<B, 3>>,
-    decoding: &Decoding,
-) -> Result<Vec<Vec<Spelling>>> {
-    in_pool::<B, _>(|| match &decoding.beam {
-        None => {
-            let found = model.spell(listened, decoding.end).into_iter();
-            Ok(found.map(|hypothesis| vec![hypothesis]).collect())
-        }
-        Some(beam) => spell(
-            model,
-            listened,
-            ctc_logits,
-            decoding.end,
-            &beam.options,
-            beam.fusion.as_deref(),
-        ),
-    })
-}
-
-/// The `most` best transcripts of the log-probabilities of each symbol at each step; there is always
-/// one.
-pub(crate) fn searched(
-    log_probs: &[Vec<f32>],
-    beam: &Beam,
-    alphabet: &Alphabet,
-    most: usize,
-) -> Result<Vec<Hypothesis>> {
-    check_finite(log_probs.iter().flatten())?;
-    let mut search = beam.search(alphabet)?;
-    log_probs.iter().for_each(|step| search.push(step));
-    Ok(search.finish(most))
-}
-
-pub(crate) fn indices(symbols: &[Symbol]) -> Vec<usize> {
-    symbols.iter().map(|symbol| symbol.index).collect()
-}
-
-/// The log-probability of each symbol at each valid step, row by row.
-pub(crate) fn log_probs<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<Vec<f32>>> {
-    let [_, steps, symbols] = emissions.logits.dims();
-    let logits = host(emissions.logits.clone());
-    let rows = logits.chunks_exact((steps * symbols).max(1));
-    rows.zip(&emissions.lengths)
-        .map(|(row, &length)| {
-            let valid = row.chunks_exact(symbols).take(length);
-            valid.map(log_softmax).collect()
-        })
-        .collect()
-}
-
-/// What symbols read as, without spaces at the ends and with single ones between words.
-pub(crate) fn written(alphabet: &Alphabet, symbols: &[usize]) -> String {
-    let text = alphabet.decode(symbols);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// How many of the steps said nothing: all of them where a model has only learned to say nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Blanks {
-    /// Steps whose largest score is the blank's.
-    pub blanks: usize,
-    /// All steps.
-    pub steps: usize,
-}
-
-impl Blanks {
-    /// Of a path of one symbol for each step.
-    pub fn of(path: &[usize]) -> Self {
-        Self {
-            blanks: path.iter().filter(|&&symbol| symbol == BLANK).count(),
-            steps: path.len(),
-        }
+    fn to_csv(&self, answers: &Transcripts) -> (&'static str, String) {
+        ("transcripts.csv", answers.errors.to_csv())
     }
 
-    /// The share of blanks; 0 of no steps.
-    pub fn share(&self) -> f64 {
-        self.blanks as f64 / self.steps.max(1) as f64
+    fn worst(&self, answers: &Transcripts) -> Vec<String> {
+        let worst = answers.errors.worst_first().into_iter().take(5);
+        worst
+            .filter(|transcript| transcript.words.total() > 0)
+            .map(|transcript| {
+                format!(
+                    "{:>3} words wrong in {}\n      said:  {}\n      heard: {}",
+                    transcript.words.total(),
+                    transcript.id,
+                    transcript.reference,
+                    transcript.hypothesis
+                )
+            })
+            .collect()
     }
-}
 
-impl AddAssign for Blanks {
-    fn add_assign(&mut self, other: Self) {
-        self.blanks += other.blanks;
-        self.steps += other.steps;
+    fn epoch_text(&self, record: &EpochRecord) -> String {
+        let blank = record
+            .train_blank
+            .map_or_else(String::new, |share| format!("blank {share:.3}  "));
+        format!(
+            "{blank}validation: loss {:.4}  WER {:.3}  CER {:.3}",
+            record.valid_loss,
+            record.valid.get("wer"),
+            record.valid.get("cer"),
+        )
     }
-}
-
-/// The symbol of the largest score at each step, row by row.
-pub fn best_paths<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<usize>> {
-    let [_, steps, symbols] = emissions.logits.dims();
-    let scores = host(emissions.logits.clone());
-    let rows = scores.chunks_exact((steps * symbols).max(1));
-    rows.zip(&emissions.lengths)
-        .map(|(row, &length)| {
-            let valid = row.chunks_exact(symbols).take(length);
-            valid.map(argmax).collect()
-        })
-        .collect()
 }

@@ -1,44 +1,25 @@
-//! The training loop, its settings, checkpoints and the run folder.
+//! The training loop: begins a run, trains it step by step and epoch by epoch, and ends with a test.
 //!
-//! The loop is small and Sori's own, because a run must be able to stop at any moment and go on to
-//! the very numbers of a run that never stopped: all randomness derives from (seed, epoch, step),
-//! and a checkpoint holds everything that later steps depend on.
+//! The loop is small and Sori's own, so that a run can stop at any moment and a resumed run is
+//! bit-identical to an uninterrupted one: all randomness derives from (seed, epoch, step), and a
+//! checkpoint holds everything that later steps depend on.
 
-mod average;
-mod checkpoint;
-mod dashboard;
-mod data;
-mod fit;
-mod interrupt;
-mod lbfgs;
-mod module_path;
-mod optimizer;
-mod order;
-mod run;
-mod schedule;
-mod seed;
-mod settings;
-mod stepper;
-mod trainer;
-#[cfg(feature = "tui")]
-mod tui;
+pub(crate) mod adversary;
+pub(crate) mod begin;
+pub(crate) mod fit;
+pub(crate) mod folder;
+pub(crate) mod interrupt;
+pub(crate) mod learner;
+pub(crate) mod open;
+pub(crate) mod progress;
+pub(crate) mod session;
+pub(crate) mod state;
+pub(crate) mod step;
 
-pub(crate) use checkpoint::Checkpoint;
-pub use dashboard::{Dashboard, Show};
-pub(crate) use dashboard::{thousands, time};
-pub use data::Data;
-pub(crate) use data::{pipeline, training_texts, whole, with_cache};
-pub use fit::{Trained, fit, fresh_folder, resume};
+pub use begin::random_network;
+pub use fit::{Trained, fit, fit_as, resume, resume_as};
+pub use folder::fresh_folder;
 pub use interrupt::stop_on_interrupt;
-pub(crate) use optimizer::{Gradients, Optimizer};
-pub use run::{EpochRecord, RunFolder, RunInfo, RunResult, SplitSizes};
-pub use settings::{
-    BestBy, DataSettings, OptimizerKind, ScheduleKind, Settings, TextSettings, TrainSettings,
-};
-pub(crate) use stepper::one_at_a_time;
-pub use stepper::{Step, Stepper};
-pub(crate) use trainer::draw_parameters;
-pub use trainer::{
-    Event, Loader, Outcome, Progress, begin, emissions_of_run, evaluate_run, random_model, train,
-};
-pub(crate) use trainer::{open, thresholds};
+pub use open::train;
+pub use progress::{Event, Outcome, Progress};
+pub use step::{Rates, Step, Stepper};

@@ -1,5 +1,5 @@
-//! The CTC loss against PyTorch's: losses and gradients under every reduction, rows without a path
-//! included. `ctc.py` beside this file wrote the values and says what they are.
+//! The CTC loss against PyTorch's: losses and gradients under every reduction, including rows without
+//! a path. `ctc.py` beside this file wrote the values and describes them.
 
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
@@ -8,8 +8,8 @@ use burn_ndarray::NdArray;
 use serde::Deserialize;
 use sori_models::loss::{CtcOptions, Reduction, ctc};
 
-/// How far values may be apart, relative to the largest of their kind, which counts as one at
-/// least: PyTorch computed in double precision, and sums over some tens of steps of single
+/// The tolerance, relative to the largest value of its kind, or to one if that is larger:
+/// PyTorch computed in double precision, and sums over some tens of steps in single
 /// precision lose some units of 1e-7 each.
 const TOLERANCE: f32 = 1e-5;
 

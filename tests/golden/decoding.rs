@@ -6,7 +6,7 @@ mod utterances;
 use sori::decode::{BeamOptions, BeamSearch, Hypothesis};
 use utterances::{Found, USUAL, Utterances, fusion};
 
-/// With next to nothing given up.
+/// Almost without pruning.
 const WIDE: BeamOptions = BeamOptions {
     beam_size: 1000,
     symbol_threshold: -12.0,
@@ -16,7 +16,7 @@ const WIDE: BeamOptions = BeamOptions {
 /// The ten best transcripts of a recording and their texts.
 type Ours = Vec<(Hypothesis, String)>;
 
-/// What was found of each recording, beside pyctcdecode's three best.
+/// The transcripts found for each recording, beside pyctcdecode's three best.
 fn beside(name: &str, options: BeamOptions) -> Vec<(Ours, Vec<Found>)> {
     let Utterances {
         alphabet,
@@ -47,11 +47,11 @@ fn the_best_transcripts_and_their_scores_equal_pyctcdecodes() {
     for (found, expected) in beside("none, wide", WIDE) {
         assert_eq!(found[0].1, expected[0].text);
         for expected in expected {
-            // The next best may be so near each other that what was given up decides their order.
+            // The next best may be so close that pruning decides their order.
             let Some((found, text)) = found.iter().find(|(_, text)| *text == expected.text) else {
                 panic!("{} is not among the ten best", expected.text);
             };
-            // A thousand beams are full, so that both give up some paths.
+            // A thousand beams are full, so both searches prune some paths.
             let difference = (found.acoustic - expected.acoustic).abs();
             assert!(difference < 0.01, "{text}: {difference}");
         }
@@ -65,11 +65,11 @@ fn the_best_transcript_equals_pyctcdecodes_by_the_usual_beam() {
         for (found, expected) in beside(name, USUAL) {
             let ((found, text), expected) = (&found[0], &expected[0]);
             assert_eq!(*text, expected.text);
-            // Of its paths other ones were given up.
+            // The two searches prune different paths.
             let difference = (found.acoustic - expected.acoustic).abs();
             assert!(difference < 0.5, "{text}: {difference}");
-            // Where one of its beams ends in a space, pyctcdecode scores the nothing after it as an
-            // unknown word; with a wide beam nearly always one does.
+            // If one of its beams ends in a space, pyctcdecode scores the empty word after it as
+            // unknown. With a wide beam that is nearly always the case.
             let language = expected.score - expected.acoustic;
             equal += usize::from((found.language - language).abs() < 1e-4);
         }

@@ -1,6 +1,6 @@
 //! Deep Speech 2 against its PyTorch twin: emissions, CTC loss, every gradient and the running
 //! statistics, from the same weights, with padding full of garbage. `deep_speech2.py` beside this
-//! file wrote the values and says what they are.
+//! file wrote the values and describes them.
 
 use crate::twin::Golden;
 use burn::module::AutodiffModule;
@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::CtcOptions;
-use sori_models::{DeepSpeech2, DeepSpeech2Config};
+use sori_models::{Architecture, DeepSpeech2, DeepSpeech2Config, Emitter};
 
 type Cpu = Autodiff<NdArray<f32>>;
 
@@ -28,13 +28,13 @@ fn equals_twin(name: &str) {
         .map(|labels| labels.iter().copied().filter(|&label| label > 0).collect())
         .collect();
 
-    let emissions = model.forward(features.clone(), &lengths);
+    let emissions = model.emit(features.clone(), &lengths);
     golden.compare("train.logits", emissions.logits.to_data());
     let loss = emissions.ctc(&targets, CtcOptions::default());
     golden.compare("train.loss", loss.to_data());
     golden.compare_gradients(&model, &features, &loss.backward(), 0);
 
-    let emissions = model.valid().forward(features.inner(), &lengths);
+    let emissions = model.valid().emit(features.inner(), &lengths);
     golden.compare("eval.logits", emissions.logits.into_data());
 }
 

@@ -8,7 +8,8 @@
 #     "soxr==1.1.0",
 # ]
 # ///
-"""Writes what librosa, soxr and libsndfile make of a synthetic signal, for features.rs.
+"""Writes what librosa, soxr and libsndfile make of a synthetic signal, for
+datasets/tests/golden_features.rs.
 
     uv run tests/golden/features.py          (or any Python with the packages above)
 

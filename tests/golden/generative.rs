@@ -1,6 +1,6 @@
 //! The generative models against their PyTorch twins: outputs, bounds, losses and every gradient, from
-//! the same weights, with padding full of garbage. `generative.py` beside this file wrote the values and
-//! says what they are.
+//! the same weights, with padding full of garbage. `generative.py` beside this file wrote the values
+//! and describes them.
 
 use crate::twin::Golden;
 use burn::module::AutodiffModule;
@@ -8,9 +8,11 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use sori_models::{Gan, GanConfig, Vae, VaeConfig};
+use sori_models::{
+    Adversarial, Architecture, Autoencoder, Gan, GanConfig, Generator, Vae, VaeConfig,
+};
 
-/// The kernels' backend, and one that they leave to the portable expressions.
+/// The backend with kernels, and one with the portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;
 type Portable = Autodiff<NdArray<f32, i32>>;
 

@@ -1,6 +1,6 @@
 //! Listen, Attend and Spell against its PyTorch twins: logits, loss, every gradient and greedy
 //! transcripts, from the same weights, with padding full of garbage. `las.py` beside this file wrote
-//! the values and says what they are.
+//! the values and describes them.
 
 use crate::twin::Golden;
 use burn::module::AutodiffModule;
@@ -9,8 +9,9 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::las::{DecodeOptions, Las, LasConfig, Sampling, Spelled};
+use sori_models::{Architecture, Speller};
 
-/// The kernels' backend, and one that they leave to the portable expressions.
+/// The backend with kernels, and one with the portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;
 type Portable = Autodiff<NdArray<f32, i32>>;
 
@@ -60,7 +61,7 @@ fn equals_twin<B: AutodiffBackend>(name: &str) {
     let features = Tensor::<B, 3>::from_data(golden.data("features"), &device).require_grad();
     let lengths = golden.counts("lengths");
     let transcripts = rows(&golden, "transcripts", "target_lengths");
-    let spelled = model.forward(
+    let spelled = model.spell(
         features.clone(),
         &lengths,
         &transcripts,
@@ -106,7 +107,7 @@ fn compare_decoding<B: Backend>(
     golden.compare("decode.alignment", TensorData::new(alignment, shape));
 }
 
-/// The first values of each row, as many as its length says.
+/// The first values of each row, up to its length.
 fn rows(golden: &Golden, values: &str, lengths: &str) -> Vec<Vec<usize>> {
     let width = golden.data(values).shape[1];
     let values = golden.counts(values);
@@ -114,7 +115,7 @@ fn rows(golden: &Golden, values: &str, lengths: &str) -> Vec<Vec<usize>> {
     rows.map(|(row, length)| row[..length].to_vec()).collect()
 }
 
-/// The logits, zero past each row's.
+/// The logits, zero past each row's length.
 fn valid_logits<B: Backend>(spelled: &Spelled<B>) -> TensorData {
     let [_, length, symbols] = spelled.logits.dims();
     let data = spelled.logits.to_data();

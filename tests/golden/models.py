@@ -421,7 +421,7 @@ class DilatedCnn(Twin):
 
 
 class SplitMix64:
-    """Random numbers as models/src/random_wired/graph.rs says."""
+    """Random numbers as models/src/zoo/random_wired/graph.rs says."""
 
     def __init__(self, seed):
         self.state = seed

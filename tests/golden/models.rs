@@ -1,15 +1,15 @@
 //! Models against their PyTorch twins: outputs, loss, every gradient and the running statistics,
 //! from the same weights, with padding full of garbage. `models.py` beside this file wrote the
-//! values and says what they are.
+//! values and describes them.
 
 use crate::twin::Golden;
 use burn::module::AutodiffModule;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Int, Tensor};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::cross_entropy;
-use sori_models::{Model, ModelConfig};
+use sori_models::{Architecture, Classifier, Model, ModelConfig, Network};
 
 type Cpu = Autodiff<NdArray<f32>>;
 
@@ -95,7 +95,7 @@ fn dilated_cnn_equals_its_torch_twin() {
     equals_twin::<Cpu>("dilated_cnn_2");
 }
 
-/// The twin draws the graphs by itself: others would have other parameters, or other outputs.
+/// The twin draws the graphs itself. Other graphs would give other parameters or outputs.
 #[test]
 fn random_wired_equals_its_torch_twin() {
     for graph in ["erdos_renyi", "barabasi_albert", "watts_strogatz"] {
@@ -126,19 +126,23 @@ fn equals_twin<B: AutodiffBackend>(name: &str) {
     let device = Default::default();
     let config: ModelConfig = golden.config();
     let model: Model<B> = config.init(&device).expect("the golden configuration");
-    // The first step of a path is the variant of `Model`.
+    // The first part of a path is the variant of `Model`.
     let model = golden.load(model, 1);
 
     let features = Tensor::<B, 3>::from_data(golden.data("features"), &device).require_grad();
     let targets = Tensor::<B, 1, Int>::from_data(golden.data("targets"), &device);
     let lengths = golden.counts("lengths");
 
-    let logits = model.forward(features.clone(), &lengths);
+    let logits = classifier(&model).forward(features.clone(), &lengths);
     let loss = cross_entropy(logits.clone(), targets);
     golden.compare("train.logits", logits.into_data());
     golden.compare("train.loss", loss.to_data());
     golden.compare_gradients(&model, &features, &loss.backward(), 1);
 
-    let logits = model.valid().forward(features.inner(), &lengths);
+    let logits = classifier(&model.valid()).forward(features.inner(), &lengths);
     golden.compare("eval.logits", logits.into_data());
+}
+
+fn classifier<B: Backend>(model: &Model<B>) -> &dyn Classifier<B> {
+    model.contract().classifier().expect("a classifier")
 }

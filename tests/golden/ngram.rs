@@ -1,7 +1,7 @@
-//! N-gram models against KenLM: what its `lmplz` estimates of a text, and what it says of sentences.
-//! `ngram.py` beside this file wrote the values.
+//! N-gram models against KenLM: the estimates of its `lmplz` for a text, and its scores of
+//! sentences. `ngram.py` beside this file wrote the values.
 //!
-//! KenLM computes in single precision, which tells logarithms apart to about 1e-6.
+//! KenLM computes in single precision, which resolves logarithms to about 1e-6.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ fn cases() -> Vec<(Case, TokenKind)> {
         .collect()
 }
 
-/// What the model gives each token of a text and its end.
+/// The model's scores of each token of a text and of its end.
 fn scores(model: &NgramModel, kind: TokenKind, text: &str) -> Vec<f64> {
     let mut context = model.start();
     let mut scores = Vec::new();

@@ -1,11 +1,11 @@
-//! The lecture notebook's printed figures, by the walk of `examples/lecture_notebook`. `notebook.py`
+//! The lecture notebook's printed figures, computed by `examples/lecture_notebook`. `notebook.py`
 //! beside this file wrote them.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 #[path = "../../examples/lecture_notebook/walk.rs"]
 mod walk;
 
-/// The notebook printed eight decimals, and its input is known by what they say alone.
+/// The notebook printed eight decimals, of its input too.
 const TOLERANCE: f64 = 1.5e-8;
 
 #[test]

@@ -1,5 +1,5 @@
 //! Operators against PyTorch on random shapes: outputs and the gradients of every input.
-//! `operators.py` beside this file wrote the values and says what they are.
+//! `operators.py` beside this file wrote the values and describes them.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use sori_models::ops::{
     self, Activation, Cell, ConvOptions, DirectionWeights, NormPool, path_counts,
 };
 
-/// The backend with kernels, and one that operators leave to their portable expressions.
+/// The backend with kernels, and one with the operators' portable expressions.
 type Kernels = Autodiff<NdArray<f32>>;
 type Portable = Autodiff<NdArray<f32, i32>>;
 
-/// How far values may be apart, relative to the largest of their tensor, which counts as one at
-/// least: PyTorch computed in double precision, and sums of single precision lose some units of
+/// The tolerance, relative to the largest value of a tensor, or to one if that is
+/// larger: PyTorch computed in double precision, and sums in single precision lose some units of
 /// 1e-7 each.
 const TOLERANCE: f32 = 2e-5;
 
@@ -107,7 +107,7 @@ impl Golden<'_> {
     }
 }
 
-/// An input of any rank, and its gradient afterwards.
+/// An input of any rank, and later its gradient.
 struct Leaf<B: AutodiffBackend> {
     flat: Tensor<B, 1>,
     shape: Vec<usize>,

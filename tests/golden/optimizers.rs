@@ -10,16 +10,17 @@ use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use serde::Deserialize;
-use sori::batch::{Coding, FrameLimits, HostBatch, Row};
+use sori::data::{FrameLimits, HostLesson, Row};
 use sori::datasets::{Features, Target};
-use sori::models::ModelConfig;
-use sori::task::{Objective, Task};
-use sori::train::{Stepper, TrainSettings};
+use sori::models::{Architecture, ModelConfig};
+use sori::settings::TrainSettings;
+use sori::task::Classify;
+use sori::train::Stepper;
 
 type Cpu = Autodiff<NdArray<f32>>;
 
-/// PyTorch computed in double precision; eight steps in single precision add up some units of 1e-7, of
-/// values above one as many of their last digits.
+/// PyTorch computed in double precision. Eight steps in single precision add up to some units of
+/// 1e-7, relative for values above one.
 const TOLERANCE: f64 = 2e-6;
 
 #[derive(Deserialize)]
@@ -101,14 +102,17 @@ fn every_optimizer_steps_as_torchs_does() {
             Row::new(features, Target::Class(class))
         })
         .collect();
-    let batch = HostBatch::collate(&rows, FrameLimits::default(), &Coding::Labels(3)).unwrap();
-    let batch = batch.to_device::<Cpu>(&device);
+    let task = Classify {
+        labels: ["0", "1", "2"].map(String::from).to_vec(),
+    };
+    let lesson = HostLesson::collate(rows, FrameLimits::default(), &task).unwrap();
+    let lesson = lesson.to_device::<Cpu>(&device);
     let config: ModelConfig =
         toml::from_str("name = \"mlp\"\nd_hidden = [5]\ndropout = 0.0").unwrap();
     let config = config.with_input(1, bins, 3);
 
     for (name, case) in &golden.cases {
-        // Settings that a case does not name are off, as they are in PyTorch.
+        // Settings that a case does not name are off, as in PyTorch.
         let mut settings = serde_json::json!({"clip_norm": 0.0});
         settings
             .as_object_mut()
@@ -117,19 +121,17 @@ fn every_optimizer_steps_as_torchs_does() {
         let settings: TrainSettings = serde_json::from_value(settings).unwrap();
         let model = config.init::<Cpu>(&device).unwrap();
         let model = model.map(&mut Write(Vec::new(), &golden.before));
-        let mut stepper = Stepper::new(model, &settings);
-        let plain = Objective::plain(Task::Classify);
+        let mut stepper = Stepper::new(model, task.clone(), &settings);
         for (step, expected) in case.losses.iter().enumerate() {
-            let loss = stepper
-                .step(batch.clone(), &plain, settings.learning_rate)
-                .loss;
+            let step_taken = stepper.step(lesson.clone(), settings.learning_rate);
+            let loss = step_taken.unwrap().loss;
             assert!(
                 (loss - expected).abs() < TOLERANCE,
                 "{name}: the loss of step {step} is {loss} instead of {expected}"
             );
         }
         stepper
-            .model()
+            .network()
             .visit(&mut Compare(Vec::new(), name, &case.after));
     }
 }

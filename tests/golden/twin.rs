@@ -1,4 +1,4 @@
-//! What a PyTorch twin made of a small model: reading it, and comparing a model with it.
+//! The values of a PyTorch twin of a small model: reads them, and compares a model with them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,17 +9,17 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
-/// How far values may be apart, relative to the largest of their tensor. The twins compute in
-/// double precision; Sori's sums of up to a few hundred terms in single precision lose some units
-/// of 1e-7 each, and backward through time adds some ten of them up.
+/// The tolerance, relative to the largest value of a tensor. The twins compute in double
+/// precision. Sori's sums of up to a few hundred terms in single precision lose some units
+/// of 1e-7 each, and backward through time adds up some ten of them.
 const TOLERANCE: f32 = 1e-5;
-/// The largest value a tensor is taken to have at least.
+/// The smallest magnitude assumed for a tensor.
 const FLOOR: f32 = 0.02;
-/// The same for what is zero, or nearly, by cancellation of a sum over a whole batch: the gradient
+/// The same for tensors that are nearly zero because a sum over a whole batch cancels: the gradient
 /// of the bias of a convolution or a hidden layer ahead of batch norm, and of the one scale of a
 /// normalised input.
 const CANCELLED_FLOOR: f32 = 0.05;
-/// The same of `res_cnn`, whose rows have several times the steps of the others'.
+/// The same for `res_cnn`, whose rows have several times the steps of the others.
 const LONG_CANCELLED_FLOOR: f32 = 0.1;
 
 /// The values of one small configuration.
@@ -30,7 +30,7 @@ pub struct Golden {
 }
 
 impl Golden {
-    /// Those of `models/NAME.safetensors`.
+    /// Reads `models/NAME.safetensors`.
     pub fn read(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/models");
         let bytes =
@@ -59,7 +59,7 @@ impl Golden {
         self.metadata("config")
     }
 
-    /// What is beside the tensors, as JSON.
+    /// The JSON beside the tensors.
     pub fn metadata<T: DeserializeOwned>(&self, key: &str) -> T {
         serde_json::from_str(&self.metadata[key]).expect("what the caller asks for")
     }
@@ -77,8 +77,8 @@ impl Golden {
         values.into_iter().map(|value| value as usize).collect()
     }
 
-    /// `model` with the parameters and the running statistics from before the step; the first
-    /// `outer` steps of its fields' paths are not in the twin's.
+    /// `model` with the parameters and the running statistics from before the step. The first
+    /// `outer` parts of its fields' paths are not in the twin's.
     pub fn load<B: AutodiffBackend, M: Module<B>>(&self, model: M, outer: usize) -> M {
         let mut load = Load {
             golden: self,
@@ -160,7 +160,7 @@ fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -> Vec<T> {
     chunks.iter().map(|&chunk| read(chunk)).collect()
 }
 
-/// Is this field a running statistic rather than a parameter?
+/// Whether this field is a running statistic rather than a parameter.
 fn is_state(path: &[String]) -> bool {
     path.last().is_some_and(|name| name.starts_with("running_"))
 }

@@ -1,4 +1,4 @@
-//! What a recogniser said of real recordings, and what pyctcdecode made of it; see `decoding.py`.
+//! A recogniser's outputs for real recordings, and their decoding by pyctcdecode. See `decoding.py`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sori::datasets::Alphabet;
 use sori::decode::{BeamOptions, Fusion, FusionOptions, NgramModel};
 
-/// A transcript that was found.
+/// A transcript found by pyctcdecode.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "the bench compares nothing")]
 pub struct Found {
@@ -69,7 +69,7 @@ impl Utterances {
     }
 }
 
-/// The customary beam.
+/// The default beam.
 pub const USUAL: BeamOptions = BeamOptions {
     beam_size: 100,
     symbol_threshold: -5.0,

@@ -1,4 +1,4 @@
-//! Recordings that tests make.
+//! Writes recordings for tests.
 
 use std::path::Path;
 

@@ -4,28 +4,29 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Waveform, load};
+use super::load::load;
+use super::waveform::Waveform;
 use crate::Result;
 
-/// Loads recordings and keeps them decoded, up to a number of bytes of samples, for the next time
-/// they are asked for. Once it is full, what it holds stays and the rest is decoded each time: of
-/// recordings that come by in rounds, as training has them, dropping the oldest would keep none.
+/// Loads recordings and keeps them decoded, up to a number of bytes. Once it is full, it keeps what
+/// it holds, and the rest is decoded each time: training reads recordings in rounds, and dropping
+/// the oldest would keep none of them.
 ///
 /// A file that changes after it was kept is not looked at again. Threads may share one.
 #[derive(Debug, Default)]
 pub struct AudioMemory {
     max_bytes: usize,
-    kept: Mutex<Kept>,
+    kept: Mutex<Waveforms>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Waveforms {
     waveforms: HashMap<(PathBuf, u32), Arc<Waveform>>,
     bytes: usize,
 }
 
 impl AudioMemory {
-    /// One that keeps up to `max_bytes`; 0: it keeps nothing.
+    /// A memory of up to `max_bytes` of samples; of 0 bytes it keeps nothing.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         Self {
@@ -34,7 +35,7 @@ impl AudioMemory {
         }
     }
 
-    /// What [`load`] gives, from memory where it is there.
+    /// The recording as [`load`] gives it, from memory if it is there.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl AudioMemory {
         Ok(waveform)
     }
 
-    /// How many recordings it holds, and the bytes of their samples.
+    /// The number of recordings it holds, and the bytes of their samples.
     #[must_use]
     pub fn held(&self) -> (usize, usize) {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

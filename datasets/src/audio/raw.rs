@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Waveform;
+use super::waveform::Waveform;
 use crate::{Error, Result};
 
 /// The rate of headerless recordings.

@@ -1,22 +1,30 @@
-//! From one sample rate to another.
+//! Resampling of whole recordings and of streams.
 
 use std::cell::RefCell;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler, WindowFunction};
 
-use super::Waveform;
+use super::waveform::Waveform;
 use crate::{Error, Result};
 
 /// The shortest transform on either side, in samples: the anti-aliasing filter is as long, and
 /// passes 98 % of the band at this length.
 const MIN_BLOCK: usize = 1024;
 
-/// Brings a waveform to another sample rate.
+/// Resamples a waveform.
 ///
 /// Windowed-sinc filtering in the frequency domain (rubato's synchronous resampler). The result
 /// has `round(samples * to / from)` samples and is not shifted in time; beyond its ends the sound
 /// is taken to be silent. At the same rate it is a copy.
+///
+/// ```
+/// use sori_datasets::audio::{Waveform, resample};
+///
+/// let second = Waveform { samples: vec![0.0; 44_100], sample_rate_hz: 44_100 };
+/// assert_eq!(resample(&second, 16_000)?.samples.len(), 16_000);
+/// # Ok::<(), sori_datasets::Error>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -45,7 +53,7 @@ pub fn resample(waveform: &Waveform, sample_rate_hz: u32) -> Result<Waveform> {
             let rates_hz = (from_hz, to_hz);
             let kept = match last.take().filter(|kept| kept.rates_hz == rates_hz) {
                 Some(kept) => kept,
-                None => Kept {
+                None => KeptResampler {
                     rates_hz,
                     resampler: resampler(from_hz, to_hz)?,
                 },
@@ -72,15 +80,15 @@ fn refusal(from_hz: u32, to_hz: u32) -> impl Fn(String) -> Error + Copy {
     }
 }
 
-/// [`resample`] of sound that arrives piece by piece: all it gives is bit by bit what that gives of
-/// the whole, however the sound is cut.
+/// Resamples sound that arrives piece by piece. Its samples are bit by bit those that [`resample`]
+/// gives of the whole, however the sound is cut.
 ///
 /// The filter takes blocks of at least 1024 samples of the lower rate, so sound comes out a block
 /// and a half later at most, see [`latency_samples`](Self::latency_samples).
 pub struct ResampleStream {
     from_hz: u32,
     to_hz: u32,
-    /// Nothing where the rates are the same.
+    /// None if the rates are the same.
     resampler: Option<Fft<f32>>,
     /// Samples that do not fill a block yet.
     pending: Vec<f32>,
@@ -91,7 +99,7 @@ pub struct ResampleStream {
 }
 
 impl ResampleStream {
-    /// From one sample rate to another.
+    /// A stream from one sample rate to another.
     ///
     /// # Errors
     ///
@@ -116,14 +124,14 @@ impl ResampleStream {
         })
     }
 
-    /// How many samples of the new rate later than it arrives sound comes out at the latest.
+    /// The longest delay of the sound, in samples of the new rate.
     #[must_use]
     pub fn latency_samples(&self) -> usize {
         let of = |it: &Fft<f32>| it.output_delay() + it.output_frames_next();
         self.resampler.as_ref().map_or(0, of)
     }
 
-    /// What more of the sound makes complete; often nothing.
+    /// Takes more of the sound and gives the samples that are complete, often none.
     ///
     /// # Errors
     ///
@@ -146,7 +154,7 @@ impl ResampleStream {
         Ok(found)
     }
 
-    /// What the end of the sound makes complete.
+    /// Ends the sound and gives the remaining samples.
     ///
     /// # Errors
     ///
@@ -195,10 +203,10 @@ impl ResampleStream {
 thread_local! {
     /// The resampler used last, with its rates: a corpus mostly has one rate, and designing the
     /// filter takes longer than resampling a second by it.
-    static LAST: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<KeptResampler>> = const { RefCell::new(None) };
 }
 
-struct Kept {
+struct KeptResampler {
     rates_hz: (u32, u32),
     resampler: Fft<f32>,
 }

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::audio::{self, EXTENSIONS, has_audio_extension};
-use crate::corpus::entries;
+use crate::files::entries;
 use crate::{Error, Result};
 
-/// So many samples of a folder are kept once they are decoded: 256 MiB.
+/// The number of decoded samples of a folder that are kept: 256 MiB.
 const MAX_KEPT_SAMPLES: usize = 64 << 20;
 
 /// The audio files of a folder and its sub-folders, in the order of their names. Each is decoded

@@ -1,12 +1,9 @@
-//! Which augmentations there are, how likely each is and how strong.
-
-use std::fmt;
+//! The probability and strength of each augmentation.
 
 use serde::{Deserialize, Serialize};
 
-use super::Augmentation;
+use super::augmentation::Augmentation;
 use crate::named::named;
-use crate::{Error, Result};
 
 named! {
     /// Noise that is made rather than recorded.
@@ -19,7 +16,7 @@ named! {
 }
 
 named! {
-    /// How two recordings become one.
+    /// The way two recordings are mixed.
     MixKind, "augment.mix.kind" {
         /// Features are averaged by the ratio, [Zhang et al. 2018](https://arxiv.org/abs/1710.09412).
         Mixup = "mixup",
@@ -28,8 +25,7 @@ named! {
     }
 }
 
-/// How recordings are varied while a model is trained on them. By default not at all: every
-/// `probability` is 0.
+/// Augmentation of recordings during training. By default there is none: every `probability` is 0.
 ///
 /// In a file a field may be missing, which gives its default; an unknown one is an error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,7 +60,7 @@ pub struct AugmentConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeedConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The lowest speed, as a factor. Default 0.9.
     pub min_factor: f64,
@@ -86,7 +82,7 @@ impl Default for SpeedConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StretchConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The lowest tempo, as a factor: a smaller one is longer. Default 0.8.
     pub min_factor: f64,
@@ -108,7 +104,7 @@ impl Default for StretchConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CropConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// Length of the part in seconds; a recording that is no longer stays whole. 0, the default:
     /// the length is drawn as a fraction of the recording's.
@@ -134,7 +130,7 @@ impl Default for CropConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PitchConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The furthest down, in semitones. Default -2.
     pub min_semitones: f64,
@@ -156,7 +152,7 @@ impl Default for PitchConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShiftConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The largest shift either way, as a fraction of the recording's length. Default 0.1: 100 ms
     /// of one second.
@@ -181,7 +177,7 @@ impl Default for ShiftConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReverbConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// Folder of recorded impulse responses, with its sub-folders; their channels are averaged.
     /// Empty, the default: they are made, and the fields below say how.
@@ -215,9 +211,9 @@ impl Default for ReverbConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NoiseConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
-    /// Which noise, where `folder` is empty. Default `white`.
+    /// The noise, if `folder` is empty. Default `white`.
     pub kind: NoiseKind,
     /// Folder of recorded noise, with its sub-folders: any part of any clip; a short clip is
     /// repeated. Empty, the default: noise of `kind`.
@@ -244,7 +240,7 @@ impl Default for NoiseConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GainConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The least gain in dB. Default -6.
     pub min_db: f64,
@@ -269,7 +265,7 @@ impl Default for GainConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EqualizerConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// The least gain of an octave in dB. Default -6.
     pub min_db: f64,
@@ -296,7 +292,7 @@ impl Default for EqualizerConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpecAugmentConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
     /// Bands masked (mF); none where frames have a single bin. Default 2.
     pub num_bands: usize,
@@ -327,9 +323,9 @@ impl Default for SpecAugmentConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixConfig {
-    /// How likely it is.
+    /// Probability for each recording.
     pub probability: f64,
-    /// How they are mixed. Default `mixup`.
+    /// The way they are mixed. Default `mixup`.
     pub kind: MixKind,
     /// `mixup` draws the ratio from Beta(alpha, alpha): near 0 hardly mixed, at 1 uniform. Default
     /// 0.2. `between-class` draws it uniformly.
@@ -355,7 +351,7 @@ impl AugmentConfig {
         config
     }
 
-    /// How likely an augmentation is.
+    /// Probability of an augmentation.
     #[must_use]
     pub fn probability(&self, augmentation: Augmentation) -> f64 {
         match augmentation {
@@ -409,120 +405,4 @@ impl AugmentConfig {
     pub fn mixes(&self) -> bool {
         self.mix.probability > 0.0
     }
-
-    /// Nothing if every field can be used. Folders are looked at by
-    /// [`Augmenter::new`](super::Augmenter::new).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Config`] with the first field that is wrong, its value and what is right.
-    pub fn check(&self) -> Result<()> {
-        for (field, probability) in [
-            ("augment.speed.probability", self.speed.probability),
-            ("augment.stretch.probability", self.stretch.probability),
-            ("augment.crop.probability", self.crop.probability),
-            ("augment.pitch.probability", self.pitch.probability),
-            ("augment.shift.probability", self.shift.probability),
-            ("augment.reverb.probability", self.reverb.probability),
-            ("augment.noise.probability", self.noise.probability),
-            ("augment.gain.probability", self.gain.probability),
-            ("augment.equalizer.probability", self.equalizer.probability),
-            (
-                "augment.spec_augment.probability",
-                self.spec_augment.probability,
-            ),
-            ("augment.mix.probability", self.mix.probability),
-            ("augment.shift.max_fraction", self.shift.max_fraction),
-            (
-                "augment.spec_augment.max_fraction",
-                self.spec_augment.max_fraction,
-            ),
-        ] {
-            within(field, probability, (0.0, 1.0), "")?;
-        }
-        check_range(
-            ("augment.speed.min_factor", self.speed.min_factor),
-            ("augment.speed.max_factor", self.speed.max_factor),
-            ((0.25, 4.0), ""),
-        )?;
-        check_range(
-            ("augment.stretch.min_factor", self.stretch.min_factor),
-            ("augment.stretch.max_factor", self.stretch.max_factor),
-            ((0.25, 4.0), ""),
-        )?;
-        within(
-            "augment.crop.seconds",
-            self.crop.seconds,
-            (0.0, 86_400.0),
-            " s; 0 is a fraction of each recording",
-        )?;
-        check_range(
-            ("augment.crop.min_fraction", self.crop.min_fraction),
-            ("augment.crop.max_fraction", self.crop.max_fraction),
-            ((0.001, 1.0), ""),
-        )?;
-        check_range(
-            ("augment.pitch.min_semitones", self.pitch.min_semitones),
-            ("augment.pitch.max_semitones", self.pitch.max_semitones),
-            ((-24.0, 24.0), " semitones"),
-        )?;
-        check_range(
-            ("augment.reverb.min_rt60_ms", self.reverb.min_rt60_ms),
-            ("augment.reverb.max_rt60_ms", self.reverb.max_rt60_ms),
-            ((1.0, 30_000.0), " ms"),
-        )?;
-        check_range(
-            ("augment.reverb.min_direct_db", self.reverb.min_direct_db),
-            ("augment.reverb.max_direct_db", self.reverb.max_direct_db),
-            ((-60.0, 120.0), " dB"),
-        )?;
-        check_range(
-            ("augment.noise.min_snr_db", self.noise.min_snr_db),
-            ("augment.noise.max_snr_db", self.noise.max_snr_db),
-            ((-60.0, 120.0), " dB"),
-        )?;
-        check_range(
-            ("augment.gain.min_db", self.gain.min_db),
-            ("augment.gain.max_db", self.gain.max_db),
-            ((-120.0, 120.0), " dB"),
-        )?;
-        check_range(
-            ("augment.equalizer.min_db", self.equalizer.min_db),
-            ("augment.equalizer.max_db", self.equalizer.max_db),
-            ((-60.0, 60.0), " dB"),
-        )?;
-        within("augment.mix.alpha", self.mix.alpha, (0.001, 1000.0), "")
-    }
-}
-
-/// Refuses a value that is not within the limits, and one that is not a number.
-fn within(
-    field: &'static str,
-    value: f64,
-    (least, most): (f64, f64),
-    unit: impl fmt::Display,
-) -> Result<()> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::Config {
-        field,
-        value: value.to_string(),
-        expected: format!("between {least} and {most}{unit}"),
-    })
-}
-
-/// Refuses a range whose ends are not within the limits or the wrong way round.
-fn check_range(
-    (min_field, min): (&'static str, f64),
-    (max_field, max): (&'static str, f64),
-    (limits, unit): ((f64, f64), &str),
-) -> Result<()> {
-    within(min_field, min, limits, unit)?;
-    within(
-        max_field,
-        max,
-        (min, limits.1),
-        format_args!("{unit}, not below {min_field}"),
-    )
 }

@@ -28,7 +28,7 @@ impl Equalizer {
         }
     }
 
-    /// How many bands there are: 125 Hz, 250 Hz and so on, the last at or above half the sample
+    /// The number of bands: 125 Hz, 250 Hz and so on, the last at or above half the sample
     /// rate.
     pub(super) fn num_bands(&self) -> usize {
         let octaves = (self.sample_rate_hz / 2.0 / LOWEST_HZ).log2().ceil();

@@ -87,7 +87,7 @@ fn weighted(a: &[f32], b: &[f32], x: f64, y: f64) -> Vec<f32> {
 
 /// Length of the windows of [`sound_level_db`].
 const LEVEL_WINDOW_MS: usize = 100;
-/// What is softer counts as this.
+/// The lowest level that is told apart.
 const SILENCE_DB: f64 = -80.0;
 
 /// The A-weighted level of the loudest tenth of a second, in dB relative to a mean power of 1; at

@@ -4,7 +4,7 @@ use super::NoiseKind;
 use crate::draw::Draw;
 use crate::synth;
 
-/// So many samples of made noise, of any level.
+/// `count` samples of synthesised noise, of any level.
 pub(super) fn made(kind: NoiseKind, draw: &mut Draw, count: usize) -> Vec<f32> {
     let white = draw.normals(count);
     let noise = match kind {
@@ -14,7 +14,7 @@ pub(super) fn made(kind: NoiseKind, draw: &mut Draw, count: usize) -> Vec<f32> {
     noise.into_iter().map(|sample| sample as f32).collect()
 }
 
-/// So many samples from anywhere in a clip; one that is shorter is repeated.
+/// `count` samples from anywhere in a clip, which is repeated if it is shorter.
 ///
 /// # Panics
 ///

@@ -13,9 +13,13 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing, lines_in, passed_over};
-use super::{Answer, Draft, Found, Gate, Part, TaskKind, check_keys};
-use crate::{Error, Result, Spec};
+use super::spec::Spec;
+use crate::item::TargetKind;
+use crate::part::Part;
+use crate::{Error, Result};
 
 const LISTS: [(&str, &str, Part); 2] = [
     ("train_ClovaCall.json", "wavs_train", Part::Train),
@@ -30,7 +34,6 @@ struct Call {
 }
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["version"])?;
     let version = spec.query.get("version").map_or("clean", String::as_str);
     if !["clean", "raw"].contains(&version) {
         return Err(Error::Query {
@@ -73,7 +76,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         ignored_files += passed_over(&folder, &drafts)?;
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts,
         ignored_files,

@@ -11,12 +11,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use super::draft::{Answer, Draft, Found};
 use super::fsdd::{self, TEST_INDICES};
-use super::{
-    Answer, Draft, Found, Gate, Joined, Part, Piece, Source, TaskKind, check_keys, number,
-};
+use super::gate::Gate;
+use super::query::number;
+use super::spec::Spec;
+use crate::Result;
 use crate::draw::Draw;
-use crate::{Result, Spec};
+use crate::item::{Joined, Piece, Source, TargetKind};
+use crate::part::Part;
 
 const DEFAULT_SIZE: usize = 3000;
 const VALID_INDICES: u32 = 9;
@@ -28,14 +31,13 @@ const WORDS: [&str; 10] = [
 ];
 
 /// The recordings of one speaker in one part, by digit.
-type Voice = BTreeMap<u8, Vec<PathBuf>>;
+type Speaker = BTreeMap<u8, Vec<PathBuf>>;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["seed", "size", "speaker"])?;
     let size = number(spec, "size", DEFAULT_SIZE, 1, 1_000_000)?;
     let seed = number(spec, "seed", 0, 0, u64::MAX)?;
     let (recordings, ignored_files) = fsdd::recordings(spec, gate)?;
-    let mut voices = BTreeMap::<(Part, String), Voice>::new();
+    let mut voices = BTreeMap::<(Part, String), Speaker>::new();
     for recording in recordings {
         let part = match recording.index {
             index if index < TEST_INDICES => Part::Test,
@@ -51,7 +53,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut drafts = Vec::new();
     for part in Part::VALUES {
         let of_part = voices.iter().filter(|((of, _), _)| of == part);
-        let voices: Vec<&Voice> = of_part.map(|(_, voice)| voice).collect();
+        let voices: Vec<&Speaker> = of_part.map(|(_, voice)| voice).collect();
         if voices.is_empty() {
             continue;
         }
@@ -76,7 +78,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         }
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts,
         ignored_files,
@@ -97,7 +99,7 @@ fn seed_of<'a>(seed: u64, speakers: impl Iterator<Item = &'a String>) -> u64 {
 }
 
 /// Some digits by one speaker, and their words.
-fn utterance(voice: &Voice, draw: &mut Draw) -> (Joined, Vec<&'static str>) {
+fn utterance(voice: &Speaker, draw: &mut Draw) -> (Joined, Vec<&'static str>) {
     let digits: Vec<(&u8, &Vec<PathBuf>)> = voice.iter().collect();
     let count = NUM_DIGITS.0 + draw.below(NUM_DIGITS.1 - NUM_DIGITS.0 + 1);
     let mut pieces = Vec::with_capacity(count);

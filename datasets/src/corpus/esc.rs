@@ -9,11 +9,16 @@
 
 use std::path::Path;
 
+use super::draft::{Answer, Draft, Found};
 use super::folds::{part_of, test_folds};
+use super::gate::Gate;
 use super::list::{Entry, Listing, NumberedLabels, Table, passed_over};
-use super::{Answer, Draft, Found, Gate, Source, TaskKind, check_keys, entries, flag};
+use super::query::flag;
+use super::spec::Spec;
 use crate::audio::has_audio_extension;
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::{Source, TargetKind};
+use crate::{Error, Result};
 
 pub(super) const FOLDS: u32 = 5;
 const USUAL_TEST_FOLD: u32 = 5;
@@ -26,10 +31,9 @@ pub(super) struct Clips {
 }
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["esc10", "folds"])?;
     let found = clips(spec, gate)?;
     Ok(Found {
-        task: TaskKind::Classify,
+        task: TargetKind::Classify,
         labels: Some(found.labels),
         drafts: found.clips.into_iter().map(|(_, clip)| clip).collect(),
         ignored_files: found.ignored_files,

@@ -11,28 +11,30 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::chosen::chosen_by_name;
+use super::draft::{Answer, Draft, Found};
 use super::esc::{self, Clips, FOLDS};
-use super::synthesised::sizes;
-use super::{
-    Answer, Draft, Found, Gate, Mixture, Part, Source, TaskKind, Voice, check_keys, chosen_by_name,
-    number,
-};
+use super::gate::Gate;
+use super::made::sizes;
+use super::query::number;
+use super::spec::Spec;
 use crate::draw::Draw;
-use crate::{Error, Result, Spec};
+use crate::item::{Mixture, Source, TargetKind, Voice};
+use crate::part::Part;
+use crate::{Error, Result};
 
 const DEFAULT_SIZE: usize = 2000;
 const LENGTH_MS: u64 = 5000;
 const MAX_VOICES: usize = 3;
 const GAIN_DB: (f64, f64) = (-5.0, 5.0);
 const VALID_FRACTION: f64 = 0.125;
-/// Which clips are set aside must not depend on how they are mixed.
+/// The seed that sets clips aside, which must not depend on how they are mixed.
 const VALID_SEED: u64 = 0;
 
 /// The files of each class in one fold, as far as they are in one part.
 type Pool = BTreeMap<String, Vec<PathBuf>>;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["esc10", "folds", "seed", "size", "valid_fold"])?;
     let sizes = sizes(spec, DEFAULT_SIZE, 1)?;
     let seed = number(spec, "seed", 0, 0, u64::MAX)?;
     let mut clips = esc::clips(spec, gate)?;
@@ -72,7 +74,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         }
     }
     Ok(Found {
-        task: TaskKind::Tag,
+        task: TargetKind::Tag,
         labels: Some(clips.labels),
         drafts,
         ignored_files: clips.ignored_files,

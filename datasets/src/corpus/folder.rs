@@ -2,19 +2,23 @@
 
 use std::path::Path;
 
-use super::{
-    Answer, Draft, Found, Part, Source, TaskKind, check_keys, chosen_by_name, entries, number,
-};
+use super::chosen::chosen_by_name;
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
+use super::query::number;
+use super::spec::Spec;
 use crate::audio::{EXTENSIONS, has_audio_extension};
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::{Source, TargetKind};
+use crate::part::Part;
+use crate::{Error, Result};
 
-/// Where the folder has no parts of its own, this much of each class becomes the test part.
+/// The fraction of each class that becomes the test part where the folder has no parts.
 const TEST_FRACTION: f64 = 0.1;
-/// Which recordings those are must not depend on a run's seed.
+/// The seed of that choice, which must not depend on a run's.
 const TEST_SEED: u64 = 0;
 
-pub(super) fn find(spec: &Spec) -> Result<Found> {
-    check_keys(spec, &["test_fraction"])?;
+pub(super) fn find(spec: &Spec, _gate: &mut Gate) -> Result<Found> {
     let test_fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
     let root = Path::new(&spec.location);
     let (folders, mut ignored_files) = sub_folders(root)?;
@@ -54,7 +58,7 @@ pub(super) fn find(spec: &Spec) -> Result<Found> {
         }
     }
     Ok(Found {
-        task: TaskKind::Classify,
+        task: TargetKind::Classify,
         labels: None,
         drafts,
         ignored_files,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Part;
-use crate::{Error, Result, Spec};
+use super::spec::Spec;
+use crate::part::Part;
+use crate::{Error, Result};
 
 /// The folds `folds=` names to test on, or the corpus's usual one.
 pub(super) fn test_folds(spec: &Spec, count: u32, usual: u32) -> Result<BTreeSet<u32>> {

@@ -6,15 +6,18 @@
 
 use std::path::Path;
 
+use super::draft::{Answer, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing, Table, labels_in, passed_over};
-use super::{Answer, Found, Gate, Part, TaskKind, check_keys};
-use crate::{Result, Spec};
+use super::spec::Spec;
+use crate::Result;
+use crate::item::TargetKind;
+use crate::part::Part;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &[])?;
     let root = Path::new(&spec.location);
     let mut found = Found {
-        task: TaskKind::Tag,
+        task: TargetKind::Tag,
         labels: None,
         drafts: Vec::new(),
         ignored_files: 0,

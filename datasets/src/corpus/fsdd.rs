@@ -5,15 +5,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys, entries};
-use crate::{Error, Result, Spec};
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
+use super::spec::Spec;
+use crate::files::entries;
+use crate::item::{Source, TargetKind};
+use crate::part::Part;
+use crate::{Error, Result};
 
-/// Those below it are the test part.
+/// Recordings with a lower index are the test part.
 pub(super) const TEST_INDICES: u32 = 5;
 
 /// One recording.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Recording {
+pub(super) struct DigitRecording {
     pub(super) digit: u8,
     pub(super) speaker: String,
     pub(super) index: u32,
@@ -22,7 +27,6 @@ pub(super) struct Recording {
 }
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["speaker"])?;
     let (recordings, ignored_files) = recordings(spec, gate)?;
     let drafts = recordings
         .into_iter()
@@ -41,7 +45,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         })
         .collect();
     Ok(Found {
-        task: TaskKind::Classify,
+        task: TargetKind::Classify,
         labels: Some((0..10).map(|digit| digit.to_string()).collect()),
         drafts,
         ignored_files,
@@ -49,7 +53,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
 }
 
 /// The recordings of the speakers asked for, sorted, and how many files were passed over.
-pub(super) fn recordings(spec: &Spec, gate: &mut Gate) -> Result<(Vec<Recording>, usize)> {
+pub(super) fn recordings(spec: &Spec, gate: &mut Gate) -> Result<(Vec<DigitRecording>, usize)> {
     let given = Path::new(&spec.location);
     let nested = given.join("recordings");
     let folder = if nested.is_dir() {
@@ -70,7 +74,7 @@ pub(super) fn recordings(spec: &Spec, gate: &mut Gate) -> Result<(Vec<Recording>
         match parsed(stem) {
             Some((digit, speaker, index)) => {
                 speakers.insert(speaker.to_owned());
-                recordings.push(Recording {
+                recordings.push(DigitRecording {
                     digit,
                     speaker: speaker.to_owned(),
                     index,

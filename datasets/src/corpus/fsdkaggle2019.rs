@@ -9,19 +9,23 @@
 
 use std::path::Path;
 
+use super::draft::{Answer, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing, Table, labels_in, passed_over};
-use super::{Answer, Found, Gate, Part, TaskKind, check_keys, flag};
-use crate::{Result, Spec};
+use super::query::flag;
+use super::spec::Spec;
+use crate::Result;
+use crate::item::TargetKind;
+use crate::part::Part;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["noisy"])?;
     let mut sets = vec![("train_curated", Part::Train), ("test", Part::Test)];
     if flag(spec, "noisy")? {
         sets.push(("train_noisy", Part::Train));
     }
     let root = Path::new(&spec.location);
     let mut found = Found {
-        task: TaskKind::Tag,
+        task: TargetKind::Tag,
         labels: None,
         drafts: Vec::new(),
         ignored_files: 0,

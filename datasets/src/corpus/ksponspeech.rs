@@ -17,10 +17,16 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing};
-use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys, chosen_sets, entries};
+use super::query::chosen_sets;
+use super::spec::Spec;
+use crate::files::entries;
+use crate::item::{Source, TargetKind};
 use crate::named::named;
-use crate::{Error, Result, Spec};
+use crate::part::Part;
+use crate::{Error, Result};
 
 const SETS: [(&str, Part); 4] = [
     ("train", Part::Train),
@@ -32,7 +38,7 @@ const LIST_FOLDERS: [&str; 3] = ["", "KsponSpeech_scripts", "scripts"];
 const TEST_FOLDERS: [&str; 3] = ["KsponSpeech_eval", "eval_clean", "eval_other"];
 
 named! {
-    /// Which of two spellings of a passage is taken.
+    /// The spelling taken where a passage has two.
     Notation, "notation" {
         /// As one writes: `7시`.
         Spelling = "spelling",
@@ -42,7 +48,6 @@ named! {
 }
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["notation", "sets"])?;
     let notation = match spec.query.get("notation") {
         None => Notation::Spelling,
         Some(asked) => asked.parse().map_err(|_| Error::Query {
@@ -98,7 +103,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         }
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts: found.drafts,
         ignored_files: found.ignored_files,
@@ -135,7 +140,7 @@ fn listed(
     Ok(listing.drafts)
 }
 
-/// Where a listed file is, or was expected.
+/// The path of a listed file, whether or not it is there.
 fn located(root: &Path, path: &str) -> PathBuf {
     let beside = root.join("KsponSpeech_train").join(path);
     match beside.is_file() {
@@ -233,7 +238,7 @@ fn korean(path: &Path) -> Result<String> {
     }
 }
 
-/// What was said, without the notation.
+/// The words spoken, without the notation.
 fn spoken(text: &str, notation: Notation) -> String {
     let chosen = chosen_spelling(text, notation);
     let mut plain = String::with_capacity(chosen.len());
@@ -284,7 +289,7 @@ fn pair(text: &str) -> Option<(&str, &str, &str)> {
     Some((spelling, pronunciation, rest))
 }
 
-/// What stands in the brackets a text begins with, and what is behind them.
+/// The contents of the brackets a text begins with, and the rest of the text.
 fn bracket(text: &str) -> Option<(&str, &str)> {
     let (within, rest) = text.strip_prefix('(')?.split_once(')')?;
     (!within.contains('(')).then_some((within, rest))

@@ -8,12 +8,17 @@
 
 use std::path::Path;
 
+use super::draft::Found;
+use super::gate::Gate;
+use super::query::chosen_sets;
+use super::spec::Spec;
 use super::transcripts::Transcribed;
-use super::{Found, Gate, Part, TaskKind, check_keys, chosen_sets, entries};
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::TargetKind;
+use crate::part::Part;
+use crate::{Error, Result};
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["sets"])?;
     let given = Path::new(&spec.location);
     let nested = given.join("LibriSpeech");
     let root = if nested.is_dir() { &nested } else { given };
@@ -40,7 +45,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         draft.group = draft.id.split('-').next().map(str::to_owned);
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts: found.drafts,
         ignored_files: found.ignored_files,

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
-use super::{Answer, Draft, Gate, Part, Source, entries};
+use super::draft::{Answer, Draft};
+use super::gate::Gate;
 use crate::error::listed;
+use crate::files::entries;
+use crate::item::Source;
+use crate::part::Part;
 use crate::{Error, Result};
 
 /// A table of comma- or tab-separated values with a header (RFC 4180).
@@ -17,7 +21,7 @@ pub(super) struct Table {
 }
 
 pub(super) struct Row {
-    /// Where it begins, counted from 1.
+    /// The line it begins in, counted from 1.
     pub(super) line: usize,
     fields: StringRecord,
 }
@@ -111,12 +115,12 @@ impl Table {
         })
     }
 
-    /// Where a column stands, if there is one of this name.
+    /// The index of a column, if there is one of this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|column| column == name)
     }
 
-    /// Where columns stand that must be there.
+    /// The indices of columns that must be there.
     pub(super) fn columns<const N: usize>(&self, names: [&str; N]) -> Result<[usize; N]> {
         let mut columns = [0; N];
         for (column, name) in columns.iter_mut().zip(names) {
@@ -132,12 +136,12 @@ impl Table {
     }
 }
 
-/// How many lines end in these bytes.
+/// The number of line ends in these bytes.
 pub(super) fn lines_in(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// What a line of a list names.
+/// A recording that a line of a list names.
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) file: PathBuf,
@@ -238,7 +242,7 @@ impl NumberedLabels {
     }
 }
 
-/// How many of a folder's entries are not among the recordings.
+/// The number of a folder's entries that are not among the recordings.
 pub(super) fn passed_over(folder: &Path, drafts: &[Draft]) -> Result<usize> {
     let used: BTreeSet<&str> = drafts
         .iter()

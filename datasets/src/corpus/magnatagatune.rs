@@ -11,14 +11,18 @@
 
 use std::path::Path;
 
+use super::draft::{Answer, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing, Table};
-use super::{Answer, Found, Gate, Part, TaskKind, check_keys, number};
-use crate::{Error, Result, Spec};
+use super::query::number;
+use super::spec::Spec;
+use crate::item::TargetKind;
+use crate::part::Part;
+use crate::{Error, Result};
 
 const DEFAULT_TAGS: usize = 50;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["tags"])?;
     let root = Path::new(&spec.location);
     let list = root.join("annotations_final.csv");
     let table = Table::read(&list, b'\t', gate)?;
@@ -85,7 +89,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut drafts = listing.drafts;
     drafts.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Found {
-        task: TaskKind::Tag,
+        task: TargetKind::Tag,
         labels: Some(
             ranked
                 .iter()

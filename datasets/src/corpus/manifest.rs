@@ -15,9 +15,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::list::{Entry, Listing, Table, labels_in};
-use super::{Answer, Found, Gate, Part, TaskKind, VALUE, check_keys};
-use crate::{Error, Result, Spec};
+use super::draft::{Answer, Found};
+use super::gate::Gate;
+use super::labels::VALUE;
+use super::list::{Entry, Listing, Row, Table, labels_in};
+use super::spec::Spec;
+use crate::item::TargetKind;
+use crate::part::Part;
+use crate::{Error, Result};
 
 #[derive(Deserialize)]
 struct Line {
@@ -54,7 +59,7 @@ impl Name {
     }
 }
 
-/// What a line says.
+/// The recording of a line.
 struct Recording {
     audio: String,
     answer: Answer,
@@ -65,7 +70,6 @@ struct Recording {
 type Said = std::result::Result<Recording, String>;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &[])?;
     let path = Path::new(&spec.location);
     let is_table = path
         .extension()
@@ -78,15 +82,10 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut listing = Listing::new(path);
     // The kind of target, and the line that set it.
-    let mut kind = None::<(TaskKind, usize)>;
+    let mut kind = None::<(TargetKind, usize)>;
     for (line, said) in lines {
         let entry = said.and_then(|recording| {
-            let task = match recording.answer {
-                Answer::Class(_) => TaskKind::Classify,
-                Answer::Tags(_) => TaskKind::Tag,
-                Answer::Text(_) => TaskKind::Transcribe,
-                Answer::Value(_) => TaskKind::Regress,
-            };
+            let task = recording.answer.kind();
             let (first_task, first_line) = *kind.get_or_insert((task, line));
             if task != first_task {
                 return Err(format!(
@@ -110,7 +109,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     };
     Ok(Found {
         task,
-        labels: (task == TaskKind::Regress).then(|| vec![VALUE.to_owned()]),
+        labels: (task == TargetKind::Regress).then(|| vec![VALUE.to_owned()]),
         drafts: listing.drafts,
         ignored_files: 0,
     })
@@ -145,7 +144,7 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
     };
     let split = table.find("split");
     let domain = table.find("domain");
-    let said = |row: &super::list::Row| {
+    let said = |row: &Row| {
         let audio = row.get(audio);
         if audio.is_empty() {
             return Err("its audio is empty; it must be a path".into());

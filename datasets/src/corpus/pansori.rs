@@ -8,12 +8,16 @@
 
 use std::path::Path;
 
+use super::draft::Found;
+use super::gate::Gate;
+use super::spec::Spec;
 use super::transcripts::{Transcribed, test_by_speaker};
-use super::{Found, Gate, Part, TaskKind, check_keys, entries};
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::TargetKind;
+use crate::part::Part;
+use crate::{Error, Result};
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &[])?;
     let given = Path::new(&spec.location);
     let nested = given.join("data");
     let root = if nested.is_dir() { &nested } else { given };
@@ -41,7 +45,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     }
     test_by_speaker(&mut found.drafts);
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts: found.drafts,
         ignored_files: found.ignored_files,

@@ -15,12 +15,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{
-    Answer, Draft, Found, Gate, Part, Segment, Source, TaskKind, check_keys, chosen_by_name,
-    entries,
-};
+use super::chosen::chosen_by_name;
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
+use super::spec::Spec;
 use crate::audio::{self, has_audio_extension};
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::{Segment, Source, TargetKind};
+use crate::part::Part;
+use crate::{Error, Result};
 
 const NOISE: &str = "_background_noise_";
 const SILENCE: &str = "_silence_";
@@ -28,12 +31,11 @@ const UNKNOWN: &str = "_unknown_";
 const COMMANDS: [&str; 10] = [
     "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go",
 ];
-/// Which words stand for the unknown ones must not depend on a run's seed.
+/// The seed that chooses the unknown words, which must not depend on a run's.
 const UNKNOWN_SEED: u64 = 0;
 const SEGMENT_MS: u64 = 1000;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["subset", "words"])?;
     let root = Path::new(&spec.location);
     let (folders, files): (Vec<String>, Vec<String>) = entries(root)?
         .into_iter()
@@ -121,7 +123,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         words
     };
     Ok(Found {
-        task: TaskKind::Classify,
+        task: TargetKind::Classify,
         labels: Some(labels),
         drafts,
         ignored_files,
@@ -131,7 +133,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
 /// The recordings the lists name, each with its part, and which line of which list says so.
 struct Lists {
     named: BTreeMap<String, (Part, &'static str, usize)>,
-    /// How many lists there are.
+    /// The number of lists.
     files: usize,
 }
 

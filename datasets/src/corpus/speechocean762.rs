@@ -11,15 +11,18 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
 use super::list::{Entry, Listing, Table, passed_over};
+use super::spec::Spec;
 use super::transcripts::{ById, test_by_speaker};
-use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys};
-use crate::{Error, Result, Spec};
+use crate::item::{Source, TargetKind};
+use crate::part::Part;
+use crate::{Error, Result};
 
 const LIST: &str = "transcripts.tsv";
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &[])?;
     let given = Path::new(&spec.location);
     let nested = given.join("speechocean762");
     let root = if nested.is_dir() { &nested } else { given };
@@ -53,7 +56,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         ignored_files += passed_over(folder, &drafts)?;
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts,
         ignored_files,

@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Answer, Draft, Gate, Part, Source, chosen_by_name, entries};
+use super::chosen::chosen_by_name;
+use super::draft::{Answer, Draft};
+use super::gate::Gate;
 use crate::audio::has_audio_extension;
+use crate::files::entries;
+use crate::item::Source;
+use crate::part::Part;
 use crate::{Error, Result};
 
-/// How the names of lists end that LibriSpeech and others have in a folder of recordings.
+/// The ending of the lists that LibriSpeech and others keep beside their recordings.
 const BESIDE: &str = ".trans.txt";
-/// Where no split is published, this much becomes the test part.
+/// The fraction that becomes the test part where no split is published.
 const TEST_FRACTION: f64 = 0.1;
-/// Which speakers those are must not depend on a run's seed.
+/// The seed of that choice, which must not depend on a run's.
 const TEST_SEED: u64 = 0;
 
 /// A list whose lines begin with an id, what follows the blank being its value: Kaldi's `text` and

@@ -6,16 +6,18 @@
 
 use std::path::Path;
 
+use super::draft::{Answer, Found};
 use super::folds::{part_of, test_folds};
+use super::gate::Gate;
 use super::list::{Entry, Listing, NumberedLabels, Table, passed_over};
-use super::{Answer, Found, Gate, TaskKind, check_keys};
-use crate::{Result, Spec};
+use super::spec::Spec;
+use crate::Result;
+use crate::item::TargetKind;
 
 const FOLDS: u32 = 10;
 const USUAL_TEST_FOLD: u32 = 10;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &["folds"])?;
     let test_folds = test_folds(spec, FOLDS, USUAL_TEST_FOLD)?;
     let root = Path::new(&spec.location);
     let list = root.join("metadata").join("UrbanSound8K.csv");
@@ -53,7 +55,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut drafts = listing.drafts;
     drafts.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Found {
-        task: TaskKind::Classify,
+        task: TargetKind::Classify,
         labels: Some(labels.in_order()),
         drafts,
         ignored_files,

@@ -7,12 +7,16 @@
 
 use std::path::Path;
 
-use super::{Answer, Draft, Found, Gate, Part, Source, TaskKind, check_keys, entries};
+use super::draft::{Answer, Draft, Found};
+use super::gate::Gate;
+use super::spec::Spec;
 use crate::audio::has_audio_extension;
-use crate::{Error, Result, Spec};
+use crate::files::entries;
+use crate::item::{Source, TargetKind};
+use crate::part::Part;
+use crate::{Error, Result};
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    check_keys(spec, &[])?;
     let given = Path::new(&spec.location);
     let nested = given.join("waves_yesno");
     let folder = if nested.is_dir() { &nested } else { given };
@@ -61,7 +65,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         draft.part = Part::Test;
     }
     Ok(Found {
-        task: TaskKind::Transcribe,
+        task: TargetKind::Transcribe,
         labels: None,
         drafts,
         ignored_files,

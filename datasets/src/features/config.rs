@@ -1,4 +1,4 @@
-//! What features to make.
+//! The configuration of features.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::named::named;
 use crate::{Error, Result};
 
 named! {
-    /// What a frame holds. `X` is the short-time Fourier transform of samples in [-1, 1], taken as
+    /// The contents of a frame. `X` is the short-time Fourier transform of samples in [-1, 1], taken as
     /// they are: nothing is divided by the window's sum or the transform's size.
     FeatureKind, "kind" {
         /// The samples themselves: one bin, one frame per sample.
@@ -42,7 +42,7 @@ named! {
 }
 
 named! {
-    /// What lies beyond the ends of a recording, for frames centred near them.
+    /// The padding of a recording, for frames centred near its ends.
     PadMode, "pad_mode" {
         /// Silence.
         Constant = "constant",
@@ -52,7 +52,7 @@ named! {
 }
 
 named! {
-    /// Which mel scale.
+    /// The mel scale.
     MelScale, "mel_scale" {
         /// Linear up to 1 kHz, logarithmic above (Slaney's Auditory Toolbox, 1998).
         Slaney = "slaney",
@@ -62,7 +62,7 @@ named! {
 }
 
 named! {
-    /// How high the triangle of a mel filter is.
+    /// The height of the triangle of a mel filter.
     MelNorm, "mel_norm" {
         /// Peak 1.
         None = "none",
@@ -74,7 +74,7 @@ named! {
 named! {
     /// Whether features are brought to mean 0 and variance 1, bin by bin.
     Normalize, "normalize" {
-        /// As they come.
+        /// Not normalised.
         None = "none",
         /// By the mean and deviation of the recording itself.
         Utterance = "utterance",
@@ -83,15 +83,15 @@ named! {
     }
 }
 
-/// What features to make of a recording.
+/// Configuration of the features of a recording.
 ///
 /// In a file a field may be missing, which gives its default; an unknown one is an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureConfig {
-    /// What a frame holds. Default `log-mel`.
+    /// The contents of a frame. Default `log-mel`.
     pub kind: FeatureKind,
-    /// Recordings are brought to this rate. Default 16000.
+    /// Sample rate that recordings are resampled to. Default 16000.
     pub sample_rate_hz: u32,
     /// Length of the window in milliseconds. Default 25.
     pub window_ms: f64,
@@ -106,7 +106,7 @@ pub struct FeatureConfig {
     /// Whether frame `t` is centred at sample `t * hop` (the recording is padded), rather than
     /// beginning there (it is not). Default true.
     pub centered: bool,
-    /// What a centred frame sees beyond the ends. Default `constant`.
+    /// The padding that centred frames see beyond the ends. Default `constant`.
     pub pad_mode: PadMode,
     /// Number of mel filters. Default 40. As in librosa, with many filters and a short transform
     /// the lowest may fall between two frequencies and stay constant; see
@@ -168,7 +168,7 @@ const MAX_MELS: usize = 4096;
 pub(super) const DELTA_WIDTH: usize = 9;
 
 impl FeatureConfig {
-    /// Nothing if features can be made by this configuration.
+    /// Checks that features can be made by this configuration.
     ///
     /// # Errors
     ///
@@ -352,12 +352,5 @@ impl FeatureConfig {
             self.hop_samples()
         };
         samples as f64 / f64::from(self.sample_rate_hz.max(1))
-    }
-
-    /// Mel filters so narrow that no frequency of the transform lies within: their bins are
-    /// constant. Fewer filters, a longer transform or a higher `min_hz` make it 0.
-    #[must_use]
-    pub fn num_empty_mels(&self) -> usize {
-        super::mel::MelFilters::new(self).num_empty()
     }
 }

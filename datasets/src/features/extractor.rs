@@ -1,4 +1,4 @@
-//! From a waveform to features by a configuration.
+//! Features of whole waveforms.
 
 use super::decibel::power_to_db;
 use super::delta::delta;
@@ -6,7 +6,8 @@ use super::logarithm::floored_ln;
 use super::mel::MelFilters;
 use super::mfcc::Cosines;
 use super::stft::{LANES, Stft};
-use super::{FeatureConfig, FeatureKind, Features, Normalize, first_not_finite};
+use super::{FeatureConfig, FeatureKind, Features, Normalize};
+use crate::finite::first_not_finite;
 use crate::{Error, Result, Waveform};
 
 /// Makes features by one configuration. Plans, filters and buffers are built once: keep it, one
@@ -98,7 +99,7 @@ impl FeatureExtractor {
             _ => vec![0.0; frames * bins],
         };
         if self.config.kind != FeatureKind::Waveform {
-            self.fill(Source::Whole(samples), &mut values, bins);
+            self.fill(FrameSource::Whole(samples), &mut values, bins);
         }
         let static_bins = self.config.num_static_bins();
         for order in 1..=self.config.deltas {
@@ -118,7 +119,7 @@ impl FeatureExtractor {
     }
 
     /// Writes the features without derivatives to the front of each row of `bins` values.
-    pub(super) fn fill(&mut self, source: Source<'_>, values: &mut [f32], bins: usize) {
+    pub(super) fn fill(&mut self, source: FrameSource<'_>, values: &mut [f32], bins: usize) {
         let Self {
             config,
             stft,
@@ -160,8 +161,8 @@ impl FeatureExtractor {
             }
         };
         match source {
-            Source::Whole(samples) => stft.for_each_powers(samples, each),
-            Source::Padded(padded) => stft.for_each_powers_of_padded(padded, count, each),
+            FrameSource::Whole(samples) => stft.for_each_powers(samples, each),
+            FrameSource::Padded(padded) => stft.for_each_powers_of_padded(padded, count, each),
         }
         if later {
             power_to_db(all_mels, floor, config.top_db);
@@ -179,8 +180,8 @@ impl FeatureExtractor {
     }
 }
 
-/// Where the frames are taken from.
-pub(super) enum Source<'a> {
+/// The samples that frames are taken from.
+pub(super) enum FrameSource<'a> {
     /// A recording.
     Whole(&'a [f32]),
     /// A stretch of one, padded where it is at an end, that begins with a frame of even number.

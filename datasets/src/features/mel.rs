@@ -84,7 +84,7 @@ fn filter(filters: &[Filter], power: &[[f32; LANES]], mels: &mut [[f32; LANES]])
 
 /// Hz per mel in the linear part of Slaney's scale.
 const SLANEY_HZ_PER_MEL: f64 = 200.0 / 3.0;
-/// Where its logarithmic part begins.
+/// Start of its logarithmic part.
 const SLANEY_KNEE_HZ: f64 = 1000.0;
 
 impl FeatureConfig {
@@ -98,6 +98,13 @@ impl FeatureConfig {
         );
         let part = (filter + 1.0) / (self.num_mels + 1) as f64;
         mel_to_hz(self.mel_scale, low + (high - low) * part)
+    }
+
+    /// Mel filters so narrow that no frequency of the transform lies within: their bins are
+    /// constant. Fewer filters, a longer transform or a higher `min_hz` make it 0.
+    #[must_use]
+    pub fn num_empty_mels(&self) -> usize {
+        MelFilters::new(self).num_empty()
     }
 }
 

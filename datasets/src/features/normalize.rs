@@ -29,7 +29,7 @@ pub struct BinAccumulator {
 }
 
 impl BinAccumulator {
-    /// One that has seen nothing.
+    /// An accumulator that has seen nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::delta::{DeltaFilter, HALF};
-use super::extractor::Source;
-use super::{
-    BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features, Normalize, PadMode,
-    first_not_finite,
-};
+use super::extractor::FrameSource;
+use super::{BinStats, FeatureConfig, FeatureExtractor, FeatureKind, Features, Normalize, PadMode};
+use crate::finite::first_not_finite;
 use crate::{Error, Result};
 
-/// Makes features of sound while it arrives: all frames it gives, one after another, are bit by
-/// bit those of [`FeatureExtractor::extract`] of the whole, however the sound is cut into pieces.
+/// Makes features of sound that arrives piece by piece. Its frames are bit by bit those that
+/// [`FeatureExtractor::extract`] makes of the whole, however the sound is cut.
 ///
 /// A frame comes as soon as nothing that follows can change it, see
 /// [`latency_samples`](Self::latency_samples). Memory does not grow with the length of the sound.
@@ -101,7 +99,7 @@ impl FeatureStream {
         })
     }
 
-    /// With the statistics of the training part, by which each frame is normalised.
+    /// Adds the statistics of the training part, by which each frame is normalised.
     ///
     /// # Errors
     ///
@@ -124,9 +122,9 @@ impl FeatureStream {
         self.extractor.config()
     }
 
-    /// How many samples after the moment a frame stands for (its centre, or its beginning where
-    /// frames are not centred) it comes at the latest: the rest of the transform, a hop as two
-    /// frames share one, and the four frames that a derivative looks ahead.
+    /// The longest delay of a frame, in samples after its centre (or after its beginning if frames
+    /// are not centred). It is the rest of the transform, one hop because two frames share a
+    /// transform, and the four frames that a derivative looks ahead.
     #[must_use]
     pub fn latency_samples(&self) -> usize {
         let config = self.config();
@@ -139,7 +137,7 @@ impl FeatureStream {
         rest + (1 + ahead) * config.hop_samples()
     }
 
-    /// The frames that more of the sound makes complete; often none.
+    /// Takes more of the sound and gives the frames that are complete, often none.
     ///
     /// # Errors
     ///
@@ -181,7 +179,7 @@ impl FeatureStream {
         self.complete(false)
     }
 
-    /// The frames that the end of the sound makes complete.
+    /// Ends the sound and gives the remaining frames.
     ///
     /// # Errors
     ///
@@ -235,7 +233,7 @@ impl FeatureStream {
         let bins = self.config().num_bins();
         let from = self.rows.len();
         self.rows.resize(from + frames * bins, 0.0);
-        let source = Source::Padded(&self.pending);
+        let source = FrameSource::Padded(&self.pending);
         self.extractor.fill(source, &mut self.rows[from..], bins);
         let past = frames * self.config().hop_samples();
         let kept = past.min(self.pending.len());

@@ -10,9 +10,9 @@ use std::f64::consts::TAU;
 
 use super::spectrum::{harmonics, pink};
 use crate::Waveform;
-use crate::corpus::Part;
 use crate::draw::Draw;
 use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
+use crate::part::Part;
 
 /// Sample rate of a telephone line.
 pub const SAMPLE_RATE_HZ: u32 = 8000;
@@ -49,20 +49,19 @@ const MAX_CLICKS: usize = 3;
 /// Silence kept between any two tones.
 const GAP_SAMPLES: usize = 160;
 
-/// One clip, by what it is made from: its sound depends on nothing else, such as how many clips
-/// there are or in which order they are made.
+/// One clip. Its sound depends on these fields alone, not on the number of clips or their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DtmfClip {
     /// The corpus's seed.
     pub seed: u64,
     /// The part it belongs to.
     pub part: Part,
-    /// Its place there, counted from 0. Keys follow each other in the order of [`KEYS`].
+    /// Its index in the part, counted from 0. Keys follow each other in the order of [`KEYS`].
     pub index: u32,
 }
 
 impl DtmfClip {
-    /// The clip of this place.
+    /// The clip of this seed, part and index.
     #[must_use]
     pub const fn new(seed: u64, part: Part, index: u32) -> Self {
         Self { seed, part, index }

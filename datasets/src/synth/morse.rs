@@ -1,4 +1,4 @@
-//! Short messages in Morse code, to be written down.
+//! Short messages in Morse code, to be transcribed.
 //!
 //! Signs and timing are those of Recommendation ITU-R M.1677-1
 //! (<https://www.itu.int/rec/R-REC-M.1677>): a dash lasts three dots, the space between the signs of
@@ -15,9 +15,9 @@ use std::f64::consts::{PI, TAU};
 
 use super::spectrum::pink;
 use crate::Waveform;
-use crate::corpus::Part;
 use crate::draw::Draw;
 use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
+use crate::part::Part;
 
 /// Sample rate of the messages.
 pub const SAMPLE_RATE_HZ: u32 = 8000;
@@ -35,7 +35,7 @@ const MAX_DOTS: u32 = 160;
 const MAX_MESSAGE_S: f64 = 7.5;
 const LEAD_S: (f64, f64) = (0.1, 0.4);
 const PITCH_HZ: (f64, f64) = (400.0, 900.0);
-/// How long the tone takes to its full amplitude, and from there.
+/// Duration of the rise to full amplitude and of the fall from it.
 const RISE_S: f64 = 0.005;
 /// Standard deviation of the lengths that are keyed, and how many of it there are at most.
 const UNSTEADINESS: (f64, f64) = (0.0, 0.1);
@@ -114,23 +114,22 @@ const WHENS: [[&str; 2]; 12] = [
     ["on", "ice"],
 ];
 
-/// One clip, by what it is made from: its sound depends on nothing else, such as how many clips
-/// there are or in which order they are made.
+/// One clip. Its sound depends on these fields alone, not on the number of clips or their order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MorseClip {
     /// The corpus's seed.
     pub seed: u64,
     /// The part it belongs to.
     pub part: Part,
-    /// Its place there, counted from 0.
+    /// Its index in the part, counted from 0.
     pub index: u32,
-    /// How far the noise lies below the tone while the key is down; drawn between 0 and 20 dB where
-    /// it is not given. All else is the same either way.
+    /// Signal-to-noise ratio while the key is down; drawn between 0 and 20 dB if it is not given.
+    /// All else is the same either way.
     pub snr_db: Option<f64>,
 }
 
 impl MorseClip {
-    /// The clip of this place.
+    /// The clip of this seed, part and index.
     #[must_use]
     pub const fn new(seed: u64, part: Part, index: u32, snr_db: Option<f64>) -> Self {
         Self {
@@ -147,7 +146,7 @@ impl MorseClip {
         message(&mut self.draw())
     }
 
-    /// How fast it is keyed, between 15 and 30 words a minute.
+    /// The speed of keying, between 15 and 30 words a minute.
     #[must_use]
     pub fn words_per_minute(&self) -> f64 {
         self.hand().words_per_minute
@@ -179,7 +178,7 @@ impl MorseClip {
         Draw::of_clip(self.seed, self.part, self.index)
     }
 
-    /// What is keyed and how. The rest of the clip is drawn behind it.
+    /// The keying of the message. The rest of the clip is drawn after it.
     fn hand(&self) -> Hand {
         let mut draw = self.draw();
         let marks = marks(&message(&mut draw));
@@ -194,7 +193,7 @@ impl MorseClip {
         }
     }
 
-    fn layers(&self) -> Layers {
+    fn layers(&self) -> MorseLayers {
         let Hand {
             marks,
             words_per_minute,
@@ -253,11 +252,11 @@ impl MorseClip {
         for sample in &mut noise {
             *sample *= scale;
         }
-        Layers { tone, noise, peak }
+        MorseLayers { tone, noise, peak }
     }
 }
 
-/// What is keyed and how.
+/// The keying of a message.
 struct Hand {
     marks: Vec<Mark>,
     words_per_minute: f64,
@@ -266,8 +265,8 @@ struct Hand {
     draw: Draw,
 }
 
-/// What a clip is the sum of, before it is scaled to `peak`.
-struct Layers {
+/// The layers of a clip, before their sum is scaled to `peak`.
+struct MorseLayers {
     tone: Vec<f64>,
     noise: Vec<f64>,
     peak: f64,
@@ -287,7 +286,7 @@ struct Mark {
     length: u32,
 }
 
-/// How a text is keyed; what has no sign is passed over.
+/// The marks of a text; characters without a sign are skipped.
 fn marks(text: &str) -> Vec<Mark> {
     let mut marks = Vec::new();
     // No space before the first mark.

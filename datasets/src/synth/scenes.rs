@@ -16,10 +16,10 @@ use std::f64::consts::TAU;
 
 use super::spectrum::{harmonics, pink};
 use crate::Waveform;
-use crate::corpus::Part;
 use crate::draw::Draw;
 use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
 use crate::named::named;
+use crate::part::Part;
 
 /// Sample rate of the scenes.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
@@ -33,7 +33,7 @@ const CLIP_SAMPLES: usize = 3 * SAMPLE_RATE_HZ as usize;
 const MAX_EVENTS: usize = 3;
 const EVENT_S: (f64, f64) = (1.0, 2.5);
 const EVENT_DB: (f64, f64) = (-10.0, 0.0);
-/// How far the background lies below the quietest event.
+/// Level of the quietest event above the background.
 const BACKGROUND_DB: (f64, f64) = (10.0, 30.0);
 const PEAK: (f64, f64) = (0.1, 0.95);
 /// Soft ends of events, and of the tones within them.
@@ -70,33 +70,33 @@ named! {
     }
 }
 
-/// One clip, by what it is made from: its sound depends on nothing else, such as how many clips
-/// there are or in which order they are made.
+/// One clip. Its sound depends on these fields alone, not on the number of clips or their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SceneClip {
     /// The corpus's seed.
     pub seed: u64,
     /// The part it belongs to.
     pub part: Part,
-    /// Its place there, counted from 0. Of every twelve clips each has another kind for certain.
+    /// Its index in the part, counted from 0. Of twelve clips in a row each has another kind for
+    /// certain.
     pub index: u32,
 }
 
 /// A sound within a clip.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SoundEvent {
-    /// What it is.
+    /// Its kind.
     pub kind: SoundKind,
     /// Its first sample.
     pub start: usize,
-    /// How many samples it lasts.
+    /// Its length in samples.
     pub length: usize,
-    /// Its level over that time, against the other events of the clip.
+    /// Its level over that time, relative to the other events of the clip.
     pub level_db: f64,
 }
 
 impl SceneClip {
-    /// The clip of this place.
+    /// The clip of this seed, part and index.
     #[must_use]
     pub const fn new(seed: u64, part: Part, index: u32) -> Self {
         Self { seed, part, index }
@@ -143,7 +143,7 @@ impl SceneClip {
         (draw, events)
     }
 
-    fn layers(&self) -> Layers {
+    fn layers(&self) -> SceneLayers {
         let (mut draw, events) = self.drawn();
         let quietest = events
             .iter()
@@ -161,7 +161,7 @@ impl SceneClip {
             })
             .collect();
         let level_db = quietest - draw.between(BACKGROUND_DB);
-        Layers {
+        SceneLayers {
             events,
             background: scaled_to_level(background(&mut draw), level_db),
             peak: draw.between(PEAK),
@@ -169,8 +169,8 @@ impl SceneClip {
     }
 }
 
-/// What a clip is the sum of, before it is scaled to `peak`.
-struct Layers {
+/// The layers of a clip, before their sum is scaled to `peak`.
+struct SceneLayers {
     events: Vec<(SoundEvent, Vec<f64>)>,
     background: Vec<f64>,
     peak: f64,

@@ -1,4 +1,4 @@
-//! The symbols a model knows a transcript by.
+//! Alphabets: the symbols that a model writes transcripts in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,7 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::char::is_combining_mark;
 
-use super::{Normalization, hangul};
+use super::hangul;
+use super::normalization::Normalization;
+use super::units::jamo;
 use crate::error::listed;
 use crate::named::named;
 use crate::{Error, Result};
@@ -15,7 +17,7 @@ use crate::{Error, Result};
 pub const UNKNOWN: char = '⁇';
 
 named! {
-    /// What a symbol is.
+    /// The unit of a symbol.
     AlphabetKind, "alphabet" {
         /// A character, in Korean a syllable.
         Characters = "characters",
@@ -25,8 +27,8 @@ named! {
     }
 }
 
-/// The symbols a model knows a transcript by, counted from 1: index 0 is no symbol of any alphabet,
-/// but a model's own (the blank of CTC, the start and end of a speller).
+/// The symbols that a model writes transcripts in, counted from 1. Index 0 is no symbol of an
+/// alphabet: it is the blank of CTC, or the start and end of a speller.
 ///
 /// Text is [normalised](Normalization) and, by the [kind](AlphabetKind), taken apart; symbols are
 /// single characters, the space among them. Serialised, it is an object of `kind`, `normalization`
@@ -164,19 +166,19 @@ impl Alphabet {
         self
     }
 
-    /// What a symbol is.
+    /// The unit of a symbol.
     #[must_use]
     pub fn kind(&self) -> AlphabetKind {
         self.kind
     }
 
-    /// How text is written before it is encoded.
+    /// The normalisation of text before it is encoded.
     #[must_use]
     pub fn normalization(&self) -> &Normalization {
         &self.normalization
     }
 
-    /// How many symbols there are, index 0 not among them.
+    /// The number of symbols, without index 0.
     #[must_use]
     pub fn num_symbols(&self) -> usize {
         self.symbols.len()
@@ -266,7 +268,7 @@ impl Alphabet {
         let text = self.normalization.apply(text);
         match self.kind {
             AlphabetKind::Characters => text.chars().collect(),
-            AlphabetKind::Jamo => super::jamo(&text),
+            AlphabetKind::Jamo => jamo(&text),
         }
     }
 

@@ -2,7 +2,7 @@
 //! Standard, section 3.12 (<https://www.unicode.org/versions/latest/core-spec/chapter-3/#G24646>):
 //! a syllable is its leading consonant, vowel and trailing consonant counted as digits.
 //!
-//! What is taken apart and put together are the 11,172 modern syllables (U+AC00 to U+D7A3) and the
+//! The functions here take apart and put together the 11,172 modern syllables (U+AC00 to U+D7A3) and the
 //! conjoining jamo they consist of; a jamo without the company it needs stays as it is.
 
 const SYLLABLES: u32 = 0xac00;
@@ -80,7 +80,7 @@ fn joined(first: char, second: char) -> Option<char> {
         .flatten()
 }
 
-/// Where a character stands within a range.
+/// The position of a character within a range.
 fn place(character: char, first: u32, count: u32) -> Option<u32> {
     u32::from(character)
         .checked_sub(first)

@@ -1,4 +1,4 @@
-//! How transcripts are brought to one manner of writing.
+//! Normalisation of transcripts.
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -20,7 +20,7 @@ named! {
 }
 
 named! {
-    /// What becomes of punctuation: all that is neither letter, mark, digit nor blank, so that
+    /// The treatment of punctuation: everything that is neither letter, mark, digit nor blank, so
     /// symbols such as `%` count too.
     Punctuation, "punctuation" {
         /// It stays.
@@ -33,7 +33,7 @@ named! {
 }
 
 named! {
-    /// What becomes of spaces beside Korean.
+    /// The treatment of spaces beside Korean.
     KoreanSpacing, "korean_spacing" {
         /// They stay.
         Keep = "keep",
@@ -44,10 +44,10 @@ named! {
     }
 }
 
-/// How transcripts are brought to one manner of writing, before a model learns them and before
-/// its answer is held against them.
+/// Normalisation of transcripts, before a model learns them and before its answer is compared with
+/// them.
 ///
-/// Whatever is chosen, the result is in Unicode's normalisation form C, without blanks at its ends
+/// The result is always in Unicode's normalisation form C, without blanks at its ends
 /// and with single spaces between words; digits stay digits. In a file a field may be missing,
 /// which gives its default; an unknown one is an error.
 ///
@@ -64,9 +64,9 @@ named! {
 pub struct Normalization {
     /// The case of letters. Default `lower`.
     pub case: Case,
-    /// What becomes of punctuation. Default `remove`.
+    /// The treatment of punctuation. Default `remove`.
     pub punctuation: Punctuation,
-    /// What becomes of spaces beside Korean. Default `keep`.
+    /// The treatment of spaces beside Korean. Default `keep`.
     pub korean_spacing: KoreanSpacing,
 }
 

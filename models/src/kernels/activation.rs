@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::math::{erf, sigmoid};
+use super::special::{erf, sigmoid};
 use super::tasks::Tasks;
 use super::{Real, buffer};
 

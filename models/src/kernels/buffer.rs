@@ -5,28 +5,11 @@
 //! needs, so a kernel takes its outputs from a pool and hands back what nobody else holds.
 
 use std::mem::size_of;
-use std::sync::Mutex;
 
 use super::Real;
 
 /// The most that waits in a pool. What a training step uses at once is in use, not waiting.
 const MAX_BYTES: usize = 256 << 20;
-
-/// Buffers that wait for their next use, the one given back last at the end.
-pub(crate) struct Pool<T>(Mutex<Vec<Vec<T>>>);
-
-impl<T> Pool<T> {
-    pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Vec::new()))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<T>>> {
-        // Nothing panics while the lock is held, and any list of buffers is a valid one.
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
 
 /// A buffer of `len` values of any content: the caller writes every one before it is read.
 pub(crate) fn take<T: Real>(len: usize) -> Vec<T> {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::buffer::Scratch;
+use super::conv_sizes::Conv;
 use super::product::{
     Packed, Rows, Shared, Start, add_columns_times_rows, add_parts, rows_times_packed,
 };
@@ -14,48 +15,8 @@ use super::tasks::Tasks;
 use super::tile::TILE_COLUMNS;
 use super::{Real, buffer, depthwise};
 
-/// The sizes of a convolution; pairs are (frames, bins).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Conv {
-    pub(crate) batch: usize,
-    pub(crate) size: [usize; 2],
-    pub(crate) channels_in: usize,
-    pub(crate) channels_out: usize,
-    pub(crate) kernel: [usize; 2],
-    pub(crate) stride: [usize; 2],
-    pub(crate) padding: [usize; 2],
-    pub(crate) dilation: [usize; 2],
-    pub(crate) groups: usize,
-}
-
 impl Conv {
-    /// Output positions, `(size + 2·padding − dilation·(kernel − 1) − 1) / stride + 1`.
-    pub(crate) fn size_out(&self) -> [usize; 2] {
-        std::array::from_fn(|axis| {
-            let span = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
-            (self.size[axis] + 2 * self.padding[axis] - span) / self.stride[axis] + 1
-        })
-    }
-
-    fn input_len(&self) -> usize {
-        self.batch * self.size[0] * self.size[1] * self.channels_in
-    }
-
-    fn output_len(&self) -> usize {
-        let [steps, bands] = self.size_out();
-        self.batch * steps * bands * self.channels_out
-    }
-
-    fn weight_len(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * self.channels_in / self.groups * self.channels_out
-    }
-
-    /// Whether each channel is convolved by itself.
-    fn is_depthwise(&self) -> bool {
-        self.groups > 1 && self.groups == self.channels_in && self.groups == self.channels_out
-    }
-
-    /// How the forward pass reads its input.
+    /// The windows of the forward pass over its input.
     fn windows(&self) -> Windows {
         Windows {
             size: self.size,
@@ -70,7 +31,7 @@ impl Conv {
         }
     }
 
-    /// How the gradient of the input reads that of the output: a convolution with the kernel turned
+    /// The windows of the input's gradient over the output's: a convolution with the kernel turned
     /// round, over the outputs spread apart by the stride.
     fn windows_back(&self) -> Windows {
         let before = |axis: usize| {

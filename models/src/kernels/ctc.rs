@@ -266,7 +266,7 @@ mod tests {
             .collect()
     }
 
-    /// What is left of a path without repetitions and blanks.
+    /// A path without repetitions and blanks.
     fn collapsed(path: &[usize]) -> Vec<usize> {
         let mut labels = Vec::new();
         for (index, &symbol) in path.iter().enumerate() {

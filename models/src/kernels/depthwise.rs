@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::conv::Conv;
+use super::conv_sizes::Conv;
 use super::product::add_parts;
 use super::tasks::Tasks;
 use super::{Real, buffer};

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::math::sigmoid;
+use super::special::sigmoid;
 use super::tasks::Tasks;
 use super::{Real, buffer};
 

@@ -18,11 +18,11 @@ pub(crate) struct Plan<T> {
     pub(crate) lengths: Vec<usize>,
     /// Frames and bins that become one; a remainder is dropped.
     pub(crate) pool: [usize; 2],
-    /// What the normalised values are clamped to: `[0, ∞]` is ReLU.
+    /// Bounds of the normalised values: `[0, ∞]` is ReLU.
     pub(crate) range: [T; 2],
 }
 
-/// What a training pass says of each channel.
+/// The statistics of each channel over a training batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Statistics {
     pub(crate) mean: Vec<f64>,
@@ -32,7 +32,7 @@ pub(crate) struct Statistics {
     pub(crate) count: usize,
 }
 
-/// What the gradient needs of a training pass.
+/// Values of a training pass that its gradient needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved<T> {
     statistics: Statistics,

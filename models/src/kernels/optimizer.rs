@@ -9,7 +9,7 @@ use super::tasks::Tasks;
 /// Values of a parameter that one task takes.
 const TASK: usize = 1 << 14;
 
-/// What a step of Adam takes.
+/// The factors of a step of Adam.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Adam {
     /// The learning rate over the first moment's bias correction.
@@ -18,13 +18,13 @@ pub(crate) struct Adam {
     pub(crate) betas: [f64; 2],
     /// The second moment's bias correction, `1 − β₂ᵗ`.
     pub(crate) correction: f64,
-    /// What is added to the root of the second moment.
+    /// Added to the root of the second moment.
     pub(crate) epsilon: f64,
-    /// What the gradient is multiplied by first, for clipping.
+    /// Factor of the gradient, applied first, for clipping.
     pub(crate) scale: f64,
     /// Weight decay added to the gradient, as L2 regularisation does.
     pub(crate) decay: f64,
-    /// What the parameter is multiplied by first: `1 − learning rate · weight decay` is AdamW's.
+    /// Factor of the parameter, applied first: `1 − learning rate · weight decay` is AdamW's.
     pub(crate) keep: f64,
 }
 
@@ -48,16 +48,16 @@ pub(crate) fn adam<T: Real>(
         .run(|((p, g), (m, v))| adam_part(step, p, g, m, v));
 }
 
-/// What a step of gradient descent with momentum takes.
+/// The factors of a step of gradient descent with momentum.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sgd {
     /// The learning rate.
     pub(crate) rate: f64,
-    /// How much of the last change is kept.
+    /// Share of the last change that is kept.
     pub(crate) momentum: f64,
     /// Whether the parameter moves by where the momentum will be, as Nesterov's does.
     pub(crate) ahead: bool,
-    /// What the gradient is multiplied by first, for clipping.
+    /// Factor of the gradient, applied first, for clipping.
     pub(crate) scale: f64,
     /// Weight decay added to the gradient.
     pub(crate) decay: f64,
@@ -77,16 +77,16 @@ pub(crate) fn sgd<T: Real>(step: &Sgd, parameter: &mut [T], gradient: &[T], mome
         .run(|((p, g), m)| sgd_part(step, p, g, m));
 }
 
-/// What a step over the root of the squared gradients takes.
+/// The factors of a step over the root of the squared gradients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rms {
     /// The learning rate.
     pub(crate) rate: f64,
-    /// How much of the squares is kept, and how much of the new one is added.
+    /// Share of the squares that is kept, and share of the new one that is added.
     pub(crate) shares: [f64; 2],
-    /// What is added to the root.
+    /// Added to the root.
     pub(crate) epsilon: f64,
-    /// What the gradient is multiplied by first, for clipping.
+    /// Factor of the gradient, applied first, for clipping.
     pub(crate) scale: f64,
     /// Weight decay added to the gradient.
     pub(crate) decay: f64,

@@ -68,7 +68,7 @@ impl Windows {
         T::from_f64(1.0 / (self.pool[0] * self.pool[1]) as f64)
     }
 
-    /// Where the windows of a line of the output begin in the input.
+    /// Starts of the windows of an output line in the input.
     fn first(&self, line: usize) -> usize {
         let [_, frames, bins, channels] = self.size;
         let steps = self.size_out()[1];
@@ -76,7 +76,7 @@ impl Windows {
         frame * bins * channels
     }
 
-    /// Where the positions of a window lie, from the beginning of its line, in order.
+    /// Positions of a window, counted from the beginning of its line, in order.
     #[inline(always)]
     fn window(&self, band: usize) -> impl Iterator<Item = usize> {
         let [_, _, bins, channels] = self.size;

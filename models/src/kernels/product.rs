@@ -75,13 +75,13 @@ impl<T> Rows<'_, T> {
     }
 }
 
-/// What a product's output starts from.
+/// Initial values of a product's output.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<'a, T> {
     Zero,
     /// The same values in each row.
     Bias(&'a [T]),
-    /// What the output holds.
+    /// The values that the output holds.
     Output,
 }
 
@@ -305,7 +305,7 @@ pub(crate) fn spread_rows_times_packed<T: Real>(
     });
 }
 
-/// How the right operand of [`product`] lies in memory.
+/// Layout of the right operand of [`product`] in memory.
 #[derive(Clone, Copy)]
 pub(crate) enum Right<'a, T> {
     /// `[terms, columns]`

@@ -49,7 +49,7 @@ pub(crate) trait Real:
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
     /// Buffers of this number that wait for their next use.
-    fn pool() -> &'static super::buffer::Pool<Self>;
+    fn pool() -> &'static super::buffer_pool::Pool<Self>;
 
     /// `tile[i][j] += Σ_r Σ_k a[rows[i] + runs[r] + k] · b[(r · len + k) · 32 + j]`, `k` below `len`.
     ///
@@ -117,8 +117,8 @@ macro_rules! real {
             fn sqrt(self) -> Self {
                 $type::sqrt(self)
             }
-            fn pool() -> &'static super::buffer::Pool<Self> {
-                static POOL: super::buffer::Pool<$type> = super::buffer::Pool::new();
+            fn pool() -> &'static super::buffer_pool::Pool<Self> {
+                static POOL: super::buffer_pool::Pool<$type> = super::buffer_pool::Pool::new();
                 &POOL
             }
             $($special)*

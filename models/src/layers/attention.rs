@@ -1,3 +1,5 @@
+//! Additive attention as a pooling over time.
+
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -1,9 +1,11 @@
+//! Batch norm over valid frames.
+
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::ops::{self, BatchStatistics, NormPool};
 
-/// Batch normalisation that does not see padding
+/// Batch normalisation that ignores padding
 /// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
 ///
 /// While a gradient is recorded it normalises by the batch's own mean and biased variance over
@@ -27,9 +29,9 @@ pub struct MaskedBatchNorm<B: Backend> {
 }
 
 impl<B: Backend> MaskedBatchNorm<B> {
-    /// How far a batch moves the running statistics towards its own.
+    /// Share of a batch's statistics in the new running statistics.
     pub const MOMENTUM: f64 = 0.1;
-    /// What is added to a variance before its root is taken.
+    /// Added to a variance before its root is taken.
     pub const EPSILON: f64 = 1e-5;
 
     /// A layer over `channels` channels.

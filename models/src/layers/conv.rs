@@ -1,3 +1,5 @@
+//! Convolutions over frames, and over frames and bins.
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 

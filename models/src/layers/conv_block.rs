@@ -1,3 +1,5 @@
+//! Convolution, batch norm, a nonlinearity and max pooling.
+
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
@@ -137,7 +139,7 @@ impl<B: Backend> ConvBlock2d<B> {
     }
 }
 
-/// What follows the convolution of a block: batch norm, the nonlinearity, and max pooling.
+/// The rest of a block after its convolution: batch norm, the nonlinearity, and max pooling.
 fn finish<B: Backend, const D: usize>(
     norm: &MaskedBatchNorm<B>,
     activation: Activation,

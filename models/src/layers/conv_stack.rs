@@ -1,3 +1,5 @@
+//! Strided convolutions below a recogniser's recurrent layers.
+
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
@@ -15,7 +17,7 @@ pub struct ConvLayer<B: Backend> {
 
 /// The sizes of a stack of [`ConvLayer`]s below a recogniser's recurrent layers.
 pub(crate) struct ConvStack<'a> {
-    /// Of each layer, from the input upwards.
+    /// Channels of each layer, from the input upwards.
     pub channels: &'a [usize],
     /// Frames and bins that each kernel spans.
     pub kernels: &'a [[usize; 2]],
@@ -42,7 +44,7 @@ impl ConvStack<'_> {
         Ok(())
     }
 
-    /// Steps that so many valid frames become.
+    /// Steps of `frames` valid frames.
     pub fn num_steps(&self, frames: usize) -> usize {
         let strides = self.strides.iter();
         strides.fold(frames, |steps, [stride, _]| steps.div_ceil(*stride))
@@ -53,8 +55,8 @@ impl ConvStack<'_> {
         self.strides.iter().map(|[frames, _]| frames).product()
     }
 
-    /// Frames past a step's first one that the step hears of, of steps that look `ahead` steps past
-    /// themselves: a kernel is as much of the future as of the past.
+    /// Frames past a step's first one that the step depends on, where steps look `ahead` steps past
+    /// themselves: a kernel spans as many future frames as past ones.
     pub fn look_ahead_frames(&self, ahead: usize) -> usize {
         let layers = self.kernels.iter().zip(self.strides).rev();
         layers.fold(ahead, |ahead, ([kernel, _], [stride, _])| {

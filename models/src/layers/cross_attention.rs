@@ -1,3 +1,5 @@
+//! Attention of a decoder to a sequence of states.
+
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
@@ -6,7 +8,7 @@ use super::{Init, Linear};
 use crate::config::{ConfigError, check_odd, check_size};
 use crate::ops::{self, Attended, Score};
 
-/// How a query `q` and a key `k` make a score.
+/// The score of a key `k`, given a query `q`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionKind {
@@ -14,8 +16,8 @@ pub enum AttentionKind {
     Dot,
     /// `v · tanh(q + k)` ([Bahdanau et al. 2014](https://arxiv.org/abs/1409.0473)).
     Additive,
-    /// `v · tanh(q + k + U f)` with `f = F ∗ α` a convolution of the weights of the step before, so
-    /// that attention knows where it was ([Chorowski et al.
+    /// `v · tanh(q + k + U f)` with `f = F ∗ α` a convolution of the weights of the step before, which
+    /// tell attention its last location ([Chorowski et al.
     /// 2015](https://arxiv.org/abs/1506.07503)). Before the first step these are zero.
     Location,
 }
@@ -27,12 +29,12 @@ pub struct CrossAttentionConfig {
     pub d_query: usize,
     /// Features of a state that is attended to.
     pub d_states: usize,
-    /// How a query and a key make a score.
+    /// The score of a key, given a query.
     pub kind: AttentionKind,
     /// Heads, each with weights of its own.
     pub num_heads: usize,
     /// Features of query and key, of all heads together; with 0 the states themselves are compared,
-    /// which takes a single head, the dot product and states of the same size.
+    /// which requires a single head, the dot product and states of the same size.
     pub d_attention: usize,
     /// Steps that the convolution of [`AttentionKind::Location`] spans.
     pub location_kernel: usize,
@@ -143,7 +145,7 @@ impl<B: Backend> CrossAttention<B> {
         query.map(|query| (query.weight.val(), query.bias.val()))
     }
 
-    /// What makes a score, for [`ops::SpellerWeights`].
+    /// The parameters of the score, for [`ops::SpellerWeights`].
     pub(crate) fn score(&self) -> Score<B> {
         match (&self.vector, &self.filters, &self.projection) {
             (Some(vector), Some(filters), Some(projection)) => Score::Location {

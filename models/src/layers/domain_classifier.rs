@@ -1,11 +1,13 @@
+//! The adversary of a domain-adversarial network.
+
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::Linear;
 use crate::ops::{self, Activation};
 
-/// Tells the domain of a recording, such as its speaker, from what a classifier sees of it, behind a
-/// reversal of the gradient: the layers below learn to leave nothing to tell it by ([Ganin et al.
+/// Predicts the domain of a recording, such as its speaker, from a classifier's embedding, behind a
+/// reversal of the gradient: the layers below learn to remove all evidence of it ([Ganin et al.
 /// 2016](https://jmlr.org/papers/v17/15-239.html)). One hidden layer, as there.
 #[derive(Module, Debug)]
 pub struct DomainClassifier<B: Backend> {
@@ -19,7 +21,7 @@ impl<B: Backend> DomainClassifier<B> {
     /// Features of the hidden layer.
     pub const D_HIDDEN: usize = 128;
 
-    /// One that tells `num_domains` apart, with random weights.
+    /// A classifier of `num_domains` domains, with random weights.
     pub fn new(d_input: usize, num_domains: usize, device: &B::Device) -> Self {
         Self {
             hidden: Linear::new(d_input, Self::D_HIDDEN, device),

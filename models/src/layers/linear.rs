@@ -1,3 +1,5 @@
+//! Fully-connected layers.
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 

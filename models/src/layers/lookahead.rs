@@ -1,3 +1,5 @@
+//! Lookahead convolution.
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
@@ -8,7 +10,7 @@ use crate::ops::{self, ConvOptions};
 /// step is a weighted sum of itself and of the same feature in the next few steps, without bias.
 ///
 /// `y[t] = Σ_j w[j] ∘ x[t + j]`, `j` from 0 to the context. Above layers that read forward in time
-/// only, it is all that a recogniser waits for.
+/// only, it is the only latency of a recogniser besides its convolutions.
 #[derive(Module, Debug)]
 pub struct Lookahead<B: Backend> {
     /// `[context + 1, 1, channels]`; PyTorch's depthwise `[channels, 1, context + 1]` by `permute(2,

@@ -12,8 +12,10 @@ mod conv_stack;
 mod cross_attention;
 mod domain_classifier;
 mod init;
+mod input;
 mod linear;
 mod lookahead;
+mod patches;
 mod pooling;
 mod recurrent;
 mod separable;
@@ -29,8 +31,10 @@ pub(crate) use conv_stack::{ConvStack, convolve};
 pub use cross_attention::{AttentionKind, CrossAttention, CrossAttentionConfig};
 pub use domain_classifier::DomainClassifier;
 pub use init::Init;
+pub(crate) use input::{assert_bins, assert_input, assert_lengths};
 pub use linear::Linear;
 pub use lookahead::Lookahead;
+pub(crate) use patches::to_patches;
 pub use pooling::{
     GlobalPooling, Pooling, masked_deviation, masked_max, masked_mean, masked_mean2d,
     pooled_lengths,
@@ -38,18 +42,3 @@ pub use pooling::{
 pub use recurrent::{Direction, Recurrent, RecurrentConfig, RecurrentLayer};
 pub use separable::{PointwiseConv1d, SeparableConv1d};
 pub(crate) use stretch::Stretches;
-
-/// Checks the contract that every `forward` states: one length for each row, and each from
-/// `min_frames` to the frames there are.
-///
-/// # Panics
-/// Where that is broken.
-pub(crate) fn assert_lengths(lengths: &[usize], batch: usize, frames: usize, min_frames: usize) {
-    assert_eq!(lengths.len(), batch, "one length for each row of the batch");
-    for (row, &length) in lengths.iter().enumerate() {
-        assert!(
-            (min_frames..=frames).contains(&length),
-            "row {row} has length {length}, but this model takes {min_frames} to {frames} of these frames"
-        );
-    }
-}

@@ -1,9 +1,11 @@
+//! Pooling over time, and over time and bins.
+
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use crate::ops;
 
-/// How a sequence of states becomes one vector.
+/// Pooling of a sequence of states to one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pooling {
@@ -13,7 +15,7 @@ pub enum Pooling {
     Last,
 }
 
-/// How what convolutions find becomes one vector.
+/// Pooling of the output of convolutions to one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GlobalPooling {
@@ -23,8 +25,8 @@ pub enum GlobalPooling {
     /// that a short event counts in a long recording
     /// ([Kong et al. 2020](https://arxiv.org/abs/1912.10211)).
     MeanMax,
-    /// Beside that the standard deviation of the means over the valid frames, as many values again: how
-    /// much a sound comes and goes ([Snyder et al. 2018](https://doi.org/10.1109/ICASSP.2018.8461375)
+    /// Beside that the standard deviation of the means over the valid frames, as many values again: a
+    /// measure of how much a sound comes and goes ([Snyder et al. 2018](https://doi.org/10.1109/ICASSP.2018.8461375)
     /// pool mean and deviation).
     MeanMaxDeviation,
 }

@@ -1,3 +1,5 @@
+//! Stacks of recurrent layers.
+
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
@@ -8,7 +10,7 @@ use crate::ops::{self, Cell, DirectionWeights, Sequence, State};
 /// A stack of recurrent layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecurrentConfig {
-    /// What happens at each step.
+    /// The computation of one step.
     pub cell: Cell,
     /// Features of the input.
     pub d_input: usize,
@@ -120,7 +122,7 @@ pub struct RecurrentLayer<B: Backend> {
     pub forward: Direction<B>,
     /// The direction that reads from a row's last valid frame.
     pub backward: Option<Direction<B>>,
-    /// What happens at each step.
+    /// The computation of one step.
     pub cell: Cell,
 }
 

@@ -1,3 +1,5 @@
+//! Separable and 1×1 convolutions over frames.
+
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 

@@ -1,3 +1,5 @@
+//! Windows over frames that arrive in stretches.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 /// Cuts what arrives in stretches into the windows of a kernel over frames: what a convolution without

@@ -1,8 +1,10 @@
+//! The losses of a generator and a discriminator.
+
 use burn::tensor::activation::{log_sigmoid, relu};
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
-/// What a generator and a discriminator play for. D is the discriminator's logit of what is real, G of
+/// The game of a generator and a discriminator. D is the discriminator's logit of what is real, G of
 /// what was generated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,7 +21,7 @@ pub enum AdversarialLoss {
 }
 
 impl AdversarialLoss {
-    /// What the discriminator makes small: `real`, `[batch]`, and `fake`, `[batch]`, to `[1]`. In nats
+    /// The discriminator's loss: `real`, `[batch]`, and `fake`, `[batch]`, to `[1]`. In nats
     /// for [`Self::NonSaturating`]; finite for any finite logits.
     pub fn of_discriminator<B: Backend>(
         self,
@@ -33,13 +35,22 @@ impl AdversarialLoss {
         }
     }
 
-    /// What the generator makes small: `fake`, `[batch]`, to `[1]`.
+    /// The generator's loss: `fake`, `[batch]`, to `[1]`.
     pub fn of_generator<B: Backend>(self, fake: Tensor<B, 1>) -> Tensor<B, 1> {
         match self {
             Self::NonSaturating => -log_sigmoid(fake).mean(),
             Self::Hinge => -fake.mean(),
         }
     }
+}
+
+/// The loss of each network of a [`Gan`](crate::Gan), `[1]`.
+#[derive(Debug, Clone)]
+pub struct GanLosses<B: Backend> {
+    /// The discriminator's, over the real and the generated patches.
+    pub discriminator: Tensor<B, 1>,
+    /// The generator's.
+    pub generator: Tensor<B, 1>,
 }
 
 #[cfg(test)]

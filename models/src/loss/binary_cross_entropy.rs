@@ -1,3 +1,5 @@
+//! Binary cross entropy of tags.
+
 use burn::tensor::{Tensor, activation::log_sigmoid, backend::Backend};
 
 /// Binary cross entropy of logits against targets between 0 and 1, averaged over all values, in

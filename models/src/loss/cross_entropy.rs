@@ -1,3 +1,5 @@
+//! Cross entropy of classes.
+
 use burn::tensor::{Int, Tensor, activation::log_softmax, backend::Backend};
 
 /// Cross entropy of logits against the right class, averaged over the batch, in nats:

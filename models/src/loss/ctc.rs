@@ -14,7 +14,7 @@ use crate::ops;
 /// The symbol that stands for none.
 pub const BLANK: usize = 0;
 
-/// What becomes of the losses of the rows of a batch.
+/// Reduction of the losses of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// They stay as they are.
@@ -27,10 +27,10 @@ pub enum Reduction {
     Mean,
 }
 
-/// How [`ctc`](fn@ctc) treats its rows.
+/// Options of [`ctc`](fn@ctc).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CtcOptions {
-    /// What becomes of their losses.
+    /// Reduction of the losses of the rows.
     pub reduction: Reduction,
     /// Whether a row without a path has the loss and the gradient zero, instead of an infinite loss
     /// and a gradient that is not a number.
@@ -102,7 +102,7 @@ pub fn ctc<B: Backend>(
     }
 }
 
-/// What each row's loss counts in [`Reduction::Mean`].
+/// Weight of each row's loss in [`Reduction::Mean`].
 fn mean_weights(targets: &[Vec<usize>]) -> Vec<f32> {
     let rows = targets.iter();
     rows.map(|labels| 1.0 / (labels.len().max(1) * targets.len()) as f32)
@@ -298,12 +298,12 @@ mod cpu {
         Some(inputs.finish(Ctc(weights), output, dims, |_| gradient))
     }
 
-    /// What each row's loss counts.
+    /// Weight of each row's loss.
     #[derive(Debug)]
     struct Ctc(Vec<f32>);
 
     impl Operator<1> for Ctc {
-        /// Of each row's loss by its logits.
+        /// Gradient of each row's loss by its logits.
         type Saved = Vec<f32>;
 
         fn backward(

@@ -95,7 +95,7 @@ impl<B: Backend> Bound<B> {
         self.log_likelihood.clone() - self.divergence.clone()
     }
 
-    /// What training makes small, in nats for each valid value of the batch, `[1]`: the negative bound
+    /// The loss, in nats for each valid value of the batch, `[1]`: the negative bound
     /// where `kl_weight` is 1, and less of the divergence below.
     pub fn loss(&self, kl_weight: f64) -> Tensor<B, 1> {
         let cost = self.divergence.clone() * kl_weight - self.log_likelihood.clone(); // [batch]

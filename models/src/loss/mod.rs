@@ -1,4 +1,4 @@
-//! Losses: what training makes small.
+//! Losses: the functions that training minimises.
 
 mod adversarial;
 mod binary_cross_entropy;
@@ -9,7 +9,7 @@ mod regression;
 mod sequence_cross_entropy;
 mod soft_cross_entropy;
 
-pub use adversarial::AdversarialLoss;
+pub use adversarial::{AdversarialLoss, GanLosses};
 pub use binary_cross_entropy::binary_cross_entropy;
 pub use cross_entropy::cross_entropy;
 pub use ctc::{BLANK, CtcOptions, Reduction, ctc, steps_needed};

@@ -1,3 +1,5 @@
+//! Cross entropy of transcripts, symbol by symbol.
+
 use burn::tensor::{Tensor, TensorData, backend::Backend};
 
 use super::soft_cross_entropy;

@@ -1,3 +1,5 @@
+//! Cross entropy of distributions over classes.
+
 use burn::tensor::{Tensor, activation::log_softmax, backend::Backend};
 
 /// Cross entropy of logits against a weight for each class, averaged over the batch, in nats:

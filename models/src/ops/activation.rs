@@ -1,3 +1,5 @@
+//! Nonlinearities.
+
 use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::{Tensor, activation, backend::Backend};

@@ -1,3 +1,5 @@
+//! Softmax over valid frames, and weighted sums of frames.
+
 use burn::tensor::{Bool, Tensor, TensorData, activation, backend::Backend};
 
 /// The softmax of each row's scores over its valid frames.

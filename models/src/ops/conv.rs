@@ -1,8 +1,10 @@
+//! Convolutions over frames, and over frames and bins.
+
 use burn::tensor::{Slice, Tensor, backend::Backend};
 
 use super::linear;
 
-/// How the window of a convolution moves over `N` axes, and which channels it sees.
+/// Stride, padding, dilation and groups of a convolution over `N` axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvOptions<const N: usize> {
     /// Positions from one window to the next.
@@ -11,8 +13,8 @@ pub struct ConvOptions<const N: usize> {
     pub padding: [usize; N],
     /// Positions from one tap of the kernel to the next.
     pub dilation: [usize; N],
-    /// Into how many groups the channels are cut that do not see one another; as many as channels
-    /// make a depthwise convolution.
+    /// Groups that the channels are divided into, each convolved by itself; as many as channels make
+    /// a depthwise convolution.
     pub groups: usize,
 }
 
@@ -219,7 +221,8 @@ fn pad<B: Backend, const D: usize>(x: Tensor<B, D>, axis: usize, padding: usize)
 #[cfg(feature = "ndarray")]
 mod cpu {
     use super::*;
-    use crate::kernels::conv::{Conv, backward_input, backward_weight, forward};
+    use crate::kernels::conv::{backward_input, backward_weight, forward};
+    use crate::kernels::conv_sizes::Conv;
     use crate::ops::seam::{Array, Inputs, Operator, primitive};
 
     pub(super) fn conv<B: Backend, const D: usize>(

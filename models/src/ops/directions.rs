@@ -1,3 +1,5 @@
+//! Sum of the two directions of a recurrent layer.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 /// The sum of the two directions of a recurrent layer, which lie side by side.

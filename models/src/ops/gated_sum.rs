@@ -1,3 +1,5 @@
+//! Weighted sum of tensors, each weight through a logistic function.
+
 use burn::tensor::{Tensor, activation, backend::Backend};
 
 /// A sum of sequences, each times a gate: `y = Σ_i σ(weights[i]) · inputs[i]`, with the logistic
@@ -44,7 +46,7 @@ fn add<B: Backend>(
 mod cpu {
     use super::*;
     use crate::kernels::gated_sum as kernel;
-    use crate::kernels::math::sigmoid;
+    use crate::kernels::special::sigmoid;
     use crate::ops::seam::{Array, Inputs, Operator, primitive};
 
     pub(super) fn add<B: Backend>(
@@ -73,7 +75,7 @@ mod cpu {
 
     #[derive(Debug)]
     struct Term {
-        /// Which of the weights is its own.
+        /// Index of its own weight.
         index: usize,
     }
 

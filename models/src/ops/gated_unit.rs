@@ -1,3 +1,5 @@
+//! The gated unit of WaveNet.
+
 use burn::tensor::{Tensor, activation, backend::Backend};
 
 use super::zero_padding;

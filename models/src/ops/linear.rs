@@ -1,3 +1,5 @@
+//! Affine maps of the last axis.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 /// `y = x · W + b` along the last axis.

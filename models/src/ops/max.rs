@@ -1,3 +1,5 @@
+//! Maximum over the valid frames of a row.
+
 use burn::tensor::{Bool, Tensor, TensorData, backend::Backend};
 
 /// The largest value of the valid frames of each row.

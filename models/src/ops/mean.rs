@@ -1,3 +1,5 @@
+//! Mean over the valid frames of a row.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::zero_padding;

@@ -2,7 +2,7 @@
 //!
 //! Every function here is generic over the backend and written in portable Burn expressions. Layers
 //! call nothing else for their heavy work, so a faster kernel for one backend belongs inside the
-//! operator and no model has to know.
+//! operator and changes no model.
 //!
 //! Channels come last, as bins do in features (`[batch, frames, channels]`,
 //! `[batch, frames, bins, channels]`), and the output axis comes last in every weight. A

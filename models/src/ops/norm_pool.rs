@@ -1,14 +1,16 @@
+//! Batch normalisation with a clamping activation and max pooling.
+
 use burn::tensor::{Tensor, activation::relu, backend::Backend};
 
 use super::{max_pool2d, zero_padding};
 
-/// What batch normalisation is followed by, in one operator: an activation that clamps, and max
+/// The rest of an operator that begins with batch normalisation: an activation that clamps, and max
 /// pooling.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NormPool {
-    /// What is added to a variance before its root is taken.
+    /// Added to a variance before its root is taken.
     pub epsilon: f64,
-    /// What the normalised values are clamped to: `[0, ∞]` is ReLU, `[−∞, ∞]` leaves them.
+    /// Bounds of the normalised values: `[0, ∞]` is ReLU, `[−∞, ∞]` leaves them.
     pub range: [f64; 2],
     /// Frames and bins that become one, windows side by side, a remainder dropped; `[1, 1]` pools
     /// nothing.
@@ -35,7 +37,7 @@ impl NormPool {
     }
 }
 
-/// What one training batch says of each channel, without gradient. Shapes `[channels]`.
+/// The statistics of each channel over a training batch, without gradient. Shapes `[channels]`.
 #[derive(Debug, Clone)]
 pub struct BatchStatistics<B: Backend> {
     /// The mean over the valid positions.

@@ -1,16 +1,18 @@
+//! Steps of optimizers over one parameter.
+
 use burn::tensor::{Tensor, backend::Backend};
 
-/// What a step of Adam ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980)) or of AdamW
-/// ([Loshchilov and Hutter 2017](https://arxiv.org/abs/1711.05101)) takes.
+/// The settings of a step of Adam ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980)) or of AdamW
+/// ([Loshchilov and Hutter 2017](https://arxiv.org/abs/1711.05101)).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
     /// The learning rate.
     pub rate: f64,
     /// Decay of the first moment and of the second.
     pub betas: [f64; 2],
-    /// What is added to the root of the second moment.
+    /// Added to the root of the second moment.
     pub epsilon: f64,
-    /// How many steps there are, this one included: for the bias corrections.
+    /// Number of this step, from 1, for the bias corrections.
     pub steps: usize,
     /// Weight decay.
     pub decay: f64,
@@ -78,12 +80,12 @@ pub fn adam_step<B: Backend, const D: usize>(
     [parameter * kept - change, first, second]
 }
 
-/// What a step of gradient descent with momentum takes.
+/// The settings of a step of gradient descent with momentum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdStep {
     /// The learning rate.
     pub rate: f64,
-    /// How much of the last change is kept ([Polyak
+    /// Share of the last change that is kept ([Polyak
     /// 1964](https://doi.org/10.1016/0041-5553(64)90137-5)); 0 for plain descent.
     pub momentum: f64,
     /// Whether the parameter moves by where the momentum will be after it ([Nesterov
@@ -130,7 +132,7 @@ pub fn sgd_step<B: Backend, const D: usize>(
     [parameter - change * step.rate, momentum]
 }
 
-/// What a step over the root of the squared gradients takes.
+/// The settings of a step over the root of the squared gradients.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RmsStep {
     /// The learning rate.
@@ -140,14 +142,14 @@ pub struct RmsStep {
     /// of it; without a number they are summed up, as Adagrad does ([Duchi et al.
     /// 2011](https://jmlr.org/papers/v12/duchi11a.html)).
     pub average: Option<f64>,
-    /// What is added to the root.
+    /// Added to the root.
     pub epsilon: f64,
     /// Weight decay, added to the gradient.
     pub decay: f64,
 }
 
 impl RmsStep {
-    /// How much of the squares is kept, and how much of the new one is added.
+    /// Share of the squares that is kept, and share of the new one that is added.
     fn shares(&self) -> [f64; 2] {
         self.average.map_or([1.0, 1.0], |kept| [kept, 1.0 - kept])
     }

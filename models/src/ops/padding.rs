@@ -1,3 +1,5 @@
+//! Zeros in the padding.
+
 use burn::tensor::{Bool, Tensor, TensorData, backend::Backend};
 
 /// Sets every frame past its row's length to zero, whatever it held (NaN included).

@@ -1,3 +1,5 @@
+//! Pairs of successive frames side by side.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 /// Puts every two successive frames side by side; an odd last one stands beside zeros.

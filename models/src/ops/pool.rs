@@ -1,3 +1,5 @@
+//! Max and average pooling.
+
 use std::ops::Add;
 
 use burn::tensor::{Tensor, backend::Backend};

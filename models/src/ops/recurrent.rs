@@ -1,10 +1,12 @@
+//! Recurrent layers: Elman, LSTM and GRU.
+
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::{Int, Tensor, TensorData, backend::Backend};
 use serde::{Deserialize, Serialize};
 
 use super::{linear, zero_padding};
 
-/// What a recurrent layer does at each step.
+/// The computation of one step of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cell {
@@ -44,7 +46,7 @@ pub struct DirectionWeights<B: Backend> {
     pub bias_state: Tensor<B, 1>,
 }
 
-/// What a recurrent layer returns.
+/// The output of a recurrent layer.
 #[derive(Debug, Clone)]
 pub struct Sequence<B: Backend> {
     /// The state after each frame, `[batch, frames, directions·d_hidden]`; zero past a row's

@@ -1,7 +1,9 @@
+//! Reversal of a gradient.
+
 use burn::tensor::{Tensor, backend::Backend};
 
-/// The same values, whose gradient on the way back is multiplied by `−weight`: what lies below learns
-/// the opposite of what would help above ([Ganin et al.
+/// The same values, with the gradient multiplied by `−weight` on the way back: the layers below learn
+/// the opposite of what would help the layers above ([Ganin et al.
 /// 2016](https://jmlr.org/papers/v17/15-239.html), equation 14).
 pub fn reverse_gradient<B: Backend, const D: usize>(x: Tensor<B, D>, weight: f64) -> Tensor<B, D> {
     let value = x.clone().detach();

@@ -1,3 +1,5 @@
+//! Scaling of channels.
+
 use burn::tensor::{Tensor, backend::Backend};
 
 /// Every channel of a row times a factor of its own.

@@ -1,3 +1,5 @@
+//! The steps of a speller: recurrent layers with attention in between.
+
 use burn::tensor::{Int, Tensor, TensorData, activation::tanh, backend::Backend};
 
 use super::recurrent::State;

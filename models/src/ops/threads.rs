@@ -1,3 +1,5 @@
+//! The pool of threads of the kernels.
+
 use burn::tensor::backend::Backend;
 
 /// Runs `work` on one of the threads that share out the operators of `B`, where it has such threads.

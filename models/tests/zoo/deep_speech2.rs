@@ -9,7 +9,7 @@ use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::CtcOptions;
 use sori_models::ops::path_counts;
-use sori_models::{DeepSpeech2, DeepSpeech2Config, Emissions};
+use sori_models::{Architecture, DeepSpeech2, DeepSpeech2Config, Emissions, Emitter};
 
 type Cpu = Autodiff<NdArray<f32>>;
 
@@ -63,7 +63,7 @@ fn overfit<B: AutodiffBackend>(
     let features = noise::<B>([LENGTHS.len(), LENGTHS[0], BINS], &device);
     let mut last = f32::INFINITY;
     for _ in 0..steps {
-        let emissions = model.forward(features.clone(), &LENGTHS);
+        let emissions = model.emit(features.clone(), &LENGTHS);
         let loss = emissions.ctc(&transcripts(), CtcOptions::default());
         last = loss.to_data().iter::<f32>().next().expect("a loss");
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
@@ -93,7 +93,7 @@ fn every_shape_overfits_one_batch_and_reads_it_back() {
         let (model, features, loss) = overfit::<Cpu>(&config, 200);
         assert!(loss < 0.02, "{config:?}: still {loss}");
         // In training mode, for the running statistics lag behind so few steps.
-        let emissions = model.forward(features, &LENGTHS);
+        let emissions = model.emit(features, &LENGTHS);
         assert_eq!(greedy(&emissions), transcripts(), "{config:?}");
     }
 }
@@ -128,10 +128,10 @@ fn a_batch_gives_what_its_items_give_alone() {
         let (trained, features) = (trained.valid(), features.inner());
         for garbage in [1e4, f32::INFINITY, f32::NAN] {
             let batch = features.clone().mask_fill(padding(), garbage);
-            let together = trained.forward(batch.clone(), &LENGTHS);
+            let together = trained.emit(batch.clone(), &LENGTHS);
             for (row, &length) in LENGTHS.iter().enumerate() {
                 let item = batch.clone().narrow(0, row, 1).narrow(1, 0, length);
-                let alone = trained.forward(item, &[length]);
+                let alone = trained.emit(item, &[length]);
                 let [_, steps, _] = alone.logits.dims();
                 assert_eq!(alone.lengths, [steps]);
                 assert_eq!(together.lengths[row], steps);
@@ -154,7 +154,7 @@ fn padding_changes_no_gradient() {
             let features = features.clone().mask_fill(padding(), garbage);
             let more = Tensor::full([LENGTHS.len(), more_frames, BINS], garbage, &device);
             let features = Tensor::from_inner(Tensor::cat(vec![features, more], 1));
-            let emissions = model.forward(features, &LENGTHS);
+            let emissions = model.emit(features, &LENGTHS);
             let loss = emissions.ctc(&transcripts(), CtcOptions::default());
             all_gradients(&model, &loss.backward())
         };
@@ -170,12 +170,12 @@ fn a_model_is_its_record() {
     for config in small() {
         let (model, features, _) = overfit::<Cpu>(&config, 2);
         let (model, features) = (model.valid(), features.inner());
-        let before = model.forward(features.clone(), &LENGTHS);
+        let before = model.emit(features.clone(), &LENGTHS);
         let fresh = config.init::<NdArray>(&Default::default());
         let fresh = fresh
             .expect("a valid configuration")
             .load_record(model.into_record());
-        let after = fresh.forward(features, &LENGTHS);
+        let after = fresh.emit(features, &LENGTHS);
         after
             .logits
             .into_data()
@@ -202,7 +202,7 @@ fn a_step_sees_only_the_lookahead_of_the_future() {
         Tensor::full([1, 1, BINS], 3.0, &device),
     );
     let [one, other] = [features, with_last_changed].map(|features| {
-        let logits = model.forward(features, &[12]).logits.into_data();
+        let logits = model.emit(features, &[12]).logits.into_data();
         logits.iter::<f32>().collect::<Vec<_>>()
     });
     let symbols = config.num_symbols;
@@ -275,5 +275,5 @@ fn a_row_without_a_frame_is_a_broken_contract() {
         .remove(0)
         .init::<NdArray>(&device)
         .expect("a valid configuration");
-    model.forward(noise([2, 12, BINS], &device), &[12, 0]);
+    model.emit(noise([2, 12, BINS], &device), &[12, 0]);
 }

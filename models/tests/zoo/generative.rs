@@ -9,7 +9,9 @@ use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::AdversarialLoss;
 use sori_models::ops::{Activation, path_counts};
-use sori_models::{Gan, GanConfig, GanLosses, Vae, VaeConfig};
+use sori_models::{
+    Adversarial, Architecture, Autoencoder, Gan, GanConfig, GanLosses, Generator, Vae, VaeConfig,
+};
 
 type Plain = NdArray<f32>;
 type Cpu = Autodiff<Plain>;

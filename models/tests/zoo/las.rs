@@ -9,12 +9,12 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Distribution, Tensor, TensorData, Tolerance};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
-use sori_models::ModelConfig;
 use sori_models::las::{
-    DecodeOptions, Hypothesis, Las, LasConfig, SENTENCE_END, Sampling, Spelled,
+    DecodeOptions, Las, LasConfig, SENTENCE_END, Sampling, Spelled, SpelledTranscript,
 };
 use sori_models::loss::{CtcOptions, Reduction, ctc};
 use sori_models::ops::path_counts;
+use sori_models::{Architecture, Speller};
 
 type Plain = NdArray<f32>;
 type Cpu = Autodiff<Plain>;
@@ -83,7 +83,7 @@ fn padding(frames: usize) -> Tensor<Plain, 3, Bool> {
 }
 
 fn forward<B: Backend>(model: &Las<B>, features: Tensor<B, 3>) -> Spelled<B> {
-    model.forward(features, &LENGTHS, &transcripts(), Sampling::default())
+    model.spell(features, &LENGTHS, &transcripts(), Sampling::default())
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
     for config in small() {
         let model = init::<Plain>(&config);
         let features = noise(LENGTHS.len(), FRAMES);
-        let listened = model.encode(features.clone(), &LENGTHS);
+        let listened = model.listen(features.clone(), &LENGTHS);
         let halved = |length: &usize| {
             let frames = if config.strides.is_empty() { 1 } else { 3 };
             let steps = length.div_ceil(frames);
@@ -101,14 +101,13 @@ fn logits_are_symbols_and_an_end_and_steps_are_halved_rounding_up() {
         assert_eq!(listened.states.dims(), [LENGTHS.len(), steps, 16]);
         let lengths: Vec<usize> = LENGTHS.iter().map(halved).collect();
         assert_eq!(listened.lengths, lengths);
-        let any = ModelConfig::Las(config.clone());
         assert_eq!(
-            LENGTHS.map(|length| any.num_steps(length)).to_vec(),
+            LENGTHS.map(|length| config.num_steps(length)).to_vec(),
             lengths
         );
         let halves = 1 << config.num_pyramid_layers;
         let frames = if config.strides.is_empty() { 1 } else { 3 };
-        assert_eq!(any.frames_per_step(), frames * halves);
+        assert_eq!(config.frames_per_step(), frames * halves);
 
         let spelled = forward(&model, features);
         assert_eq!(spelled.logits.dims(), [LENGTHS.len(), 7, NUM_SYMBOLS]);
@@ -127,7 +126,7 @@ fn every_operator_of_training_and_decoding_takes_its_kernel() {
         let model = init::<Cpu>(&config);
         let sampling = Sampling { rate: 0.5, seed: 1 };
         let features = noise::<Cpu>(LENGTHS.len(), FRAMES);
-        let spelled = model.forward(features.clone(), &LENGTHS, &transcripts(), sampling);
+        let spelled = model.spell(features.clone(), &LENGTHS, &transcripts(), sampling);
         model.loss(&spelled, &transcripts()).backward();
         let between = path_counts();
         assert!(between.kernels > before.kernels + 8);
@@ -158,7 +157,7 @@ fn a_batch_gives_what_its_items_give_alone() {
                 let item = batch.clone().narrow(0, row, 1).narrow(1, 0, length);
                 let transcript = &transcripts()[row..=row];
                 let no = Sampling::default();
-                let alone = model.forward(item.clone(), &[length], transcript, no);
+                let alone = model.spell(item.clone(), &[length], transcript, no);
                 let same = |ours: Tensor<Plain, 3>, alone: Tensor<Plain, 3>| {
                     let [_, valid, _] = alone.dims();
                     let ours = ours.narrow(0, row, 1).narrow(1, 0, valid).into_data();
@@ -175,7 +174,7 @@ fn a_batch_gives_what_its_items_give_alone() {
     }
 }
 
-fn assert_same(a: &Hypothesis, b: &Hypothesis) {
+fn assert_same(a: &SpelledTranscript, b: &SpelledTranscript) {
     assert_eq!((&a.symbols, a.ended), (&b.symbols, b.ended));
     assert!((a.score - b.score).abs() < 1e-4);
     for (a, b) in a.alignment.iter().zip(&b.alignment) {
@@ -211,7 +210,7 @@ fn the_loss_shares_itself_between_speller_and_ctc_head() {
     let mut longer = transcripts();
     longer[4] = vec![2, 3];
     let features = noise::<Plain>(LENGTHS.len(), FRAMES);
-    let spelled = model.forward(features, &LENGTHS, &longer, Sampling::default());
+    let spelled = model.spell(features, &LENGTHS, &longer, Sampling::default());
     assert!(number(model.loss(&spelled, &longer)).is_finite());
 }
 
@@ -249,7 +248,7 @@ fn symbol_by_symbol_gives_what_the_whole_transcript_gives_and_rows_can_be_gather
             row.narrow(1, symbol, 1).into_data().iter::<f32>().collect()
         };
 
-        let spelling = model.spelling(&model.encode(features, &LENGTHS));
+        let spelling = model.spelling(&model.listen(features, &LENGTHS));
         let transcript = &transcripts()[row];
         // Twice the row among others, which go astray and are left behind.
         let mut state = spelling.start(&[other, row, row]);
@@ -278,7 +277,7 @@ fn sampling_is_of_its_seed_and_leaves_what_came_before() {
         let features = noise::<Cpu>(LENGTHS.len(), FRAMES);
         let logits = |rate: f64, seed: u64| {
             let sampling = Sampling { rate, seed };
-            let spelled = model.forward(features.clone(), &LENGTHS, &transcripts(), sampling);
+            let spelled = model.spell(features.clone(), &LENGTHS, &transcripts(), sampling);
             spelled.logits.into_data()
         };
         let forced = logits(0.0, 0);
@@ -347,7 +346,7 @@ fn decoding_ends_at_its_length_or_by_its_threshold() {
         assert!(hypothesis.ended && hypothesis.symbols.is_empty());
         assert!(hypothesis.score < -0.5, "{}", hypothesis.score);
     }
-    let steps = model.encode(features.clone(), &LENGTHS).lengths;
+    let steps = model.listen(features.clone(), &LENGTHS).lengths;
     for (hypothesis, steps) in found(1.0, 1.5).iter().zip(steps) {
         let longest = (1.5 * steps as f64).ceil() as usize;
         assert!(hypothesis.symbols.len() <= longest);
@@ -362,7 +361,7 @@ fn the_end_within_a_transcript_is_a_broken_contract() {
     let model = init::<Plain>(&small()[0]);
     let mut transcripts = transcripts();
     transcripts[1] = vec![3, 0];
-    model.forward(
+    model.spell(
         noise(LENGTHS.len(), FRAMES),
         &LENGTHS,
         &transcripts,

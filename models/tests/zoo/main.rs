@@ -6,9 +6,11 @@ mod ctc;
 mod deep_speech2;
 mod generative;
 mod gradients;
+mod initial_weights;
 mod kernels;
 mod las;
 mod recurrent;
+mod registry;
 mod streaming;
 
 #[path = "../../../tests/golden/ctc.rs"]

@@ -6,7 +6,7 @@ use burn::tensor::{Distribution, Tensor, TensorData, Tolerance};
 use burn_ndarray::NdArray;
 use proptest::prelude::*;
 use sori_models::layers::{Cell, MaskedBatchNorm};
-use sori_models::{DeepSpeech2, DeepSpeech2Config};
+use sori_models::{Architecture, DeepSpeech2, DeepSpeech2Config, Emitter};
 
 /// The kernels' backend, and one that they leave to the portable expressions.
 type Kernels = NdArray<f32>;
@@ -43,8 +43,9 @@ fn both<B: Backend>(
 ) -> [(Vec<f32>, TensorData); 2] {
     let model = model::<B>(config);
     let features: Tensor<B, 3> = random([1, frames, config.num_bins], -2.0, 2.0);
-    let whole = model.forward(features.clone(), &[frames]).logits;
+    let whole = model.emit(features.clone(), &[frames]).logits;
     let mut stream = model.stream().expect("it reads forward");
+    assert_eq!(stream.look_ahead_frames(), config.look_ahead_frames());
     let (mut said, mut from, mut steps) = (Vec::new(), 0, 0);
     let period = config.num_steps(1 << 16);
     let frames_per_step = (1 << 16) / period;

@@ -15,15 +15,18 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::table::{Gram, Table};
+use super::context::{Context, ContextNode, ROOT};
+use super::model::NgramModel;
+use super::table::{Gram, NgramTable};
+use super::token::{BEGIN, END, TokenId, UNKNOWN};
 use super::vocabulary::Vocabulary;
-use super::{BEGIN, Context, END, NgramModel, Node, ROOT, TokenId, UNKNOWN};
-use crate::{Error, Result};
 
-/// Longer lines are not of an ARPA file, and could fill the memory.
+use crate::error::{Error, Result};
+
+/// Longer lines are not ARPA, and could fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// What a token that a file gives no probability has, as KenLM takes it.
+/// The log-probability of a token that has none in the file, as in KenLM.
 const UNKNOWN_LOG10: f32 = -100.0;
 
 /// The lines of a file.
@@ -33,13 +36,13 @@ struct Lines<'a> {
     buffer: Vec<u8>,
     /// The number of the line in `buffer`.
     number: usize,
-    /// Whether `buffer` is to be read once more.
+    /// Whether to read `buffer` again.
     again: bool,
 }
 
 impl<'a> Lines<'a> {
     fn error(&self, reason: impl Into<String>) -> Error {
-        // An empty file has no first line, where something was to be.
+        // An error in an empty file names line 1.
         Error::line(self.path, self.number.max(1), reason)
     }
 
@@ -80,7 +83,7 @@ impl<'a> Lines<'a> {
         Ok(text.trim_matches([' ', '\t', '\r', '\n']))
     }
 
-    /// Goes to the next line, which there must be.
+    /// Goes to the next line, which must exist.
     fn expect(&mut self, what: &str) -> Result<&str> {
         if !self.advance()? {
             return Err(self.error(format!(
@@ -100,40 +103,49 @@ impl<'a> Lines<'a> {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<NgramModel> {
-    let file = File::open(path).map_err(Error::io("cannot read", path))?;
-    let metadata = file.metadata().map_err(Error::io("cannot read", path))?;
-    let mut lines = Lines {
-        path,
-        reader: BufReader::with_capacity(1 << 16, file),
-        buffer: Vec::new(),
-        number: 0,
-        again: false,
-    };
-    let counts = counts(&mut lines)?;
-    // An n-gram takes at least `0 a\n`: what a broken count promises is not allocated.
-    let most = usize::try_from(metadata.len() / 4).unwrap_or(usize::MAX);
-    let mut building = Building::new(&counts, most);
-    for order in 1..=counts.len() {
-        building.section(&mut lines, order, &counts)?;
+impl NgramModel {
+    /// Reads an ARPA file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not an ARPA file; the error then names the line. A file is
+    /// refused for counts that differ from those of `\data\`, missing sections, values that are not
+    /// numbers, positive log-probabilities, tokens that are not 1-grams, n-grams that occur twice or
+    /// whose prefix is not in the model, and a missing `<s>`, `</s>` or `\end\`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("cannot read", path))?;
+        let metadata = file.metadata().map_err(Error::io("cannot read", path))?;
+        let mut lines = Lines {
+            path,
+            reader: BufReader::with_capacity(1 << 16, file),
+            buffer: Vec::new(),
+            number: 0,
+            again: false,
+        };
+        let counts = counts(&mut lines)?;
+        // An n-gram takes at least `0 a\n`, so a wrong count cannot make the reader allocate too much.
+        let most = usize::try_from(metadata.len() / 4).unwrap_or(usize::MAX);
+        let mut building = Building::new(&counts, most);
+        for order in 1..=counts.len() {
+            building.section(&mut lines, order, &counts)?;
+        }
+        let last = lines.expect("\\end\\")?;
+        if last != "\\end\\" {
+            let found = last.to_string();
+            return Err(lines.error(format!(
+                "`{found}` stands where \\end\\ was expected, behind the {}-grams",
+                counts.len()
+            )));
+        }
+        if lines.advance()? {
+            return Err(lines.error("something stands behind \\end\\, which is the last line"));
+        }
+        Ok(building.finish())
     }
-    let last = lines.expect("\\end\\")?;
-    if last != "\\end\\" {
-        let found = last.to_string();
-        return Err(lines.error(format!(
-            "`{found}` stands where \\end\\ was expected, behind the {}-grams",
-            counts.len()
-        )));
-    }
-    if lines.advance()? {
-        return Err(lines.error("something stands behind \\end\\, which is the last line"));
-    }
-    Ok(building.finish())
 }
 
-/// Reads `\data\` and how many n-grams of each order there are.
+/// Reads `\data\` and the number of n-grams of each order.
 fn counts(lines: &mut Lines) -> Result<Vec<usize>> {
-    // Whatever stands before it is a remark.
+    // Anything before `\data\` is a remark.
     loop {
         if !lines.advance()? {
             return Err(lines.error(
@@ -141,7 +153,7 @@ fn counts(lines: &mut Lines) -> Result<Vec<usize>> {
                  order's n-grams",
             ));
         }
-        // A remark in another encoding does no harm.
+        // A remark may be in another encoding.
         if lines.buffer.trim_ascii() == b"\\data\\" {
             break;
         }
@@ -170,13 +182,13 @@ fn counts(lines: &mut Lines) -> Result<Vec<usize>> {
     }
 }
 
-/// A model half read. The context after each n-gram is its own until all are there.
+/// A partly read model. Each n-gram has its own next context until all are read.
 struct Building {
     order: usize,
     vocabulary: Vocabulary,
     unigrams: Vec<Gram>,
-    longer: Table,
-    contexts: Vec<Node>,
+    longer: NgramTable,
+    contexts: Vec<ContextNode>,
 }
 
 impl Building {
@@ -192,7 +204,7 @@ impl Building {
             order,
             vocabulary: Vocabulary::default(),
             unigrams: Vec::new(),
-            longer: Table::with_capacity(sum(&counts[1..])),
+            longer: NgramTable::with_capacity(sum(&counts[1..])),
             contexts: Vec::with_capacity(sum(&counts[..order.max(2) - 1]) + 2),
         }
     }
@@ -210,7 +222,7 @@ impl Building {
             )));
         }
         if order == 1 {
-            self.contexts.push(Node::new(0.0, ROOT));
+            self.contexts.push(ContextNode::new(0.0, ROOT));
         }
         let mut count = 0;
         let mut tokens = Vec::with_capacity(order);
@@ -287,7 +299,7 @@ impl Building {
         let node = self.contexts.len() as u32;
         if prefix.is_empty() {
             self.unigrams.push(Gram { log10, next: node });
-            self.contexts.push(Node::new(backoff, ROOT));
+            self.contexts.push(ContextNode::new(backoff, ROOT));
             return Ok(());
         }
         let Some(context) = self.context(prefix) else {
@@ -309,15 +321,15 @@ impl Building {
                 "`{text}` is there twice; each {order}-gram has one line"
             )));
         }
-        self.contexts[context as usize].filter |= Node::bit(token);
+        self.contexts[context as usize].filter |= ContextNode::bit(token);
         if order < self.order {
-            self.contexts.push(Node::new(backoff, suffix));
+            self.contexts.push(ContextNode::new(backoff, suffix));
         }
         Ok(())
     }
 
     fn token(&mut self, lines: &Lines, order: usize, field: &str) -> Result<u32> {
-        // Some models write it so.
+        // Some models write it in capitals.
         let text = if field == "<UNK>" { UNKNOWN } else { field };
         if order > 1 {
             return self.vocabulary.find(text).ok_or_else(|| {
@@ -336,7 +348,7 @@ impl Building {
         Ok(token)
     }
 
-    /// Sees to the tokens every model has.
+    /// Checks the tokens that every model has.
     fn check_markers(&mut self, lines: &Lines) -> Result<()> {
         for marker in [BEGIN, END] {
             if self.vocabulary.find(marker).is_none() {
@@ -352,12 +364,12 @@ impl Building {
                 log10: UNKNOWN_LOG10,
                 next: self.contexts.len() as u32,
             });
-            self.contexts.push(Node::new(0.0, ROOT));
+            self.contexts.push(ContextNode::new(0.0, ROOT));
         }
         Ok(())
     }
 
-    /// The context that is an n-gram's tokens.
+    /// The context of an n-gram's tokens.
     fn context(&self, tokens: &[u32]) -> Option<u32> {
         let (&first, rest) = tokens.split_first()?;
         rest.iter()
@@ -366,7 +378,7 @@ impl Building {
             })
     }
 
-    /// The longest n-gram known that ends in `token` and is shorter than `context` and it.
+    /// The longest known n-gram that is a proper suffix of `context` and `token`, ending in `token`.
     fn known_suffix(&self, context: u32, token: u32) -> u32 {
         let mut context = self.contexts[context as usize].suffix;
         while context != ROOT {
@@ -382,9 +394,9 @@ impl Building {
     }
 
     fn finish(mut self) -> NgramModel {
-        // A context that nothing continues and that costs nothing to leave is as good as its
-        // suffix. Suffixes come before what they are suffixes of, so one pass shortens all.
-        let shortest = |contexts: &[Node], context: u32| {
+        // A context without continuations or back-off weight is equivalent to its suffix. Suffixes
+        // come first, so one pass shortens all.
+        let shortest = |contexts: &[ContextNode], context: u32| {
             let node = contexts[context as usize];
             if node.filter != 0 || node.backoff != 0.0 {
                 context

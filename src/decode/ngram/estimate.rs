@@ -5,39 +5,40 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::table::{Gram, Table};
+use super::context::ROOT;
+use super::table::{Gram, NgramTable};
+use super::token::{BEGIN, END, UNKNOWN};
 use super::vocabulary::Vocabulary;
-use super::{BEGIN, END, ROOT, UNKNOWN};
+use crate::error::{Error, Result};
 use crate::file::write_atomically;
-use crate::{Error, Result};
 
 /// The highest order estimated.
 pub const HIGHEST_ORDER: usize = 5;
 
-/// The numbers of the tokens every vocabulary begins with, as `lmplz` has them.
+/// The numbers of the tokens every vocabulary begins with, as in `lmplz`.
 const UNKNOWN_TOKEN: u32 = 0;
 const BEGIN_TOKEN: u32 = 1;
 const END_TOKEN: u32 = 2;
 
-/// What is taken from the counts of an order's n-grams.
+/// The discounts subtracted from the counts of one order's n-grams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Discounts {
-    /// Of n-grams counted once, twice, and more often.
+    /// For n-grams counted once, twice, and more often.
     pub amounts: [f64; 3],
-    /// Whether these are the fallback, because counts are too few to tell.
+    /// Whether these are the fallback, used if there are too few counts.
     pub fallback: bool,
 }
 
 impl Discounts {
-    /// What `lmplz --discount_fallback` takes.
+    /// The values of `lmplz --discount_fallback`.
     const FALLBACK: Self = Self {
         amounts: [0.5, 1.0, 1.5],
         fallback: true,
     };
 
-    /// From how many n-grams were counted once, twice, three and four times: Chen and Goodman's
-    /// equation 26. In single precision, so that what is out of range is so for KenLM too; 0, which KenLM
-    /// takes, is as well, since a context of such n-grams alone would leave nothing for the others.
+    /// Chen and Goodman's equation 26, from the numbers of n-grams counted once to four times. It is
+    /// in single precision to be out of range where KenLM is. 0, which KenLM takes, counts as out of
+    /// range too, since a context of such n-grams alone would leave nothing for the others.
     fn of(counts_of_counts: [u64; 4]) -> Self {
         if counts_of_counts[..3].contains(&0) {
             return Self::FALLBACK;
@@ -71,37 +72,37 @@ impl Discounts {
 
 /// An n-gram of the sentences, as a node of a tree whose root is the empty one.
 #[derive(Clone, Copy, Default)]
-struct Node {
+struct ContextNode {
     /// The n-gram without its last token.
     parent: u32,
     token: u32,
     /// The n-gram without its first token.
     suffix: u32,
     order: u32,
-    /// Whether its first token is the begin of a sentence.
+    /// Whether it begins with the beginning of a sentence.
     begins: bool,
-    /// How often it was said.
+    /// The number of its occurrences.
     count: u64,
-    /// After how many tokens it was said.
+    /// The number of different tokens it follows.
     extensions: u64,
 }
 
-/// Counts the n-grams of sentences; then an estimate of a model can be made of them.
+/// Counts of the n-grams of sentences, from which a model is estimated.
 ///
-/// Memory grows with the number of different n-grams. For texts of which these do not fit there is
-/// `lmplz`, whose files [`NgramModel`](super::NgramModel) reads.
+/// Memory grows with the number of different n-grams. Larger texts need `lmplz`,
+/// whose files [`NgramModel`](crate::decode::NgramModel) reads.
 pub struct NgramCounts {
     order: usize,
     vocabulary: Vocabulary,
-    nodes: Vec<Node>,
+    nodes: Vec<ContextNode>,
     /// Nodes by (parent, token).
-    children: Table,
+    children: NgramTable,
     num_sentences: usize,
     num_tokens: usize,
 }
 
 impl NgramCounts {
-    /// To count n-grams up to `order`.
+    /// Counts of n-grams up to `order`, still empty.
     ///
     /// # Errors
     /// Unless `order` is from 1 to 5.
@@ -118,24 +119,24 @@ impl NgramCounts {
         let mut counts = Self {
             order,
             vocabulary,
-            nodes: vec![Node::default()],
-            children: Table::default(),
+            nodes: vec![ContextNode::default()],
+            children: NgramTable::default(),
             num_sentences: 0,
             num_tokens: 0,
         };
-        // In every model, whatever is said.
+        // These are in every model.
         for token in [UNKNOWN_TOKEN, BEGIN_TOKEN] {
             counts.child(ROOT, token)?;
         }
         Ok(counts)
     }
 
-    /// How many sentences were counted.
+    /// Number of sentences counted.
     pub fn num_sentences(&self) -> usize {
         self.num_sentences
     }
 
-    /// How many tokens they had, without the ends of sentences.
+    /// Number of tokens counted, without the ends of sentences.
     pub fn num_tokens(&self) -> usize {
         self.num_tokens
     }
@@ -163,7 +164,7 @@ impl NgramCounts {
         }
         self.num_sentences += 1;
         self.num_tokens += sentence.len();
-        // The n-grams that end in the token before, from the longest on.
+        // The n-grams that end in the previous token, longest first.
         let mut before = vec![self.child(ROOT, BEGIN_TOKEN)?, ROOT];
         for text in sentence.into_iter().chain([END]) {
             let token = self.vocabulary.insert(text);
@@ -196,15 +197,15 @@ impl NgramCounts {
             ))
         })?;
         let parent_node = self.nodes[parent as usize];
-        self.nodes.push(Node {
+        self.nodes.push(ContextNode {
             parent,
             token,
             suffix,
             order: parent_node.order + 1,
             begins: parent_node.begins || (parent == ROOT && token == BEGIN_TOKEN),
-            ..Node::default()
+            ..ContextNode::default()
         });
-        // It is said after one token more. One token is said after none.
+        // It follows one more token.
         self.nodes[suffix as usize].extensions += 1;
         let gram = Gram {
             log10: 0.0,
@@ -226,7 +227,7 @@ impl NgramCounts {
         }
         let adjusted: Vec<u64> = self.nodes.iter().map(|node| self.adjusted(node)).collect();
         let discounts = self.discounts(&adjusted);
-        // Of each context, the adjusted counts of what follows it, and what is taken from them.
+        // For each context, sums of the adjusted counts of its continuations, and of their discounts.
         let mut totals = vec![0; self.nodes.len()];
         let mut taken = vec![0.0; self.nodes.len()];
         for (node, &count) in self.nodes.iter().zip(&adjusted).skip(1) {
@@ -234,7 +235,7 @@ impl NgramCounts {
             taken[node.parent as usize] += discounts[node.order as usize - 1].get(count);
         }
         let share = |context: u32| taken[context as usize] / totals[context as usize] as f64;
-        // The unknown and the end are said, the begin is not.
+        // The model predicts the unknown and the end, not the beginning.
         let num_said = self.nodes.iter().filter(|node| node.order == 1).count() - 1;
         let uniform = 1.0 / num_said as f64;
         let mut probabilities = vec![uniform; self.nodes.len()];
@@ -242,7 +243,7 @@ impl NgramCounts {
         for (at, node) in self.nodes.iter().enumerate().skip(1) {
             let discount = discounts[node.order as usize - 1].get(adjusted[at]);
             let own = (adjusted[at] as f64 - discount) / totals[node.parent as usize] as f64;
-            // A suffix is counted before what it is a suffix of, so it comes first.
+            // A suffix comes before its n-gram, so its probability is known.
             let lower = probabilities[node.suffix as usize];
             probabilities[at] = own + share(node.parent) * lower;
             if node.order == 1 && node.token == BEGIN_TOKEN {
@@ -259,7 +260,7 @@ impl NgramCounts {
                 backoff: backoff.log10() as f32,
             });
         }
-        // By their texts, so that the order of the sentences does not show.
+        // Sorted by text, so that the order of the sentences has no effect.
         let mut by_text: Vec<u32> = (0..self.vocabulary.len() as u32).collect();
         by_text.sort_by_key(|&token| (token > END_TOKEN, self.vocabulary.text(token)));
         let mut rank = vec![0; by_text.len()];
@@ -276,9 +277,9 @@ impl NgramCounts {
         })
     }
 
-    /// How much an n-gram counts: of those of the highest order, and those that begin a sentence and
-    /// so cannot be said after anything, how often it was said; of the others after how many tokens.
-    fn adjusted(&self, node: &Node) -> u64 {
+    /// The adjusted count of an n-gram: its occurrences for n-grams of the highest order and for those
+    /// that begin a sentence, and otherwise the number of different tokens before it.
+    fn adjusted(&self, node: &ContextNode) -> u64 {
         match node.order as usize {
             1 if node.token == BEGIN_TOKEN => 0,
             order if order == self.order || node.begins => node.count,
@@ -288,8 +289,8 @@ impl NgramCounts {
 
     fn discounts(&self, adjusted: &[u64]) -> Vec<Discounts> {
         let mut counts = adjusted.to_vec();
-        // `lmplz` takes the n-grams that end its sorted list as often as they were said, when it
-        // counts counts. That is a slip of one count in each order, followed to have its numbers.
+        // When `lmplz` counts counts, it takes the raw counts of the n-grams that end its sorted
+        // list. That is an error of one count in each order, reproduced here to match its numbers.
         let mut last = self.last().map_or(ROOT, |last| {
             if self.nodes[last as usize].order as usize == self.order {
                 self.nodes[last as usize].suffix
@@ -310,15 +311,15 @@ impl NgramCounts {
         counts_of_counts.into_iter().map(Discounts::of).collect()
     }
 
-    /// The last of the n-grams that nothing is said before, sorted by their last tokens, then by the
-    /// ones before.
+    /// The last of the n-grams that nothing precedes, sorted by their last tokens, then by the
+    /// earlier ones.
     fn last(&self) -> Option<u32> {
-        let longest = |node: &Node| node.order as usize == self.order || node.begins;
+        let longest = |node: &ContextNode| node.order as usize == self.order || node.begins;
         let backwards = |at: u32| {
             let mut tokens = self.tokens(at);
             let order = self.nodes[at as usize].order as usize;
             tokens[..order].reverse();
-            // What begins a sentence has more begins before it.
+            // The beginning of a sentence has more beginnings before it.
             tokens[order..].fill(BEGIN_TOKEN);
             tokens
         };
@@ -327,7 +328,7 @@ impl NgramCounts {
             .max_by_key(|&at| backwards(at))
     }
 
-    /// The tokens of an n-gram, from the first on, and zeros behind them.
+    /// The tokens of an n-gram, first to last, padded with zeros.
     fn tokens(&self, node: u32) -> [u32; HIGHEST_ORDER] {
         let mut tokens = [0; HIGHEST_ORDER];
         let mut node = self.nodes[node as usize];
@@ -346,7 +347,7 @@ struct Estimated {
     backoff: f32,
 }
 
-/// An n-gram model as estimated.
+/// An estimated n-gram model.
 pub struct NgramEstimate {
     vocabulary: Vocabulary,
     discounts: Vec<Discounts>,
@@ -354,12 +355,12 @@ pub struct NgramEstimate {
 }
 
 impl NgramEstimate {
-    /// What was taken from the counts of each order, from 1 on.
+    /// The discounts of each order, starting at 1.
     pub fn discounts(&self) -> &[Discounts] {
         &self.discounts
     }
 
-    /// How many n-grams there are of each order, from 1 on.
+    /// The number of n-grams of each order, starting at 1.
     pub fn num_ngrams(&self) -> Vec<usize> {
         self.grams.iter().map(Vec::len).collect()
     }
@@ -375,7 +376,7 @@ impl NgramEstimate {
             let order = at + 1;
             let _ = write!(text, "\n\\{order}-grams:\n");
             for gram in grams {
-                // Not `-0`.
+                // Adding zero turns `-0` into `0`.
                 let _ = write!(text, "{}", gram.log10 + 0.0);
                 for (at, &token) in gram.tokens[..order].iter().enumerate() {
                     text.push(if at == 0 { '\t' } else { ' ' });
@@ -391,7 +392,7 @@ impl NgramEstimate {
         text
     }
 
-    /// Writes the model to `path` in the ARPA format: whole, or not at all.
+    /// Writes the model to `path` in the ARPA format, atomically.
     ///
     /// # Errors
     /// When the file cannot be written.

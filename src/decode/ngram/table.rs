@@ -1,12 +1,12 @@
 //! N-grams by (context, token): a hash table with open addressing and linear probing, so that a
 //! look-up reads one or two cache lines.
 
-/// What is known of an n-gram.
+/// The entry of an n-gram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Gram {
     /// Base-10 logarithm of the probability of its last token after the others.
     pub log10: f32,
-    /// The context after it.
+    /// The context that follows it.
     pub next: u32,
 }
 
@@ -17,7 +17,7 @@ struct Slot {
     gram: Gram,
 }
 
-/// The token of a slot that holds nothing.
+/// The token of an empty slot.
 const NONE: u32 = u32::MAX;
 
 const EMPTY: Slot = Slot {
@@ -30,13 +30,13 @@ const EMPTY: Slot = Slot {
 };
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Table {
+pub(super) struct NgramTable {
     slots: Vec<Slot>,
     len: usize,
 }
 
-impl Table {
-    /// With room for `len` n-grams.
+impl NgramTable {
+    /// A table with room for `len` n-grams.
     pub fn with_capacity(len: usize) -> Self {
         Self {
             slots: vec![EMPTY; slots_for(len)],
@@ -52,7 +52,7 @@ impl Table {
         (slot.token != NONE).then_some(slot.gram)
     }
 
-    /// Adds an n-gram, unless it is there already: then it is false.
+    /// Adds an n-gram. Returns false if it already exists.
     pub fn insert(&mut self, context: u32, token: u32, gram: Gram) -> bool {
         if slots_for(self.len + 1) > self.slots.len() {
             self.grow();
@@ -70,7 +70,7 @@ impl Table {
         true
     }
 
-    /// All n-grams, in no order.
+    /// All n-grams, in arbitrary order.
     pub fn grams_mut(&mut self) -> impl Iterator<Item = &mut Gram> {
         self.slots
             .iter_mut()
@@ -92,8 +92,8 @@ impl Table {
         }
     }
 
-    /// Where an n-gram is, or would be: at most two slots of three are taken, so there is always an
-    /// empty one.
+    /// The slot of an n-gram, or a free slot for it. At most two slots in three are taken, so there is
+    /// always a free one.
     fn place(&self, context: u32, token: u32) -> usize {
         const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
         let key = (u64::from(context) << 32 | u64::from(token)).wrapping_mul(MIX);
@@ -114,7 +114,7 @@ impl Table {
     }
 }
 
-/// Half as many again as n-grams.
+/// One and a half slots per n-gram.
 fn slots_for(len: usize) -> usize {
     len + len / 2 + 2
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_put_in_is_found_and_nothing_else() {
         for capacity in [0, 10, 5000] {
-            let mut table = Table::with_capacity(capacity);
+            let mut table = NgramTable::with_capacity(capacity);
             assert_eq!(table.get(0, 0), None);
             let gram = |next| Gram { log10: -1.0, next };
             for i in 0..5000 {

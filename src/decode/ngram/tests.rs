@@ -1,11 +1,15 @@
+//! Tests of n-gram models: reading, scoring and estimation together.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
-use super::*;
-use crate::Error;
+use super::estimate::{NgramCounts, NgramEstimate};
+use super::model::NgramModel;
+use super::token::{BEGIN, TokenId, UNKNOWN};
+use crate::error::{Error, Result};
 
-/// A model with all that a file can have: a back-off weight missing, blanks and remarks.
+/// A model with everything a file may have: a missing back-off weight, blanks and remarks.
 const ARPA: &str = "a remark\n\n\\data\\\nngram 1=5\nngram  2 = 3\nngram 3=1\n
 \\1-grams:\n-99 <s>\t-0.5\n-1.5\t</s>\n-2\t<unk>\n-1\ta\t-0.25\r\n\n-1.25\tb\n
 \\2-grams:\n-0.25\t<s> a\t-0.125\n-0.75\ta b\t0\n-0.5\tb </s>\n
@@ -18,7 +22,7 @@ fn read(text: impl AsRef<[u8]>) -> Result<NgramModel> {
     NgramModel::read(&path)
 }
 
-/// The line that an error names, and the error.
+/// The line number in an error, and the error.
 fn refused(text: impl AsRef<[u8]>) -> (usize, String) {
     match read(text).map(|_| ()).unwrap_err() {
         error @ Error::Line { line, .. } => (line, error.to_string()),
@@ -44,10 +48,10 @@ fn a_model_backs_off_from_the_longest_n_gram_it_knows() {
     assert_eq!(log10, -0.25);
     let (log10, after_ab) = model.score(after_a, b);
     assert_eq!(log10, -0.0625);
-    // `a b` weighs nothing to leave, and no n-gram goes on from it.
+    // The back-off weight of `a b` is zero, and no n-gram continues it.
     assert_eq!(model.end(after_ab), -0.5);
     assert_eq!(model.score(after_ab, a).0, -1.0);
-    // From `<s> a` to `a`, and from there to nothing.
+    // Backs off from `<s> a` to `a`, then to no context.
     assert_eq!(model.score(after_a, a).0, -0.125 - 0.25 - 1.0);
     assert_eq!(model.score(model.no_context(), a).0, -1.0);
     assert_eq!(
@@ -275,8 +279,8 @@ fn a_model_does_not_show_the_order_of_its_sentences() {
     assert_eq!(lines(&sentences), lines(&backwards));
 }
 
-/// The definition, with the whole history: the longest n-gram that is there, and the weights of the
-/// contexts it was backed off from.
+/// The definition, with the whole history: the longest existing n-gram, and the back-off weights
+/// of the contexts above it.
 fn by_definition(grams: &HashMap<Vec<&str>, (f64, f64)>, history: &[&str], token: &str) -> f64 {
     let gram: Vec<&str> = history.iter().copied().chain([token]).collect();
     match (grams.get(&gram), history) {
@@ -326,7 +330,7 @@ proptest! {
         order in 1usize..=5, said in sentences(), asked in sentences(),
         kept in proptest::collection::vec(any::<bool>(), 400),
     ) {
-        // Without some of the n-grams that none begins with, so that suffixes are missing.
+        // Without some n-grams that no other begins with, so that suffixes are missing.
         let arpa = estimate(order, &said).to_arpa();
         let mut grams = HashMap::new();
         for line in arpa.lines().filter(|line| line.contains('\t')) {

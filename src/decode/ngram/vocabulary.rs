@@ -1,4 +1,4 @@
-//! Tokens and their numbers. The texts lie one behind the other in one string.
+//! The vocabulary of a model: tokens and their numbers. All texts are in one string.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -7,9 +7,9 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Vocabulary {
     text: String,
-    /// Where the text of each token ends.
+    /// The end of each token's text.
     ends: Vec<usize>,
-    /// Numbers of tokens by the hash of their text; a power of two of them.
+    /// Numbers of tokens by the hash of their text. The length is a power of two.
     slots: Vec<u32>,
 }
 
@@ -36,7 +36,7 @@ impl Vocabulary {
         (token != NONE).then_some(token)
     }
 
-    /// The number of a token, which is its own from now on if it is new.
+    /// The number of a token. A new token gets the next one.
     pub fn insert(&mut self, text: &str) -> u32 {
         if self.slots.len() <= self.len() * 2 {
             self.slots = vec![NONE; (self.slots.len() * 2).max(16)];

@@ -1,9 +1,9 @@
 //! The cells' equations, and their derivatives, over the units of one row at one step.
 
 use crate::kernels::Real;
-use crate::kernels::math::sigmoid;
+use crate::kernels::special::sigmoid;
 
-/// What a layer does at each step.
+/// The computation of one step of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cell {
     /// `h' = tanh(a)`

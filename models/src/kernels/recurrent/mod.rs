@@ -43,7 +43,7 @@ pub(crate) struct Layer {
     pub(crate) lengths: Vec<usize>,
 }
 
-/// What the gradient needs of one direction, each `[batch, frames, …]`.
+/// Values of one direction that the gradient needs, each `[batch, frames, …]`.
 #[derive(Debug, Clone)]
 struct Kept<T> {
     /// The gates after their activations, `gates·d_hidden` wide.
@@ -54,7 +54,7 @@ struct Kept<T> {
     inner: Vec<T>,
 }
 
-/// What the gradient needs.
+/// Values that the gradient needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved<T>(Vec<Kept<T>>);
 

@@ -4,7 +4,7 @@ use crate::kernels::Real;
 use crate::kernels::attention::softmax_row;
 use crate::kernels::buffer::Scratch;
 
-/// How a query and a key make a score.
+/// The score of a key, given a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `q · k`

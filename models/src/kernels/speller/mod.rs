@@ -45,7 +45,7 @@ pub(crate) struct Weights<'a, T> {
     pub(crate) score: Score<'a, T>,
 }
 
-/// What is attended to, `[batch, steps, ...]`.
+/// The states that are attended to, `[batch, steps, ...]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Attended<'a, T> {
     pub(crate) keys: &'a [T],
@@ -79,7 +79,7 @@ pub(crate) struct Trace<T> {
     pub(crate) weights: Vec<T>,
     /// Each layer's gates after their activations, `[rows, steps, 4·d_hidden]`.
     gates: Vec<Vec<T>>,
-    /// Where the state is not the query, `[rows, steps, d_attention]`.
+    /// The queries where they are not the state itself, `[rows, steps, d_attention]`.
     queries: Vec<T>,
 }
 
@@ -212,7 +212,7 @@ impl Speller {
         self.attention.heads * self.attention.steps
     }
 
-    /// Where a layer's state begins in a line.
+    /// Start of a layer's state in a line.
     fn state_at(&self, layer: usize) -> usize {
         self.attention.d_context + layer * self.d_hidden
     }

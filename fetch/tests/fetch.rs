@@ -1,0 +1,1277 @@
+//! Downloads from a server on this machine: whole, cut off, changed, forged and too large.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Cursor, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+use sori_fetch::{
+    ArchiveFormat, Checksum, FetchError, FetchOptions, FetchProgress, PublicArchive, PublicCorpus,
+};
+use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+
+/// What the server was asked.
+#[derive(Clone, Debug)]
+struct Request {
+    path: String,
+    range: Option<String>,
+    if_range: Option<String>,
+}
+
+impl Request {
+    /// The first byte that was asked for.
+    fn start(&self) -> usize {
+        let range = self.range.as_deref().unwrap_or("bytes=0-");
+        range
+            .strip_prefix("bytes=")
+            .and_then(|range| range.strip_suffix('-'))
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+}
+
+/// What the server answers.
+struct Reply {
+    status: &'static str,
+    headers: Vec<String>,
+    body: Vec<u8>,
+    /// How much of the body is sent before the connection is closed.
+    cut_after: Option<usize>,
+    /// Says nothing of the length, and sends the body in chunks.
+    chunked: bool,
+    /// Holds the connection open without a word for this long, where it would be closed.
+    silence: Duration,
+}
+
+impl Reply {
+    fn new(status: &'static str, body: &[u8]) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.to_vec(),
+            cut_after: None,
+            chunked: false,
+            silence: Duration::ZERO,
+        }
+    }
+
+    /// The whole file, or what was asked for of it.
+    fn of(file: &[u8], etag: &str, request: &Request) -> Self {
+        let still_same = request
+            .if_range
+            .as_deref()
+            .is_none_or(|known| known == etag);
+        let mut reply = if request.range.is_some() && still_same {
+            let start = request.start();
+            if start >= file.len() {
+                let mut reply = Self::new("416 Range Not Satisfiable", b"");
+                reply
+                    .headers
+                    .push(format!("Content-Range: bytes */{}", file.len()));
+                return reply;
+            }
+            let mut reply = Self::new("206 Partial Content", &file[start..]);
+            let (last, total) = (file.len() - 1, file.len());
+            reply
+                .headers
+                .push(format!("Content-Range: bytes {start}-{last}/{total}"));
+            reply
+        } else {
+            Self::new("200 OK", file)
+        };
+        reply.headers.push(format!("ETag: {etag}"));
+        reply
+    }
+
+    fn cut_after(mut self, bytes: usize) -> Self {
+        self.cut_after = Some(bytes);
+        self
+    }
+
+    fn send(&self, stream: &mut TcpStream) -> std::io::Result<()> {
+        write!(stream, "HTTP/1.1 {}\r\nConnection: close\r\n", self.status)?;
+        for header in &self.headers {
+            write!(stream, "{header}\r\n")?;
+        }
+        if self.chunked {
+            write!(stream, "Transfer-Encoding: chunked\r\n\r\n")?;
+        } else {
+            write!(stream, "Content-Length: {}\r\n\r\n", self.body.len())?;
+        }
+        let sent = &self.body[..self.cut_after.unwrap_or(self.body.len())];
+        if self.chunked {
+            for chunk in sent.chunks(10_000) {
+                write!(stream, "{:x}\r\n", chunk.len())?;
+                stream.write_all(chunk)?;
+                stream.write_all(b"\r\n")?;
+            }
+            if self.cut_after.is_none() {
+                stream.write_all(b"0\r\n\r\n")?;
+            }
+        } else {
+            stream.write_all(sent)?;
+        }
+        stream.flush()?;
+        std::thread::sleep(self.silence);
+        stream.shutdown(Shutdown::Both)
+    }
+}
+
+/// A server on this machine that answers each request by what `answer` makes of it and of how many
+/// came before it.
+struct Server {
+    address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn new(answer: impl Fn(&Request, usize) -> Reply + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (seen, stopped) = (requests.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let mut stream = stream.unwrap();
+                let Some(request) = read_request(&mut stream) else {
+                    continue;
+                };
+                let number = {
+                    let mut seen = seen.lock().unwrap();
+                    seen.push(request.clone());
+                    seen.len() - 1
+                };
+                // The other side may have gone away: that is its right.
+                let _ = answer(&request, number).send(&mut stream);
+            }
+        });
+        Self {
+            address,
+            requests,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    /// One that serves this file, in ranges too.
+    fn of(file: &[u8]) -> Self {
+        let file = file.to_vec();
+        Self::new(move |request, _| Reply::of(&file, "\"one\"", request))
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    fn options(&self) -> FetchOptions {
+        FetchOptions {
+            from: Some(format!("http://{}/mirror/", self.address)),
+            first_pause: Duration::from_millis(1),
+            idle_timeout: Duration::from_secs(20),
+            ..FetchOptions::default()
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(&self.address);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+fn read_request(stream: &mut TcpStream) -> Option<Request> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next()?.ok()?;
+    let mut request = Request {
+        path: first.split(' ').nth(1)?.to_owned(),
+        range: None,
+        if_range: None,
+    };
+    for line in lines {
+        let line = line.ok()?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':')?;
+        let value = Some(value.trim().to_owned());
+        match name.to_ascii_lowercase().as_str() {
+            "range" => request.range = value,
+            "if-range" => request.if_range = value,
+            _ => {}
+        }
+    }
+    Some(request)
+}
+
+/// Bytes that do not compress, the same each time.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(length)
+    .collect()
+}
+
+/// The files of the corpus that the tests download.
+fn contents() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("toy/labels.csv", b"one,two\n".to_vec()),
+        ("toy/clips/one.wav", noise(200_000)),
+        ("toy/clips/two.wav", noise(100)),
+    ]
+}
+
+fn tar_gz(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for (name, bytes) in entries {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        // Written as it is: the library would refuse the names that are to be refused here.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        tar.append(&header, bytes.as_slice()).unwrap();
+    }
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+/// A tar file of one entry of a kind that is neither file nor folder, and a file behind it.
+fn tar_gz_with(kind: tar::EntryType, name: &str, link: &str, file: &str) -> Vec<u8> {
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_size(0);
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.as_old_mut().linkname[..link.len()].copy_from_slice(link.as_bytes());
+    header.set_cksum();
+    tar.append(&header, std::io::empty()).unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_size(4);
+    header.as_old_mut().name[..file.len()].copy_from_slice(file.as_bytes());
+    header.set_cksum();
+    tar.append(&header, &b"evil"[..]).unwrap();
+    tar.into_inner().unwrap().finish().unwrap()
+}
+
+fn zip_file(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn sha256(bytes: &[u8]) -> &'static str {
+    let digits: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    digits.leak()
+}
+
+/// The corpus `toy`, in one archive. Its own address leads nowhere.
+fn toy(format: ArchiveFormat, checksum: Option<Checksum>) -> PublicCorpus {
+    let file = match format {
+        ArchiveFormat::TarGz => "toy-1.0.tar.gz",
+        ArchiveFormat::Zip => "toy-1.0.zip",
+    };
+    PublicCorpus {
+        name: "toy",
+        title: "A corpus for tests",
+        homepage: "https://example.org/toy",
+        licence: "CC0",
+        licence_url: "https://creativecommons.org/publicdomain/zero/1.0/",
+        archives: vec![PublicArchive {
+            url: "http://127.0.0.1:9/toy",
+            file,
+            bytes: 200_000,
+            checksum,
+            format,
+            unpack_into: "",
+        }]
+        .leak(),
+        folder: "toy",
+        corpus: "folder",
+    }
+}
+
+/// The same with the checksum of this archive.
+fn toy_of(archive: &[u8]) -> PublicCorpus {
+    toy(
+        ArchiveFormat::TarGz,
+        Some(Checksum::Sha256(sha256(archive))),
+    )
+}
+
+fn fetch(
+    corpus: &PublicCorpus,
+    into: &Path,
+    options: &FetchOptions,
+) -> Result<PathBuf, FetchError> {
+    sori_fetch::fetch_corpus(corpus, into, options, &mut |_| ControlFlow::Continue(()))
+}
+
+fn assert_whole(into: &Path) {
+    for (name, bytes) in contents() {
+        let found = fs::read(into.join("toy").join(name)).unwrap();
+        assert!(found == bytes, "{name} is not what was packed");
+    }
+}
+
+/// Everything in a folder and below, sorted, but for lock files.
+fn names(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.is_symlink() {
+                folders.push(path.clone());
+            }
+            found.push(path.strip_prefix(folder).unwrap().display().to_string());
+        }
+    }
+    found.retain(|name| !name.ends_with(".lock"));
+    found.sort();
+    found
+}
+
+const PART: &str = "toy-1.0.tar.gz.part";
+
+#[test]
+fn a_corpus_is_downloaded_checked_and_unpacked() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let into = folder.path().join("new/data");
+    let mut last = 0;
+    let mut kinds = [false; 3];
+    let found = sori_fetch::fetch_corpus(
+        &toy_of(&archive),
+        &into,
+        &server.options(),
+        &mut |progress| {
+            match progress {
+                FetchProgress::Downloading { file, bytes, .. } => {
+                    assert_eq!(file, "toy-1.0.tar.gz");
+                    assert!(bytes >= last);
+                    last = bytes;
+                    kinds[0] = true;
+                }
+                FetchProgress::Verifying { bytes, total, .. } => {
+                    assert!(bytes <= total);
+                    kinds[1] = true;
+                }
+                FetchProgress::Unpacking { .. } => kinds[2] = true,
+                FetchProgress::Waiting { reason, .. } => panic!("nothing was cut off: {reason}"),
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+
+    assert_eq!(found, into.join("toy/toy"));
+    assert_eq!(last, archive.len() as u64);
+    assert_eq!(kinds, [true; 3]);
+    assert_whole(&into);
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests()[0].path, "/mirror/toy-1.0.tar.gz");
+    // Nothing but the corpus and its lock stays, and it says what it was made of.
+    let mut left: Vec<_> = fs::read_dir(&into)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["toy", "toy.lock"]);
+    let marker = fs::read_to_string(into.join("toy").join(sori_fetch::MARKER)).unwrap();
+    assert!(marker.contains(sha256(&archive)), "{marker}");
+}
+
+#[test]
+fn a_zip_without_a_published_checksum_is_unpacked_and_its_checksum_recorded() {
+    let archive = zip_file(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions {
+        from: Some(format!("http://{}/elsewhere/toy.zip", server.address)),
+        keep_archives: true,
+        ..server.options()
+    };
+    fetch(&toy(ArchiveFormat::Zip, None), folder.path(), &options).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[0].path, "/elsewhere/toy.zip");
+    let marker = fs::read_to_string(folder.path().join("toy").join(sori_fetch::MARKER)).unwrap();
+    assert!(marker.contains(sha256(&archive)), "{marker}");
+    assert_eq!(
+        fs::read(folder.path().join("toy-1.0.zip")).unwrap(),
+        archive
+    );
+}
+
+#[test]
+fn a_cut_download_goes_on_where_it_ended() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let reply = Reply::of(&file, "\"one\"", request);
+        match number {
+            0 => reply.cut_after(120_000),
+            1 => reply.cut_after(7_000),
+            _ => reply,
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    let mut retries = Vec::new();
+    sori_fetch::fetch_corpus(
+        &toy_of(&archive),
+        folder.path(),
+        &server.options(),
+        &mut |progress| {
+            if let FetchProgress::Waiting { retry, reason, .. } = progress {
+                assert!(reason.contains("closed"), "{reason}");
+                retries.push(retry);
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+    assert_whole(folder.path());
+    retries.dedup();
+    assert_eq!(retries, [1, 2]);
+    let requests = server.requests();
+    assert_eq!(requests[0].range, None);
+    assert_eq!(requests[1].range.as_deref(), Some("bytes=120000-"));
+    assert_eq!(requests[1].if_range.as_deref(), Some("\"one\""));
+    assert_eq!(requests[2].range.as_deref(), Some("bytes=127000-"));
+    assert_eq!(requests.len(), 3);
+}
+
+#[test]
+fn the_next_run_goes_on_where_the_last_one_gave_up() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let reply = Reply::of(&file, "\"one\"", request);
+        if number < 3 {
+            reply.cut_after(1000)
+        } else {
+            reply
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions {
+        retries: 2,
+        ..server.options()
+    };
+    let error = fetch(&toy_of(&archive), folder.path(), &options).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(
+            error,
+            FetchError::CutOff {
+                have: 3000,
+                attempts: 3,
+                ..
+            }
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("after 3000 of {} bytes", archive.len())),
+        "{text}"
+    );
+    assert!(text.contains(PART), "{text}");
+    assert!(fs::read(folder.path().join(PART)).unwrap() == archive[..3000]);
+
+    fetch(&toy_of(&archive), folder.path(), &options).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[3].range.as_deref(), Some("bytes=3000-"));
+}
+
+#[test]
+fn a_part_that_is_whole_already_is_not_asked_for_again() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    // Stopped between the last byte and the check.
+    let stopped = sori_fetch::fetch_corpus(
+        &toy_of(&archive),
+        folder.path(),
+        &server.options(),
+        &mut |progress| match progress {
+            FetchProgress::Verifying { .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        },
+    );
+    assert!(matches!(stopped, Err(FetchError::Stopped)));
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_server_without_ranges_is_asked_for_the_whole_again() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |_, number| {
+        let mut reply = Reply::new("200 OK", &file);
+        reply.headers.push("ETag: \"one\"".into());
+        if number == 0 {
+            reply.cut_after(50_000)
+        } else {
+            reply
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[1].range.as_deref(), Some("bytes=50000-"));
+}
+
+#[test]
+fn a_file_that_changed_in_between_is_downloaded_anew() {
+    let old = tar_gz(&[("toy/old.wav", noise(90_000))]);
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| match number {
+        0 => Reply::of(&old, "\"old\"", request).cut_after(60_000),
+        _ => Reply::of(&file, "\"new\"", request),
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(
+        &toy(ArchiveFormat::TarGz, None),
+        folder.path(),
+        &server.options(),
+    )
+    .unwrap();
+    assert_whole(folder.path());
+    let requests = server.requests();
+    assert_eq!(requests[1].if_range.as_deref(), Some("\"old\""));
+    assert_eq!(requests.len(), 2);
+}
+
+#[test]
+fn the_rest_of_another_file_is_never_joined_to_the_part() {
+    let archive = tar_gz(&contents());
+    // Of the same length.
+    let mut old = archive.clone();
+    old[1000..2000].fill(0);
+    let file = archive.clone();
+    // This server sends ranges whatever `If-Range` says.
+    let server = Server::new(move |request, number| match number {
+        0 => Reply::of(&old, "\"old\"", request).cut_after(60_000),
+        _ => {
+            let mut request = request.clone();
+            request.if_range = None;
+            Reply::of(&file, "\"new\"", &request)
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(
+        &toy(ArchiveFormat::TarGz, None),
+        folder.path(),
+        &server.options(),
+    )
+    .unwrap();
+    assert_whole(folder.path());
+    let requests = server.requests();
+    assert_eq!(requests[1].range.as_deref(), Some("bytes=60000-"));
+    assert_eq!(requests[2].range, None);
+}
+
+#[test]
+fn a_range_that_was_not_asked_for_is_not_appended() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let mut request = request.clone();
+        match number {
+            0 => return Reply::of(&file, "\"one\"", &request).cut_after(60_000),
+            1 => request.range = Some("bytes=50000-".into()),
+            _ => {}
+        }
+        Reply::of(&file, "\"one\"", &request)
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[2].range, None);
+}
+
+#[test]
+fn without_validator_and_checksum_a_part_is_not_trusted() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |_, number| {
+        let reply = Reply::new("200 OK", &file);
+        if number == 0 {
+            reply.cut_after(50_000)
+        } else {
+            reply
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(
+        &toy(ArchiveFormat::TarGz, None),
+        folder.path(),
+        &server.options(),
+    )
+    .unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[1].range, None);
+}
+
+#[test]
+fn a_wrong_checksum_leaves_nothing_behind() {
+    let archive = tar_gz(&contents());
+    let mut forged = archive.clone();
+    forged[100] ^= 1;
+    let server = Server::of(&forged);
+    let folder = TempDir::new().unwrap();
+    let error = fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, FetchError::Checksum { .. }), "{text}");
+    for part in [sha256(&archive), sha256(&forged), "SHA-256", "deleted"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn an_archive_put_there_by_hand_is_used_if_its_checksum_is_right() {
+    let archive = tar_gz(&contents());
+    let folder = TempDir::new().unwrap();
+    let by_hand = folder.path().join("toy-1.0.tar.gz");
+    fs::write(&by_hand, b"something else").unwrap();
+    let options = FetchOptions::default();
+    let error = fetch(&toy_of(&archive), folder.path(), &options).unwrap_err();
+    assert!(error.to_string().contains("is in the way"), "{error}");
+    assert_eq!(fs::read(&by_hand).unwrap(), b"something else");
+
+    fs::write(&by_hand, &archive).unwrap();
+    fetch(&toy_of(&archive), folder.path(), &options).unwrap();
+    assert_whole(folder.path());
+}
+
+#[test]
+fn a_whole_corpus_is_not_downloaded_again() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let options = server.options();
+    let first = fetch(&toy_of(&archive), folder.path(), &options).unwrap();
+    drop(server);
+    let second = fetch(&toy_of(&archive), folder.path(), &options).unwrap();
+    assert_eq!(first, second);
+
+    // Another release is something else.
+    let error = fetch(&toy_of(b"release 2"), folder.path(), &options).unwrap_err();
+    assert!(error.to_string().contains("another release"), "{error}");
+    assert_whole(folder.path());
+}
+
+#[test]
+fn a_folder_of_someone_else_is_left_alone() {
+    let archive = tar_gz(&contents());
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("toy")).unwrap();
+    fs::write(folder.path().join("toy/mine.wav"), b"mine").unwrap();
+    let options = FetchOptions::default();
+    let error = fetch(&toy_of(&archive), folder.path(), &options).unwrap_err();
+    assert!(matches!(error, FetchError::InTheWay { .. }), "{error}");
+    assert_eq!(names(folder.path()), ["toy", "toy/mine.wav"]);
+}
+
+#[test]
+fn what_was_left_half_unpacked_is_unpacked_anew() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let left = folder.path().join("toy.unpacking/toy/toy");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("labels.csv"), b"hal").unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert!(!folder.path().join("toy.unpacking").exists());
+}
+
+#[test]
+fn breaking_off_keeps_what_arrived_and_nothing_half_unpacked() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let stop_when = |stop: fn(&FetchProgress<'_>) -> bool| {
+        let error = sori_fetch::fetch_corpus(
+            &toy_of(&archive),
+            folder.path(),
+            &server.options(),
+            &mut |progress| {
+                if stop(&progress) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            },
+        )
+        .unwrap_err();
+        assert!(matches!(error, FetchError::Stopped), "{error}");
+    };
+    stop_when(
+        |progress| matches!(progress, FetchProgress::Downloading { bytes, .. } if *bytes > 0),
+    );
+    assert!(fs::metadata(folder.path().join(PART)).unwrap().len() > 0);
+    stop_when(
+        |progress| matches!(progress, FetchProgress::Unpacking { bytes, .. } if *bytes > 1000),
+    );
+    assert_eq!(names(folder.path()), ["toy-1.0.tar.gz"]);
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+}
+
+#[test]
+fn a_silent_server_does_not_keep_one_from_stopping() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, _| {
+        let mut reply = Reply::of(&file, "\"one\"", request).cut_after(1000);
+        reply.silence = Duration::from_secs(2);
+        reply
+    });
+    let folder = TempDir::new().unwrap();
+    let begin = Instant::now();
+    let stopped = sori_fetch::fetch_corpus(
+        &toy_of(&archive),
+        folder.path(),
+        &server.options(),
+        &mut |progress| match progress {
+            FetchProgress::Downloading { bytes: 1000, .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        },
+    );
+    assert!(matches!(stopped, Err(FetchError::Stopped)));
+    assert!(begin.elapsed() < Duration::from_millis(1500));
+}
+
+#[test]
+fn a_server_that_falls_silent_counts_as_cut_off() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let mut reply = Reply::of(&file, "\"one\"", request);
+        if number == 0 {
+            reply = reply.cut_after(1000);
+            reply.silence = Duration::from_millis(800);
+        }
+        reply
+    });
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions {
+        idle_timeout: Duration::from_millis(300),
+        // The server of this test takes one connection at a time.
+        first_pause: Duration::from_millis(600),
+        ..server.options()
+    };
+    fetch(&toy_of(&archive), folder.path(), &options).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[1].range.as_deref(), Some("bytes=1000-"));
+}
+
+#[test]
+fn a_server_that_is_overloaded_is_asked_again() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| match number {
+        0 => Reply::new("503 Service Unavailable", b"later"),
+        1 => Reply::new("429 Too Many Requests", b"slower"),
+        _ => Reply::of(&file, "\"one\"", request),
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
+fn redirects_are_followed() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, _| {
+        if request.path == "/stored/toy" {
+            return Reply::of(&file, "\"one\"", request);
+        }
+        let mut reply = Reply::new("302 Found", b"");
+        reply.headers.push("Location: /stored/toy".into());
+        reply
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap();
+    assert_whole(folder.path());
+}
+
+#[test]
+fn a_missing_file_is_said_at_once_and_says_where_to_look() {
+    let server = Server::new(|_, _| Reply::new("404 Not Found", b"<html>no</html>"));
+    let folder = TempDir::new().unwrap();
+    let error = fetch(&toy_of(b"x"), folder.path(), &server.options()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("answered 404 Not Found"), "{text}");
+    assert!(text.contains("/mirror/toy-1.0.tar.gz"), "{text}");
+    assert!(text.contains("https://example.org/toy"), "{text}");
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions {
+        from: Some(format!("http://{address}")),
+        ..FetchOptions::default()
+    };
+    let begin = Instant::now();
+    let error = fetch(&toy_of(b"x"), folder.path(), &options).unwrap_err();
+    assert!(
+        begin.elapsed() < Duration::from_secs(1),
+        "it was not tried again"
+    );
+    let text = error.to_string();
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{text}");
+    assert!(
+        text.starts_with(&format!("cannot reach http://{address}/toy-1.0.tar.gz: ")),
+        "{text}"
+    );
+    assert!(text.contains("no server accepts connections"), "{text}");
+}
+
+#[test]
+fn a_connection_that_is_not_secure_is_not_taken_for_one() {
+    // Answers in clear, whatever it is asked.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let _ = Reply::new("200 OK", b"not encrypted").send(&mut stream);
+    });
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions {
+        from: Some(format!("https://{address}")),
+        ..FetchOptions::default()
+    };
+    let error = fetch(&toy_of(b"x"), folder.path(), &options).unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("no secure connection"),
+        "{error}"
+    );
+    server.join().unwrap();
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    let folder = TempDir::new().unwrap();
+    for from in ["ftp://example.org/", "data/mirror", "http://"] {
+        let options = FetchOptions {
+            from: Some(from.into()),
+            retries: 0,
+            ..FetchOptions::default()
+        };
+        let error = fetch(&toy_of(b"x"), folder.path(), &options).unwrap_err();
+        assert!(
+            matches!(error, FetchError::Address { .. }),
+            "{from}: {error}"
+        );
+    }
+}
+
+#[test]
+fn names_that_are_not_known_are_answered_by_those_that_are() {
+    let folder = TempDir::new().unwrap();
+    let options = FetchOptions::default();
+    let go_on = &mut |_: FetchProgress<'_>| ControlFlow::Continue(());
+    let text = sori_fetch::fetch("fsd", folder.path(), &options, go_on)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("'fsd'") && text.contains("fsdd, esc50"),
+        "{text}"
+    );
+    let text = sori_fetch::fetch("fsd50k", folder.path(), &options, go_on)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("several parts"), "{text}");
+}
+
+#[test]
+fn a_second_download_to_the_same_folder_waits_its_turn() {
+    let archive = tar_gz(&contents());
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let mut met = false;
+    sori_fetch::fetch_corpus(
+        &toy_of(&archive),
+        folder.path(),
+        &server.options(),
+        &mut |_| {
+            if !met {
+                met = true;
+                let error = fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap_err();
+                assert!(matches!(error, FetchError::Busy { .. }), "{error}");
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+    assert!(met);
+    assert_whole(folder.path());
+}
+
+#[test]
+fn a_truncated_archive_is_found_out_without_a_checksum() {
+    for (format, archive) in [
+        (ArchiveFormat::TarGz, tar_gz(&contents())),
+        (ArchiveFormat::Zip, zip_file(&contents())),
+    ] {
+        // The last of these cuts off no more than the checksum at the end.
+        for keep in [0, 10, 50_000, archive.len() - 4] {
+            let server = Server::of(&archive[..keep]);
+            let folder = TempDir::new().unwrap();
+            let error = fetch(&toy(format, None), folder.path(), &server.options()).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                matches!(error, FetchError::Damaged { .. }),
+                "{keep}: {text}"
+            );
+            let file = toy(format, None).archives[0].file;
+            assert_eq!(names(folder.path()), [format!("{file}.damaged")], "{keep}");
+            assert!(text.contains("renamed"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_found_out_without_a_checksum() {
+    for (format, mut archive) in [
+        (ArchiveFormat::TarGz, tar_gz(&contents())),
+        (ArchiveFormat::Zip, zip_file(&contents())),
+    ] {
+        archive[100_000] ^= 4;
+        let server = Server::of(&archive);
+        let folder = TempDir::new().unwrap();
+        let error = fetch(&toy(format, None), folder.path(), &server.options()).unwrap_err();
+        assert!(matches!(error, FetchError::Damaged { .. }), "{error}");
+        assert!(!folder.path().join("toy").exists());
+    }
+}
+
+#[test]
+fn an_archive_of_another_layout_is_refused() {
+    let archive = tar_gz(&[("other/one.wav", noise(10))]);
+    let server = Server::of(&archive);
+    let folder = TempDir::new().unwrap();
+    let error = fetch(&toy_of(&archive), folder.path(), &server.options()).unwrap_err();
+    assert!(
+        error.to_string().contains("the folder 'toy' was expected"),
+        "{error}"
+    );
+    assert!(!folder.path().join("toy").exists());
+}
+
+/// Serves an archive and expects that it is refused, with nothing written but the archive itself.
+fn assert_refused(format: ArchiveFormat, archive: &[u8], entry: &str, reason: &str) {
+    let server = Server::of(archive);
+    let folder = TempDir::new().unwrap();
+    let into = folder.path().join("a/b");
+    let error = fetch(&toy(format, None), &into, &server.options()).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        matches!(error, FetchError::Unsafe { .. }),
+        "{entry}: {text}"
+    );
+    assert!(text.contains(&format!("'{entry}' {reason}")), "{text}");
+    let file = toy(format, None).archives[0].file;
+    assert_eq!(
+        names(folder.path()),
+        [
+            "a".to_owned(),
+            "a/b".to_owned(),
+            format!("a/b/{file}.damaged")
+        ],
+        "{entry}"
+    );
+    for outside in ["/tmp/sori-evil", "/sori-evil"] {
+        assert!(!Path::new(outside).exists(), "{entry}");
+    }
+}
+
+#[test]
+fn entries_that_lead_out_of_the_folder_are_refused() {
+    let evil = b"evil".to_vec();
+    let (out, another) = ("leads out", "has a name that is another");
+    for (name, reason) in [
+        ("../evil", out),
+        ("toy/../../evil", out),
+        ("toy/../../../../evil", out),
+        ("/tmp/sori-evil", out),
+        ("toy/..", out),
+        ("..\\evil", another),
+        ("C:\\evil", another),
+    ] {
+        let entries = [("toy/good.wav", noise(10)), (name, evil.clone())];
+        assert_refused(ArchiveFormat::TarGz, &tar_gz(&entries), name, reason);
+        assert_refused(ArchiveFormat::Zip, &zip_with_raw_name(name), name, reason);
+    }
+}
+
+/// A zip file whose one entry has this name, as it is: the library that writes it would mend it.
+fn zip_with_raw_name(name: &str) -> Vec<u8> {
+    let stand_in = "x".repeat(name.len());
+    let mut zip = zip_file(&[(&stand_in, b"evil".to_vec())]);
+    let mut at = 0;
+    let mut replaced = 0;
+    while at + name.len() <= zip.len() {
+        if zip[at..].starts_with(stand_in.as_bytes()) {
+            zip[at..at + name.len()].copy_from_slice(name.as_bytes());
+            replaced += 1;
+        }
+        at += 1;
+    }
+    assert_eq!(
+        replaced, 2,
+        "once in the local header, once in the directory"
+    );
+    zip
+}
+
+#[test]
+fn links_and_devices_are_refused() {
+    use tar::EntryType;
+
+    let (a_link, neither) = ("is a link", "is neither a file nor a folder");
+    for (kind, link, reason) in [
+        (EntryType::Symlink, "/tmp", a_link),
+        (EntryType::Symlink, "../..", a_link),
+        (EntryType::Link, "/etc/passwd", a_link),
+        (EntryType::Link, "../../evil", a_link),
+        (EntryType::Char, "", neither),
+        (EntryType::Block, "", neither),
+        (EntryType::Fifo, "", neither),
+    ] {
+        // The link first, then a file through it.
+        let archive = tar_gz_with(kind, "toy/way", link, "toy/way/sori-evil");
+        assert_refused(ArchiveFormat::TarGz, &archive, "toy/way", reason);
+    }
+
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_symlink("toy/way", "/tmp", SimpleFileOptions::default())
+        .unwrap();
+    zip.start_file("toy/way/sori-evil", SimpleFileOptions::default())
+        .unwrap();
+    zip.write_all(b"evil").unwrap();
+    let archive = zip.finish().unwrap().into_inner();
+    assert_refused(ArchiveFormat::Zip, &archive, "toy/way", a_link);
+}
+
+#[test]
+fn an_entry_never_overwrites_another() {
+    let entries = [("toy/a.wav", noise(10)), ("toy/./a.wav", noise(20))];
+    assert_refused(
+        ArchiveFormat::TarGz,
+        &tar_gz(&entries),
+        "toy/./a.wav",
+        "would overwrite",
+    );
+}
+
+#[test]
+fn several_archives_make_one_corpus() {
+    let clips = tar_gz(&[("clips/one.wav", noise(1000))]);
+    let labels = zip_file(&[("labels.csv", b"one\n".to_vec())]);
+    let published = [clips.clone(), labels.clone()];
+    let corpus = PublicCorpus {
+        archives: vec![
+            PublicArchive {
+                url: "http://127.0.0.1:9/clips",
+                file: "clips.tar.gz",
+                bytes: 1,
+                checksum: Some(Checksum::Sha256(sha256(&clips))),
+                format: ArchiveFormat::TarGz,
+                unpack_into: "",
+            },
+            PublicArchive {
+                url: "http://127.0.0.1:9/labels",
+                file: "labels.zip",
+                bytes: 1,
+                checksum: None,
+                format: ArchiveFormat::Zip,
+                unpack_into: "meta",
+            },
+        ]
+        .leak(),
+        folder: "",
+        ..toy(ArchiveFormat::Zip, None)
+    };
+    let server = Server::new(move |request, number| {
+        // The second is not there when it is first asked for.
+        match (request.path.as_str(), number) {
+            ("/mirror/clips.tar.gz", _) => Reply::of(&published[0], "\"a\"", request),
+            ("/mirror/labels.zip", 2..) => Reply::of(&published[1], "\"b\"", request),
+            _ => Reply::new("404 Not Found", b""),
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(&corpus, folder.path(), &server.options()).unwrap_err();
+    assert_eq!(names(folder.path()), ["clips.tar.gz"]);
+    let found = fetch(&corpus, folder.path(), &server.options()).unwrap();
+    assert_eq!(found, folder.path().join("toy"));
+    assert_eq!(
+        names(&found),
+        [
+            sori_fetch::MARKER,
+            "clips",
+            "clips/one.wav",
+            "meta",
+            "meta/labels.csv"
+        ]
+    );
+    // The first was downloaded once.
+    assert_eq!(server.requests().len(), 3);
+}
+
+/// A small file system of its own, where the tests may make one.
+#[cfg(target_os = "linux")]
+struct SmallDisk(TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn new(size: &str) -> Option<Self> {
+        let disk = Self(TempDir::new().unwrap());
+        disk.mount(&format!("size={size}")).then_some(disk)
+    }
+
+    fn mount(&self, options: &str) -> bool {
+        std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(self.0.path())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg(self.0.path())
+            .stderr(std::process::Stdio::null())
+            .status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_says_what_is_missing_and_keeps_what_arrived() {
+    let archive = tar_gz(&contents());
+    let Some(disk) = SmallDisk::new("64k") else {
+        let line = "skipped: a_full_disk_says_what_is_missing_and_keeps_what_arrived (no file \
+                    system can be mounted here)\n";
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        return;
+    };
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let mut reply = Reply::of(&file, "\"one\"", request);
+        // The first time the length is not said beforehand.
+        reply.chunked = number == 0;
+        reply
+    });
+    let into = disk.0.path();
+    let error = fetch(&toy_of(&archive), into, &server.options()).unwrap_err();
+    assert!(
+        matches!(error, FetchError::DiskFull { needed: None, .. }),
+        "{error}"
+    );
+    let kept = fs::metadata(into.join(PART)).unwrap().len();
+    assert!(kept > 10_000, "{kept}");
+
+    // The second time it is said, and asked for before it is too late.
+    let error = fetch(&toy_of(&archive), into, &server.options()).unwrap_err();
+    let rest = archive.len() as u64 - kept;
+    match &error {
+        FetchError::DiskFull {
+            needed: Some(needed),
+            ..
+        } => assert_eq!(*needed, rest),
+        other => panic!("{other}"),
+    }
+    assert!(
+        error.to_string().contains(&format!("{rest} bytes more")),
+        "{error}"
+    );
+
+    // There is room for the archive, not for what is in it.
+    assert!(disk.mount("remount,size=300k"));
+    let error = fetch(&toy_of(&archive), into, &server.options()).unwrap_err();
+    assert!(matches!(error, FetchError::DiskFull { .. }), "{error}");
+    assert_eq!(names(into), ["toy-1.0.tar.gz"]);
+
+    assert!(disk.mount("remount,size=4m"));
+    fetch(&toy_of(&archive), into, &server.options()).unwrap();
+    assert_whole(into);
+    let requests = server.requests();
+    assert_eq!(requests[2].range, Some(format!("bytes={kept}-")));
+    assert_eq!(requests.len(), 3);
+}
+
+#[test]
+fn a_length_that_is_not_said_beforehand_is_no_hindrance() {
+    let archive = tar_gz(&contents());
+    let file = archive.clone();
+    let server = Server::new(move |request, number| {
+        let mut reply = Reply::of(&file, "\"one\"", request);
+        reply.chunked = true;
+        if number == 0 {
+            reply.cut_after(30_000)
+        } else {
+            reply
+        }
+    });
+    let folder = TempDir::new().unwrap();
+    fetch(
+        &toy(ArchiveFormat::TarGz, None),
+        folder.path(),
+        &server.options(),
+    )
+    .unwrap();
+    assert_whole(folder.path());
+    assert_eq!(server.requests()[1].range.as_deref(), Some("bytes=30000-"));
+}

@@ -1,0 +1,146 @@
+//! Tests of the documentation's commands.
+
+use std::path::{Path, PathBuf};
+
+use sori_datasets::Spec;
+use sori_models::catalogue;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use super::*;
+
+/// The `sori` commands of a page: those of its blocks of shell commands, with variables inserted, and
+/// those between backquotes.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut variables = Vec::new();
+    for (index, part) in page.split("```").enumerate() {
+        if index % 2 == 0 {
+            let quoted = part.split('`').skip(1).step_by(2);
+            lines.extend(quoted.map(|code| code.replace('\n', " ")));
+        } else if let Some(block) = part.strip_prefix("sh\n") {
+            lines.extend(block.replace("\\\n", " ").lines().map(String::from));
+        }
+    }
+    let mut commands = Vec::new();
+    for mut line in lines {
+        if let Some((name, value)) = line.split_once("='")
+            && name.chars().all(char::is_alphabetic)
+        {
+            variables.push((format!("${name}"), value.trim_end_matches('\'').to_owned()));
+            continue;
+        }
+        for (name, value) in &variables {
+            line = line.replace(name, value);
+        }
+        let words = shlex::split(&line).unwrap_or_default();
+        let parts = words.split(|word| ["|", "&&", ";"].contains(&word.as_str()));
+        commands.extend(
+            parts
+                .filter(|part| part.len() > 1 && part[0] == "sori")
+                .map(<[String]>::to_vec),
+        );
+    }
+    commands
+}
+
+/// Checks that a command can be run, if the recordings and runs it names exist.
+fn check(words: &[String]) -> Result<()> {
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(()),
+        Err(error) => return Err(Error::Input(error.to_string())),
+    };
+    let settings = |model: &str, recipe: &recipe::RunArgs| {
+        let specs = [&recipe.data, &recipe.valid_data, &recipe.test_data];
+        for spec in specs.into_iter().flatten() {
+            spec.parse::<Spec>()?;
+        }
+        let data = recipe.data.as_deref().unwrap_or("synth:dtmf");
+        recipe.settings_of(&cli.common, model, data, 16_000)
+    };
+    match &cli.command {
+        Command::Train(args) => match &args.model {
+            Some(model) => settings(model, &args.recipe).map(drop),
+            None => Ok(()),
+        },
+        Command::Compare(args) => {
+            let base = settings(&args.model, &args.recipe)?;
+            args.ways(&base).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[test]
+fn the_commands_of_the_pages_can_be_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        .map(PathBuf::from)
+        .to_vec();
+    for folder in ["docs", "docs/decisions"] {
+        let entries = std::fs::read_dir(root.join(folder)).unwrap();
+        let paths = entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name()));
+        pages.extend(paths.filter(|path| path.extension().is_some_and(|it| it == "md")));
+    }
+    let mut checked = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(root.join(&page)).unwrap();
+        let page = page.display();
+        for words in commands(&text) {
+            // Only named, without arguments.
+            if words.len() == 2 || words[2..] == ["train"] || words[2..] == ["RUN"] {
+                continue;
+            }
+            if words.iter().any(|word| word == "x=1") {
+                // An example of an error, which lists all settings.
+                assert!(check(&words).is_err());
+                continue;
+            }
+            if let Err(error) = check(&words) {
+                panic!("{page}: {}: {error}", words.join(" "));
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+/// The lines between two marks of a page.
+fn marked<'a>(page: &'a str, mark: &str) -> &'a str {
+    let begin = format!("<!-- {mark}:begin -->\n");
+    let from = page.find(&begin).unwrap() + begin.len();
+    &page[from..from + page[from..].find(&format!("<!-- {mark}:end -->")).unwrap()]
+}
+
+#[test]
+fn the_readme_lists_the_zoo() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("README.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let mut table = "| name | what it is | paper |\n|---|---|---|\n".to_string();
+    for card in catalogue() {
+        table.push_str(&format!(
+            "| `{}` | {}. {} | [{}]({}) |\n",
+            card.name, card.title, card.summary, card.paper, card.paper_url
+        ));
+    }
+    let found = marked(&page, "zoo");
+    if std::env::var_os("WRITE_PAGES").is_some() {
+        return std::fs::write(&path, page.replace(found, &table)).unwrap();
+    }
+    assert!(
+        found == table,
+        "the table of README.md is not the registry's; WRITE_PAGES=1 makes this test write it"
+    );
+}
+
+#[test]
+fn a_wrong_command_is_found() {
+    let page = "```sh\nX='--set epochs=3'\nsori train cnn1d $X \\\n  --set hop=3 # so\n```\n`sori train cnn1d`";
+    let found = commands(page);
+    assert_eq!(found[0][3..], ["--set", "epochs=3", "--set", "hop=3"]);
+    assert!(check(&found[0]).unwrap_err().to_string().contains("hop"));
+    check(&found[1]).unwrap();
+}

@@ -1,0 +1,325 @@
+//! Checkpoints. One safetensors file holds the model's tensors (`model.…`, with those of an adversary
+//! as `model.adversary.…`), the optimizer's moments
+//! (`optimizer.first.…`, `optimizer.second.…`; for L-BFGS the steps as `optimizer.moved.N` and
+//! `optimizer.turned.N`), the moving average of the parameters (`average.…`) if there is one, and the
+//! state of the run as JSON in the header. All are in full precision, under the parameters' paths in
+//! the model.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Tensor, TensorData};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::file::write_atomically;
+use crate::optim::average::Average;
+use crate::optim::module_path::ModulePath;
+use crate::optim::optimizer::{Moments, Optimizer};
+use crate::optim::primitive::Primitive;
+use crate::{Error, Result};
+
+const STATE_KEY: &str = "sori";
+const MODEL: &str = "model";
+const FIRST: &str = "optimizer.first";
+const SECOND: &str = "optimizer.second";
+const PAIR: [&str; 2] = ["optimizer.moved", "optimizer.turned"];
+const AVERAGE: &str = "average";
+/// The field of the adversary in a learner.
+const ADVERSARY: &str = "adversary";
+
+/// A checkpoint in memory.
+pub(crate) struct Checkpoint {
+    path: PathBuf,
+    tensors: BTreeMap<String, TensorData>,
+    state: String,
+}
+
+impl Checkpoint {
+    /// The current model, optimizer with average, and state.
+    pub(crate) fn of<B, M, O>(
+        model: &M,
+        optimizer: Option<(&Optimizer<O>, &Average<O>)>,
+        state: &impl Serialize,
+    ) -> Result<Self>
+    where
+        B: Backend,
+        M: Module<B>,
+        O: Backend,
+    {
+        let mut tensors = BTreeMap::new();
+        let mut collect = Collect {
+            tensors: &mut tensors,
+            path: ModulePath::default(),
+        };
+        model.visit(&mut collect);
+        if let Some((optimizer, average)) = optimizer {
+            for (name, value) in &average.values {
+                tensors.insert(format!("{AVERAGE}.{name}"), data::<O>(value));
+            }
+            for (name, moments) in &optimizer.moments {
+                tensors.insert(format!("{FIRST}.{name}"), data::<O>(&moments.first));
+                if let Some(second) = &moments.second {
+                    tensors.insert(format!("{SECOND}.{name}"), data::<O>(second));
+                }
+            }
+            for (index, pair) in optimizer.lbfgs.pairs.iter().enumerate() {
+                for (name, vector) in PAIR.iter().zip(pair) {
+                    let values = vector.to_data().convert_dtype(DType::F32);
+                    tensors.insert(format!("{name}.{index}"), values);
+                }
+            }
+        }
+        let path = PathBuf::new();
+        let state = serde_json::to_string(state).map_err(|e| bad(&path, &e))?;
+        Ok(Self {
+            path,
+            tensors,
+            state,
+        })
+    }
+
+    /// The checkpoint for inference: without the optimizer's moments and the adversary, and with the
+    /// average in place of each parameter that has one.
+    pub(crate) fn for_use(mut self, has_adversary: bool) -> Self {
+        for (name, data) in std::mem::take(&mut self.tensors) {
+            if name.starts_with("model.") {
+                self.tensors.entry(name).or_insert(data);
+            } else if let Some(path) = name.strip_prefix("average.") {
+                self.tensors.insert(format!("{MODEL}.{path}"), data);
+            }
+        }
+        let adversary = format!("{MODEL}.{ADVERSARY}.");
+        if has_adversary {
+            self.tensors.retain(|name, _| !name.starts_with(&adversary));
+        }
+        self
+    }
+
+    /// Whether every number is finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.tensors
+            .values()
+            .all(|data| data.iter::<f32>().all(f32::is_finite))
+    }
+
+    /// Writes it to `path`. After a crash the file is either the old one or the new one.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let views = self
+            .tensors
+            .iter()
+            .map(|(name, data)| {
+                TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())
+                    .map(|view| (name, view))
+            })
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| bad(path, &e))?;
+        let header = HashMap::from([(STATE_KEY.to_string(), self.state.clone())]);
+        let bytes = safetensors::serialize(views, Some(header)).map_err(|e| bad(path, &e))?;
+        write_atomically(path, &bytes)
+    }
+
+    /// # Errors
+    /// When the file is missing, truncated, or not a checkpoint of Sori.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(Error::io("cannot read checkpoint", path))?;
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(path, &e))?;
+        let state = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|header| header.get(STATE_KEY))
+            .ok_or_else(|| bad(path, &"it has no state of a run"))?
+            .clone();
+        let mut tensors = BTreeMap::new();
+        for (name, view) in SafeTensors::deserialize(&bytes)
+            .map_err(|e| bad(path, &e))?
+            .iter()
+        {
+            if view.dtype() != Dtype::F32 {
+                return Err(bad(path, &format!("{name} is not 32-bit float")));
+            }
+            let values = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect();
+            let data = TensorData::new::<f32, _>(values, view.shape().to_vec());
+            tensors.insert(name.to_string(), data);
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            tensors,
+            state,
+        })
+    }
+
+    /// The kernel `[kernel, channels_in, channels_out]` of the model's first convolution over time,
+    /// if the model begins with one.
+    pub(crate) fn first_kernel(&self) -> Option<&TensorData> {
+        let paths = ["model.first.conv.weight", "model.blocks.0.conv.weight"];
+        let weight = paths.iter().find_map(|path| self.tensors.get(*path))?;
+        (weight.shape.len() == 3).then_some(weight)
+    }
+
+    /// The values of the running statistics of batch norm.
+    #[cfg(test)]
+    pub(crate) fn running_statistics(&self) -> Vec<Vec<f32>> {
+        let running = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.contains("running_"));
+        running
+            .map(|(_, data)| data.iter::<f32>().collect())
+            .collect()
+    }
+
+    /// The state in the file's header.
+    pub(crate) fn state<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_str(&self.state).map_err(|e| bad(&self.path, &e))
+    }
+
+    /// `model` with the checkpoint's parameters.
+    ///
+    /// # Errors
+    /// When a parameter is missing or has another shape.
+    pub(crate) fn load<B: Backend, M: Module<B>>(&self, model: M) -> Result<M> {
+        let (model, left) = self.load_matching(model);
+        match left.first() {
+            None => Ok(model),
+            Some(name) => Err(Error::run(
+                &self.path,
+                format!(
+                    "this checkpoint is not of the model that the run's config.toml describes: \
+                     {name} is missing or has another shape; put both back as `sori train` wrote \
+                     them"
+                ),
+            )),
+        }
+    }
+
+    /// `model` with the checkpoint's parameters that match in name and shape, and the names of
+    /// the model's other parameters.
+    pub(crate) fn load_matching<B: Backend, M: Module<B>>(&self, model: M) -> (M, Vec<String>) {
+        let mut restore = Restore {
+            checkpoint: self,
+            path: ModulePath::default(),
+            left: Vec::new(),
+        };
+        let model = model.map(&mut restore);
+        (model, restore.left)
+    }
+
+    /// Loads the checkpoint's moments into `optimizer`, and its average into `average`.
+    pub(crate) fn load_optimizer<B: Backend>(
+        &self,
+        optimizer: &mut Optimizer<B>,
+        average: &mut Average<B>,
+        device: &B::Device,
+    ) {
+        let primitive = |data: &TensorData| -> Primitive<B> {
+            // The rank comes from the data. The primitive ignores the type parameter.
+            B::float_from_data(data.clone(), device)
+        };
+        let averages = self.tensors.iter().filter_map(|(name, data)| {
+            let name = name.strip_prefix(AVERAGE)?.strip_prefix('.')?;
+            Some((name.to_string(), primitive(data)))
+        });
+        average.values = averages.collect();
+        let pair = |index: usize| {
+            let vector = |name| {
+                let data = self.tensors.get(&format!("{name}.{index}"))?;
+                Some(Tensor::from_data(data.clone(), device))
+            };
+            Some([vector(PAIR[0])?, vector(PAIR[1])?])
+        };
+        optimizer.lbfgs.pairs = (0..).map_while(pair).collect();
+        optimizer.moments = self
+            .tensors
+            .iter()
+            .filter_map(|(name, data)| {
+                let name = name.strip_prefix(FIRST)?.strip_prefix('.')?;
+                let moments = Moments {
+                    first: primitive(data),
+                    second: self.tensors.get(&format!("{SECOND}.{name}")).map(primitive),
+                };
+                Some((name.to_string(), moments))
+            })
+            .collect();
+    }
+}
+
+fn bad(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::run(
+        path,
+        format!(
+            "this is not a whole checkpoint of Sori ({reason}); put back the file that `sori \
+             train` wrote"
+        ),
+    )
+}
+
+fn data<B: Backend>(primitive: &Primitive<B>) -> TensorData {
+    let read = B::float_into_data(primitive.clone());
+    burn::tensor::try_read_sync(read)
+        .and_then(std::result::Result::ok)
+        .expect("a backend of a native program reads synchronously")
+        .convert_dtype(DType::F32)
+}
+
+struct Collect<'a> {
+    tensors: &'a mut BTreeMap<String, TensorData>,
+    path: ModulePath,
+}
+
+impl<B: Backend> ModuleVisitor<B> for Collect<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let data = param.val().into_data().convert_dtype(DType::F32);
+        self.tensors.insert(format!("{MODEL}.{}", self.path), data);
+    }
+}
+
+struct Restore<'a> {
+    checkpoint: &'a Checkpoint,
+    path: ModulePath,
+    left: Vec<String>,
+}
+
+impl<B: Backend> ModuleMapper<B> for Restore<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let name = format!("{MODEL}.{}", self.path);
+        let saved = self
+            .checkpoint
+            .tensors
+            .get(&name)
+            .filter(|saved| saved.shape == param.lazy_shape());
+        let Some(saved) = saved else {
+            self.left.push(name);
+            return param;
+        };
+        let id = ParamId::new();
+        let (_, value, mapper) = param.consume();
+        let tracked = value.is_require_grad();
+        let value = Tensor::from_data(saved.clone(), &value.device()).set_require_grad(tracked);
+        Param::from_mapped_value(id, value, mapper)
+    }
+}

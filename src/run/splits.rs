@@ -1,0 +1,79 @@
+//! The recordings of a run and the part of each: `splits.json`.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sori_datasets::Part;
+
+use crate::file::{read_json, write_json};
+use crate::{Error, Result};
+
+/// The contents of `splits.json`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Splits {
+    pub(crate) train: SplitPart,
+    pub(crate) valid: SplitPart,
+    pub(crate) test: SplitPart,
+}
+
+/// The recordings of a part: identifiers, frames, and fingerprints.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SplitPart {
+    pub(crate) ids: Vec<String>,
+    pub(crate) frames: Vec<usize>,
+    /// [`sori_datasets::Item::fingerprint`]. Empty in runs older than fingerprints.
+    #[serde(default)]
+    pub(crate) fingerprints: Vec<String>,
+}
+
+/// A recording of a run.
+pub(crate) struct Kept {
+    pub(crate) part: Part,
+    pub(crate) id: String,
+    pub(crate) frames: usize,
+    pub(crate) fingerprint: Option<String>,
+}
+
+impl Splits {
+    /// Writes them below the run folder `run`.
+    pub(crate) fn write(&self, run: &Path) -> Result<()> {
+        write_json(&run.join("splits.json"), self)
+    }
+
+    /// The recordings of the run folder `run`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or its lists differ in length.
+    pub(crate) fn read(run: &Path) -> Result<Vec<Kept>> {
+        let path = run.join("splits.json");
+        let splits: Self = read_json(&path)?;
+        let parts = [
+            (Part::Train, splits.train),
+            (Part::Valid, splits.valid),
+            (Part::Test, splits.test),
+        ];
+        let mut all = Vec::new();
+        for (part, kept) in parts {
+            let count = kept.ids.len();
+            let known = kept.fingerprints.len();
+            if kept.frames.len() != count || known != count && known != 0 {
+                return Err(Error::Config {
+                    origin: path.display().to_string(),
+                    reason: "it has not as many frames and fingerprints as ids; put it back as \
+                             `sori train` wrote it"
+                        .to_string(),
+                });
+            }
+            let fingerprints = kept.fingerprints.into_iter().map(Some);
+            let fingerprints = fingerprints.chain(std::iter::repeat_with(|| None));
+            let items = kept.ids.into_iter().zip(kept.frames).zip(fingerprints);
+            all.extend(items.map(|((id, frames), fingerprint)| Kept {
+                part,
+                id,
+                frames,
+                fingerprint,
+            }));
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,168 @@
+//! Layers of settings: a TOML text or a `key=value` changes settings of any type.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::{Error, Result};
+
+/// `settings` changed by the TOML text `text`. Errors call the text `origin`.
+///
+/// # Errors
+/// When the text is not TOML, or has a setting that does not exist or has the wrong type.
+pub(crate) fn with_toml<S>(settings: &S, text: &str, origin: &str) -> Result<S>
+where
+    S: Serialize + DeserializeOwned,
+{
+    let bad = |reason: String| config_error(origin, reason);
+    let changes: Table = text.parse().map_err(|e| bad(format!("{e}")))?;
+    let mut table = table(settings, origin)?;
+    merge(&mut table, changes, "").map_err(bad)?;
+    from_table(table, origin)
+}
+
+/// `settings` with one changed, given as `key=value`. The key is dotted (`train.learning_rate`) or,
+/// where it is unambiguous, only its last part (`learning_rate`). The value is TOML. A bare word is a
+/// string.
+///
+/// # Errors
+/// When there is no such setting, the key is ambiguous, `refused` gives a reason against it, or
+/// the value has the wrong type.
+pub(crate) fn with_override<S>(
+    settings: &S,
+    assignment: &str,
+    refused: impl Fn(&str) -> Option<String>,
+) -> Result<S>
+where
+    S: Serialize + DeserializeOwned,
+{
+    let bad = |reason: String| config_error(assignment, reason);
+    let (key, value) = assignment.split_once('=').ok_or_else(|| {
+        bad("it must read key=value, such as train.learning_rate=0.01".to_string())
+    })?;
+    let mut table = table(settings, assignment)?;
+    let path = find(&leaves(&table), key.trim()).map_err(bad)?;
+    if let Some(reason) = refused(&path) {
+        return Err(bad(reason));
+    }
+    let value = value.trim();
+    let mut changes = format!("value = {value}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_string()));
+    // `path` comes from `leaves`, so each of its parts exists.
+    for part in path.rsplit('.') {
+        changes = Value::Table(Table::from_iter([(part.to_string(), changes)]));
+    }
+    if let Value::Table(changes) = changes {
+        merge(&mut table, changes, "").map_err(bad)?;
+    }
+    from_table(table, assignment)
+}
+
+/// The dotted name among `keys` that `key` means.
+fn find(keys: &[String], key: &str) -> std::result::Result<String, String> {
+    let means = |known: &&String| {
+        known.as_str() == key || (!key.contains('.') && known.rsplit('.').next() == Some(key))
+    };
+    let matching: Vec<&String> = keys.iter().filter(means).collect();
+    match matching.as_slice() {
+        [path] => Ok((*path).clone()),
+        [] => {
+            let below: Vec<&str> = keys
+                .iter()
+                .filter(|known| known.starts_with(&format!("{key}.")))
+                .map(String::as_str)
+                .collect();
+            Err(if below.is_empty() {
+                format!("there is no setting `{key}`; there are {}", keys.join(", "))
+            } else {
+                format!("`{key}` is several settings: {}", below.join(", "))
+            })
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|name| name.as_str()).collect();
+            Err(format!(
+                "`{key}` could be {}; write the one you mean",
+                names.join(" or ")
+            ))
+        }
+    }
+}
+
+fn table<S: Serialize>(settings: &S, origin: &str) -> Result<Table> {
+    Table::try_from(settings).map_err(|e| config_error(origin, e.to_string()))
+}
+
+fn from_table<S: DeserializeOwned>(table: Table, origin: &str) -> Result<S> {
+    table
+        .try_into()
+        .map_err(|e: toml::de::Error| config_error(origin, e.message().to_string()))
+}
+
+fn config_error(origin: &str, reason: String) -> Error {
+    Error::Config {
+        origin: origin.to_string(),
+        reason,
+    }
+}
+
+/// Merges `changes` into `table`. An integer is accepted where a float is expected.
+fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result<(), String> {
+    // The name comes first. Other mismatches follow from a wrong model.
+    let (name, rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(key, _)| key == "name");
+    for (key, change) in name.into_iter().chain(rest) {
+        let path = format!("{prefix}{key}");
+        if path == "model.name" && table.get(&key) != Some(&change) {
+            let model = table.get(&key).unwrap_or(&change);
+            return Err(format!(
+                "these settings are for the model {change}, the command is for {model}; they must \
+                 agree"
+            ));
+        }
+        let Some(current) = table.get_mut(&key) else {
+            return Err(format!(
+                "there is no setting `{path}`; there are {}",
+                table
+                    .keys()
+                    .map(|known| format!("{prefix}{known}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
+        };
+        match (current, change) {
+            (Value::Table(inner), Value::Table(change)) => {
+                merge(inner, change, &format!("{path}."))?;
+            }
+            (Value::Float(current), Value::Integer(change)) => *current = change as f64,
+            (current, change) if current.type_str() == change.type_str() => *current = change,
+            (current, change) => {
+                return Err(format!(
+                    "setting `{path}` must be of type {}, such as {current}; it is of type {}",
+                    current.type_str(),
+                    change.type_str()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The dotted names of all settings.
+fn leaves(table: &Table) -> Vec<String> {
+    let mut names = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                names.extend(
+                    leaves(inner)
+                        .into_iter()
+                        .map(|leaf| format!("{key}.{leaf}")),
+                );
+            }
+            _ => names.push(key.clone()),
+        }
+    }
+    names
+}

@@ -1,0 +1,115 @@
+//! The settings that a run begins with: general defaults, and the recipe of the architecture.
+
+use std::path::Path;
+
+use sori_datasets::features::Normalize;
+use sori_datasets::{AugmentConfig, FeatureConfig};
+use sori_models::{Architecture, ModelConfig};
+
+use super::layers;
+use super::schema::{DataSettings, Settings, TextSettings};
+use super::training::TrainSettings;
+use crate::{Error, Result};
+
+impl Settings {
+    /// The settings of a run of the architecture `model` on the corpus `train`, with features of
+    /// `sample_rate_hz`: the general defaults, and the architecture's recipe for this corpus.
+    ///
+    /// # Errors
+    /// When there is no such architecture.
+    ///
+    /// ```
+    /// let settings = sori::Settings::new("cnn1d", "synth:dtmf", 8000)?;
+    /// let settings = settings.with_override("train.epochs=3")?;
+    /// settings.check()?;
+    /// # Ok::<(), sori::Error>(())
+    /// ```
+    pub fn new(model: &str, train: &str, sample_rate_hz: u32) -> Result<Self> {
+        Self::of(ModelConfig::from_name(model)?, train, sample_rate_hz)
+    }
+}
+
+impl<A: Architecture> Settings<A> {
+    /// The settings of a run of `model` on the corpus `train`, with features of `sample_rate_hz`: the
+    /// general defaults, and the architecture's recipe for this corpus.
+    ///
+    /// # Errors
+    /// When the recipe does not fit the settings.
+    pub fn of(model: A, train: &str, sample_rate_hz: u32) -> Result<Self> {
+        let card = model.card();
+        let general = Self {
+            data: DataSettings {
+                train: train.to_string(),
+                ..DataSettings::default()
+            },
+            features: FeatureConfig {
+                sample_rate_hz,
+                normalize: Normalize::Corpus,
+                ..FeatureConfig::default()
+            },
+            augment: AugmentConfig::default(),
+            text: model.role().transcribes().then(TextSettings::default),
+            model,
+            train: TrainSettings::default(),
+        };
+        match card.recipe(train) {
+            Some(recipe) => general.with_toml(recipe.settings, card.name),
+            None => Ok(general),
+        }
+    }
+
+    /// These settings changed by the TOML text `text`. Errors call the text `origin`.
+    ///
+    /// # Errors
+    /// When the text is not TOML, or has a setting that does not exist or has the wrong type.
+    pub fn with_toml(&self, text: &str, origin: &str) -> Result<Self> {
+        layers::with_toml(self, text, origin)
+    }
+
+    /// These settings changed by the file `path`.
+    ///
+    /// # Errors
+    /// As [`with_toml`](Self::with_toml), and when the file cannot be read.
+    pub fn with_file(&self, path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
+        self.with_toml(&text, &path.display().to_string())
+    }
+
+    /// These settings with one changed, given as `key=value`. The key is dotted
+    /// (`train.learning_rate`) or, where it is unambiguous, only its last part (`learning_rate`). The
+    /// value is TOML. A bare word is a string.
+    ///
+    /// # Errors
+    /// When there is no such setting, the key is ambiguous, or the value has the wrong type.
+    pub fn with_override(&self, assignment: &str) -> Result<Self> {
+        layers::with_override(self, assignment, |path| match path.strip_prefix("model.") {
+            Some(size @ ("num_bins" | "num_classes" | "num_symbols")) => Some(format!(
+                "the data and the features say what `{size}` is; leave it out (features.num_mels \
+                     and the like set the bins)"
+            )),
+            _ => None,
+        })
+    }
+
+    /// The settings as TOML.
+    ///
+    /// # Errors
+    /// When a value has no form in TOML, such as an integer above 2⁶³.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::Config {
+            origin: "settings".to_string(),
+            reason: e.to_string(),
+        })
+    }
+
+    /// The settings that a run folder keeps as `config.toml`.
+    ///
+    /// # Errors
+    /// When the text is not TOML or lacks a part.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::Config {
+            origin: origin.to_string(),
+            reason: e.to_string(),
+        })
+    }
+}

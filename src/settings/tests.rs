@@ -1,0 +1,202 @@
+//! Tests of settings: valid values and refused ones.
+
+use std::path::Path;
+
+use sori_datasets::AugmentConfig;
+use sori_models::layers::Cell;
+use sori_models::{ModelConfig, catalogue};
+use toml::Table;
+
+use super::*;
+
+fn settings() -> Settings {
+    Settings::new("mlp", "synth:dtmf", 8000).unwrap()
+}
+
+#[test]
+fn settings_survive_their_own_toml() {
+    let text = settings().to_toml().unwrap();
+    assert_eq!(Settings::from_toml(&text, "test").unwrap(), settings());
+}
+
+#[test]
+fn a_bare_key_means_the_one_setting_of_that_name() {
+    let set = settings().with_override("epochs=3").unwrap();
+    assert_eq!(set.train.epochs, 3);
+    let set = set.with_override("train.learning_rate=1").unwrap();
+    assert_eq!(set.train.learning_rate, 1.0);
+    let set = set.with_override("optimizer = sgd").unwrap();
+    assert_eq!(set.train.optimizer, OptimizerKind::Sgd);
+}
+
+#[test]
+fn every_model_takes_the_features_it_has_by_default() {
+    for entry in catalogue() {
+        for corpus in ["synth:dtmf", "folder:DIR"] {
+            let settings = Settings::new(entry.name, corpus, 16_000).unwrap();
+            settings.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn features_that_the_model_cannot_take_are_named() {
+    let settings = Settings::new("fcn", "folder:DIR", 16_000).unwrap();
+    for (assignment, part) in [
+        (
+            "num_mels=40",
+            "`features.num_mels` is 40; a frame has 40 bins",
+        ),
+        (
+            "features.kind=waveform",
+            "`features.kind` is waveform; a frame has 1 bins",
+        ),
+    ] {
+        let set = settings.with_override(assignment).unwrap();
+        let error = set.check().unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+        assert!(error.contains("at least 96"), "{error}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    for (assignment, part) in [
+        ("epochz=3", "train.epochs"),
+        ("epochs", "key=value"),
+        ("epochs=many", "integer"),
+        ("optimizer=magic", "adam"),
+        ("train=3", "data.train"),
+        ("num_bins=40", "features.num_mels"),
+        ("model.num_classes=3", "leave it out"),
+        ("augment.pitch=1", "augment.pitch.probability"),
+    ] {
+        let error = settings()
+            .with_override(assignment)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(part), "{assignment}: {error}");
+    }
+}
+
+#[test]
+fn a_file_with_an_unknown_key_is_refused() {
+    let error = settings()
+        .with_toml("[train]\nepoch = 3\n", "x.toml")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("x.toml") && error.contains("train.epoch"),
+        "{error}"
+    );
+}
+
+#[test]
+fn recognisers_of_morse_start_from_features_of_tones() {
+    for model in ["deep_speech2", "las"] {
+        let morse = Settings::new(model, "synth:morse?size=8", 8000).unwrap();
+        assert_eq!(morse.features.num_mels, 6);
+        assert_eq!(morse.augment, AugmentConfig::default());
+        morse.check().unwrap();
+        let speech = Settings::new(model, "digits:DIR", 8000).unwrap();
+        assert_ne!(speech.features.num_mels, 6);
+        assert_ne!(speech.augment, AugmentConfig::default());
+        speech.check().unwrap();
+    }
+    let labels = Settings::new("cnn1d", "synth:morse", 8000).unwrap();
+    assert_ne!(labels.features.num_mels, 6);
+}
+
+#[test]
+fn a_run_from_before_there_were_convolutions_has_none() {
+    let whole = Settings::new("las", "synth:morse", 8000).unwrap();
+    let mut table = Table::try_from(&whole).unwrap();
+    let model = table["model"].as_table_mut().unwrap();
+    for key in ["channels", "kernels", "strides", "cell"] {
+        model.remove(key).unwrap();
+    }
+    let text = toml::to_string(&table).unwrap();
+    let read = Settings::from_toml(&text, "test").unwrap();
+    let ModelConfig::Las(config) = &read.model else {
+        panic!("another model")
+    };
+    assert!(config.channels.is_empty() && config.strides.is_empty());
+    assert_eq!(config.cell, Cell::Lstm);
+    read.check().unwrap();
+}
+
+#[test]
+fn the_last_epoch_is_not_waited_for() {
+    let set = settings().with_override("best_by=last").unwrap();
+    set.check().unwrap();
+    for assignment in ["patience=3", "schedule=plateau"] {
+        let set = set.with_override(assignment).unwrap();
+        let error = set.check().unwrap_err().to_string();
+        assert!(error.contains("train.best_by"), "{assignment}: {error}");
+    }
+}
+
+#[test]
+fn a_speller_that_could_not_end_or_write_is_refused() {
+    for (assignment, key) in [
+        ("end_threshold=0.0", "text.end_threshold"),
+        ("end_threshold=1.5", "text.end_threshold"),
+        ("max_symbols_per_step=0.0", "text.max_symbols_per_step"),
+        ("max_symbols_per_step=inf", "text.max_symbols_per_step"),
+    ] {
+        let set = Settings::new("las", "synth:morse", 8000).unwrap();
+        let set = set.with_override(assignment).unwrap();
+        let error = set.check().unwrap_err().to_string();
+        assert!(error.contains(key), "{assignment}: {error}");
+    }
+}
+
+/// The quoted strings after each `call(` in a program's text.
+fn quoted<'a>(text: &'a str, call: &str) -> Vec<&'a str> {
+    let behind = text.split(call).skip(1);
+    behind.filter_map(|rest| rest.split('"').nth(1)).collect()
+}
+
+#[test]
+fn the_settings_of_every_example_can_be_made() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut examples = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let models = quoted(&text, "Settings::new(");
+        let Some(model) = models.first() else {
+            // A module that is not of the zoo.
+            continue;
+        };
+        let made = quoted(&text, ".with_override(").into_iter().try_fold(
+            Settings::new(model, "synth:dtmf", 8000).unwrap(),
+            |set, change| set.with_override(change),
+        );
+        let made = made.and_then(|settings| settings.check());
+        assert!(made.is_ok(), "{}: {made:?}", path.display());
+        examples += 1;
+    }
+    assert!(examples > 15, "{examples}");
+}
+
+#[test]
+fn values_out_of_range_are_named() {
+    for key in ["train.batch_size", "train.accumulate"] {
+        for value in ["0", "4294967296"] {
+            let set = settings().with_override(&format!("{key}={value}")).unwrap();
+            let error = set.check().unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+    let mut set = settings();
+    set.train.momentum = 1.5;
+    let error = set.check().unwrap_err().to_string();
+    assert!(
+        error.contains("train.momentum is 1.5") || error.contains("`train.momentum` is 1.5"),
+        "{error}"
+    );
+}

@@ -1,0 +1,64 @@
+//! Metrics over a whole part, by name.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Metrics over a whole part, by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Metrics(pub BTreeMap<String, f64>);
+
+impl Metrics {
+    pub(crate) fn new<const N: usize>(metrics: [(&str, f64); N]) -> Self {
+        Self(
+            metrics
+                .map(|(name, value)| (name.to_string(), value))
+                .into(),
+        )
+    }
+
+    /// The name and value of each metric as text, `headline` first.
+    pub fn named(&self, headline: &str) -> impl Iterator<Item = (String, String)> {
+        let shown = |(name, value): (&String, &f64)| {
+            let name = match name.as_str() {
+                "macro_f1" => "macro F1",
+                "map" => "mAP",
+                "map_micro" => "micro mAP",
+                "roc_auc" => "ROC-AUC",
+                "roc_auc_micro" => "micro ROC-AUC",
+                "wer" => "WER",
+                "cer" => "CER",
+                "jamo_cer" => "jamo CER",
+                "mae" => "MAE",
+                "rmse" => "RMSE",
+                "r2" => "R²",
+                "nll" => "NLL",
+                "importance_bound" => "importance bound",
+                "kl" => "KL",
+                "frechet" => "Fréchet distance",
+                "told_apart" => "told apart",
+                "substitutions" | "deletions" | "insertions" => {
+                    return (name.clone(), value.to_string());
+                }
+                other => other,
+            };
+            (name.to_string(), format!("{value:.4}"))
+        };
+        let (first, others): (Vec<_>, Vec<_>) =
+            self.0.iter().partition(|(name, _)| *name == headline);
+        first.into_iter().chain(others).map(shown)
+    }
+
+    /// All metrics as text, `headline` first.
+    pub fn text(&self, headline: &str) -> String {
+        let all = self.named(headline);
+        let all = all.map(|(name, value)| format!("{name} {value}"));
+        all.collect::<Vec<_>>().join("  ")
+    }
+
+    /// The metric of this name, or NaN.
+    pub fn get(&self, name: &str) -> f64 {
+        self.0.get(name).copied().unwrap_or(f64::NAN)
+    }
+}

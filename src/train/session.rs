@@ -1,0 +1,291 @@
+//! The training loop: from a run's last checkpoint to its end or the next interruption.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use burn::tensor::backend::AutodiffBackend;
+use sori_datasets::{Item, Part};
+use sori_models::{Architecture, Network};
+
+use super::progress::{Event, Outcome, Progress};
+use super::state::{Best, RunState};
+use super::step::{Rates, Stepper};
+use crate::data::loader::Loader;
+use crate::data::order::order;
+use crate::data::parts::Data;
+use crate::infer::evaluate::{Evaluation, evaluate, evaluate_best};
+use crate::optim::schedule::Schedule;
+use crate::run::checkpoint::Checkpoint;
+use crate::run::folder::RunFolder;
+use crate::run::records::{EpochRecord, RunResult};
+use crate::seed::{SeedUse, derive};
+use crate::task::contract::Task;
+use crate::{Error, Result};
+
+/// A session of a run, between two interruptions.
+pub(super) struct Session<'a, A: Architecture, B: AutodiffBackend, T: Task> {
+    pub(super) run: &'a RunFolder<A>,
+    pub(super) data: &'a Data,
+    pub(super) device: &'a B::Device,
+    pub(super) loader: Loader<T>,
+    pub(super) task: T,
+    pub(super) schedule: Schedule,
+    pub(super) stepper: Stepper<B, A::Network<B>, T>,
+    pub(super) state: RunState,
+    pub(super) started: Instant,
+    /// Seconds of earlier sessions.
+    pub(super) seconds_before: f64,
+    /// Training recordings of this session.
+    pub(super) items_here: usize,
+    /// Steps of an epoch.
+    pub(super) steps_per_epoch: usize,
+}
+
+impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
+    /// Trains to the end of the run, or until `stop` is set.
+    pub(super) fn train(
+        mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Outcome> {
+        let train = &self.run.settings().train;
+        while self.state.epoch < train.epochs
+            && !(self.is_time_over() && self.state.step_in_epoch == 0 && self.state.epoch > 0)
+            && (train.patience == 0 || self.state.epochs_since_best < train.patience)
+        {
+            if self.epoch(stop, report)?.is_break() {
+                return Ok(Outcome::Interrupted);
+            }
+            self.end_epoch(report)?;
+        }
+        self.finish()
+    }
+
+    /// Trains to the end of the epoch, or until time runs out. Stops with a checkpoint when `stop` is
+    /// set.
+    fn epoch(
+        &mut self,
+        stop: &AtomicBool,
+        report: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<ControlFlow<()>> {
+        let train = &self.run.settings().train;
+        let part = self.data.part(Part::Train);
+        let targets: Vec<_> = part.iter().map(|item| &item.target).collect();
+        let frames = self.data.frames_of(Part::Train);
+        let num_labels = self.run.info().labels.len();
+        let order = order(train, self.state.epoch, &targets, &frames, num_labels);
+        let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
+        let skip = self.state.step_in_epoch * train.accumulate;
+        let epoch_seed = derive(train.seed, SeedUse::Augment, self.state.epoch as u64);
+        let mut lessons = self.loader.augmented(&items, epoch_seed, skip);
+        loop {
+            let asked = Instant::now();
+            let loaded = lessons
+                .by_ref()
+                .take(train.accumulate)
+                .collect::<Result<Vec<_>>>()?;
+            if loaded.is_empty() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            self.state.epoch_waited += asked.elapsed().as_secs_f64();
+            let rise = self.schedule.adversary_rise(self.state.step);
+            let rates = Rates {
+                learning_rate: self.learning_rate(self.state.step),
+                adversary_weight: train.adversary_weight * rise,
+            };
+            self.weigh_divergence()?;
+            let count = loaded.iter().map(|lesson| lesson.len()).sum();
+            let loaded = loaded.into_iter();
+            let lessons = loaded.map(|lesson| lesson.to_device::<B>(self.device));
+            let step = self.stepper.step_over(lessons.collect(), rates)?;
+            if !step.loss.is_finite() {
+                return Err(self.diverged(step.loss));
+            }
+            let state = &mut self.state;
+            state.count(step.loss, step.seen, step.domains_right, count);
+            state.epoch_seconds += asked.elapsed().as_secs_f64();
+            state.step += 1;
+            state.step_in_epoch += 1;
+            self.items_here += count;
+            report(&Event::Step(self.progress()));
+
+            if stop.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                return Ok(ControlFlow::Break(()));
+            }
+            if self.is_time_over() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let every = train.checkpoint_steps;
+            if every > 0 && self.state.step.is_multiple_of(every) {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    /// Sets the weight of an autoencoder's divergence for the next step.
+    fn weigh_divergence(&mut self) -> Result<()> {
+        let epoch = self.state.step as f64 / self.steps_per_epoch as f64;
+        let network = T::network(self.stepper.network().contract())?;
+        let kl_weight = T::kl_weight_at(network, epoch);
+        self.stepper.objective.kl_weight = kl_weight;
+        Ok(())
+    }
+
+    /// Evaluates the network on the validation part, keeps the best checkpoint and records the epoch.
+    fn end_epoch(&mut self, report: &mut dyn FnMut(&Event<'_>)) -> Result<()> {
+        let valid = self.validate()?;
+        if !valid.loss.is_finite() {
+            return Err(self.diverged(valid.loss));
+        }
+        let (info, train) = (self.run.info(), &self.run.settings().train);
+        let learning_rate = self.learning_rate(self.state.step.saturating_sub(1));
+        let metrics = self.task.metrics(&valid.answers);
+        let epoch = Best {
+            epoch: self.state.epoch + 1,
+            metrics: metrics.clone(),
+            loss: valid.loss,
+            thresholds: self.task.best_thresholds(&valid.answers),
+        };
+        let by = (train.best_by, T::HEADLINE);
+        let best = self.state.end_epoch(by, train.decay_epochs, epoch);
+        let state = &self.state;
+        let items = state.epoch_items.max(1) as f64;
+        let seconds = state.epoch_seconds.max(f64::MIN_POSITIVE);
+        let record = EpochRecord {
+            epoch: state.epoch,
+            step: state.step,
+            learning_rate,
+            train_loss: state.epoch_loss / items,
+            train_accuracy: self.accuracy(),
+            train_blank: state.blank(),
+            train_domain_accuracy: (!info.domains.is_empty()).then(|| state.domain_accuracy()),
+            valid_loss: valid.loss,
+            valid: metrics,
+            best,
+            seconds: self.seconds(),
+            items_per_second: items / seconds,
+            waited: state.epoch_waited / seconds,
+        };
+        self.state.next_epoch();
+        // This order makes a crash in between harmless: resuming drops lines beyond the last checkpoint
+        // and writes the best checkpoint again from the last.
+        self.run.append_metrics(&record)?;
+        let checkpoint = self.checkpoint()?;
+        if best {
+            let checkpoint = checkpoint.for_use(!info.domains.is_empty());
+            checkpoint.write(&self.run.best_path())?;
+        }
+        report(&Event::Epoch(&record));
+        Ok(())
+    }
+
+    fn validate(&self) -> Result<Evaluation<T>> {
+        let part = self.data.part(Part::Valid).into_iter();
+        let mut part: Vec<_> = part.zip(self.data.frames_of(Part::Valid)).collect();
+        // Batches of even length are fastest.
+        part.sort_by_key(|(_, frames)| *frames);
+        let part: Vec<&Item> = part.into_iter().map(|(item, _)| item).collect();
+        let network = A::without_autodiff(self.stepper.network());
+        let network = self.stepper.average.fill(network);
+        let decoding = self.run.settings().decoding();
+        let (loader, device) = (&self.loader, self.device);
+        evaluate(&network, &self.task, loader, &part, &decoding, device)
+    }
+
+    /// Tests the best checkpoint and writes the result.
+    fn finish(&self) -> Result<Outcome> {
+        let (part, split) = self.data.held_out();
+        let found = evaluate_best::<A, B::InnerBackend>(self.run, &part, None, self.device)?;
+        let best = self
+            .state
+            .best
+            .as_ref()
+            .ok_or_else(|| Error::run(self.run.path(), "it ended without an epoch"))?;
+        let info = self.run.info();
+        let result = RunResult {
+            task: info.task,
+            model: info.model.clone(),
+            metric: T::HEADLINE.metric.to_string(),
+            split: split.to_string(),
+            value: found.metrics.get(T::HEADLINE.metric),
+            metrics: found.metrics,
+            params: info.params,
+            seconds: self.state.seconds,
+            epochs: self.state.epoch,
+            backend: info.backend.clone(),
+            seed: info.seed,
+            best_epoch: best.epoch,
+            valid: best.metrics.clone(),
+            labels_left_out: found.labels_left_out,
+        };
+        let (name, csv) = found.csv;
+        self.run.write_result(&result, (name, csv))?;
+        Ok(Outcome::Ended(Box::new(result)))
+    }
+
+    fn checkpoint(&mut self) -> Result<Checkpoint> {
+        self.state.seconds = self.seconds();
+        let checkpoint = Checkpoint::of(
+            self.stepper.learner(),
+            Some((&self.stepper.optimizer, &self.stepper.average)),
+            &self.state,
+        )?;
+        if !checkpoint.is_finite() {
+            return Err(self.diverged(f64::NAN));
+        }
+        checkpoint.write(&self.run.last_path())?;
+        Ok(checkpoint)
+    }
+
+    fn diverged(&self, loss: f64) -> Error {
+        Error::Diverged {
+            step: self.state.step,
+            loss,
+            learning_rate: self.learning_rate(self.state.step),
+        }
+    }
+
+    fn learning_rate(&self, step: usize) -> f64 {
+        self.schedule.learning_rate(step, self.state.plateaus)
+    }
+
+    /// Seconds of training since the run began.
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    fn is_time_over(&self) -> bool {
+        let minutes = self.run.settings().train.max_minutes;
+        minutes > 0.0 && self.seconds() >= minutes * 60.0
+    }
+
+    /// Training accuracy of the epoch so far; only of classes.
+    fn accuracy(&self) -> Option<f64> {
+        T::COUNTS_RIGHT.then(|| self.state.accuracy())
+    }
+
+    fn progress(&self) -> Progress {
+        let train = &self.run.settings().train;
+        let state = &self.state;
+        let items_per_second = self.items_here as f64 / self.started.elapsed().as_secs_f64();
+        let items = self.run.info().splits.train;
+        let items_left = items * (train.epochs - state.epoch) - state.epoch_items;
+        let mut left = items_left as f64 / items_per_second;
+        if train.max_minutes > 0.0 {
+            left = left.min((train.max_minutes * 60.0 - self.seconds()).max(0.0));
+        }
+        Progress {
+            epoch: state.epoch + 1,
+            epochs: train.epochs,
+            step: state.step_in_epoch,
+            steps: self.steps_per_epoch,
+            loss: state.epoch_loss / state.epoch_items as f64,
+            accuracy: self.accuracy(),
+            blank: state.blank(),
+            items_per_second,
+            left: Duration::try_from_secs_f64(left).unwrap_or(Duration::MAX),
+        }
+    }
+}

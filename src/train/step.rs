@@ -1,0 +1,420 @@
+//! One training step: forward, loss, backward, optimizer.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use sori_models::Network;
+use sori_models::las::Sampling;
+use sori_models::ops::in_pool;
+
+use super::adversary::{domain_loss, no_embedding};
+use super::learner::NetworkAndAdversary;
+use crate::Result;
+use crate::data::lesson::Lesson;
+use crate::numbers::scalar;
+use crate::optim::average::Average;
+use crate::optim::gradients::Gradients;
+use crate::optim::optimizer::Optimizer;
+use crate::seed::{SeedUse, derive};
+use crate::settings::training::{OptimizerKind, TrainSettings};
+use crate::task::contract::{Seen, Task};
+use crate::task::objective::Objective;
+
+/// Held from a forward pass to the end of its backward pass. In Burn 0.21 a backward pass frees
+/// parts of graphs that other threads are still building, whose gradients are then silently missing
+/// (<https://github.com/tracel-ai/burn/issues/5573>).
+static GRAPH: Mutex<()> = Mutex::new(());
+
+/// Runs a forward and backward pass of a backend over `B`, one at a time in this process.
+pub(crate) fn one_at_a_time<B: Backend, R: Send>(pass: impl FnOnce() -> R + Send) -> R {
+    // Taken outside the pool, whose threads must not wait for each other's locks.
+    let _graph = GRAPH.lock().unwrap_or_else(PoisonError::into_inner);
+    in_pool::<B, _>(pass)
+}
+
+/// The rates of a step: the learning rate, and the weight of the adversary.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// Factor of the adversary's reversed gradient on its way into the network.
+    pub adversary_weight: f64,
+}
+
+/// The result of a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Step {
+    /// Mean loss of the lessons, before the step.
+    pub loss: f64,
+    /// Statistics of the network's outputs, before the step.
+    pub seen: Seen,
+    /// Rows whose domain was predicted correctly. 0 if domains are not used.
+    pub domains_right: usize,
+}
+
+/// A network and its optimizer, trained one step at a time. Several in one process take turns.
+pub struct Stepper<B: AutodiffBackend, N: Network<B>, T: Task> {
+    /// Taken out only during a step.
+    learner: Option<NetworkAndAdversary<B, N>>,
+    task: T,
+    /// The training objective.
+    pub objective: Objective,
+    pub(crate) optimizer: Optimizer<B::InnerBackend>,
+    pub(crate) average: Average<B::InnerBackend>,
+}
+
+impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
+    /// `network` with a fresh optimizer, to minimise the reported loss of `task`.
+    pub fn new(network: N, task: T, settings: &TrainSettings) -> Self {
+        let learner = NetworkAndAdversary {
+            model: network,
+            adversary: None,
+        };
+        Self::of(learner, task, Objective::default(), settings)
+    }
+
+    pub(crate) fn of(
+        learner: NetworkAndAdversary<B, N>,
+        task: T,
+        objective: Objective,
+        settings: &TrainSettings,
+    ) -> Self {
+        Self {
+            learner: Some(learner),
+            task,
+            objective,
+            optimizer: Optimizer::new(settings),
+            average: Average::new(settings.ema_decay),
+        }
+    }
+
+    /// The current network.
+    pub fn network(&self) -> &N {
+        &self.learner().model
+    }
+
+    /// The trained module.
+    pub(crate) fn learner(&self) -> &NetworkAndAdversary<B, N> {
+        self.learner
+            .as_ref()
+            .expect("it is only taken out within a step")
+    }
+
+    /// Forward, loss, backward, optimizer. A loss that is not finite changes nothing.
+    ///
+    /// # Errors
+    /// When the network does not fit the task.
+    pub fn step(&mut self, lesson: Lesson<B, T>, learning_rate: f64) -> Result<Step> {
+        let rates = Rates {
+            learning_rate,
+            adversary_weight: 0.0,
+        };
+        self.step_over(vec![lesson], rates)
+    }
+
+    /// One step by the mean gradient over several lessons, each weighted by its
+    /// [`Task::extent`].
+    ///
+    /// # Errors
+    /// When the network does not fit the task.
+    pub fn step_over(&mut self, lessons: Vec<Lesson<B, T>>, rates: Rates) -> Result<Step> {
+        one_at_a_time::<B::InnerBackend, _>(|| self.step_alone(lessons, rates))
+    }
+
+    fn step_alone(&mut self, lessons: Vec<Lesson<B, T>>, rates: Rates) -> Result<Step> {
+        let settings = self.optimizer.settings.clone();
+        let work = Work {
+            lessons,
+            task: &self.task,
+            objective: &self.objective,
+            settings: &settings,
+            adversary_weight: rates.adversary_weight,
+            steps: self.optimizer.steps,
+        };
+        let (step, gradients) = work.evaluate(self.learner())?;
+        if let (Some(gradients), Some(learner)) = (gradients, self.learner.take()) {
+            let learner = if settings.optimizer == OptimizerKind::Lbfgs {
+                let penalised =
+                    |learner: &NetworkAndAdversary<B, N>, loss, gradients: Gradients<_>| {
+                        let l2 = settings.weight_decay;
+                        let (gradients, penalty) = gradients.with_l2::<B, _>(learner, l2);
+                        (loss + penalty, gradients)
+                    };
+                let start = penalised(&learner, step.loss, gradients);
+                let mut failure = None;
+                let evaluate = |learner: &NetworkAndAdversary<B, N>| {
+                    let found = work
+                        .evaluate(learner)
+                        .map_err(|error| failure = Some(error));
+                    let (step, gradients) = found.ok()?;
+                    Some(penalised(learner, step.loss, gradients?))
+                };
+                let rate = rates.learning_rate;
+                let learner = self
+                    .optimizer
+                    .second_order_step::<B, _>(learner, start, rate, evaluate);
+                if let Some(error) = failure {
+                    self.learner = Some(learner);
+                    return Err(error);
+                }
+                learner
+            } else {
+                let gradients = gradients.with_l1::<B, _>(&learner, settings.l1_penalty);
+                self.optimizer
+                    .step::<B, _>(learner, gradients, rates.learning_rate)
+            };
+            self.average.follow(&learner, self.optimizer.steps);
+            self.learner = Some(learner);
+        }
+        Ok(step)
+    }
+}
+
+/// The inputs of a step.
+struct Work<'a, B: AutodiffBackend, T: Task> {
+    lessons: Vec<Lesson<B, T>>,
+    task: &'a T,
+    objective: &'a Objective,
+    settings: &'a TrainSettings,
+    adversary_weight: f64,
+    /// Steps taken before it.
+    steps: usize,
+}
+
+impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
+    /// Forward, loss and backward of all lessons. No gradient if a loss is not finite. The seed and
+    /// the step determine the dropout, so it is the same in every trial.
+    fn evaluate<N: Network<B>>(
+        &self,
+        learner: &NetworkAndAdversary<B, N>,
+    ) -> Result<(Step, Option<Gradients<B::InnerBackend>>)> {
+        let (task, objective) = (self.task, self.objective);
+        let network = T::network(learner.model.contract())?;
+        let extent = |lesson: &Lesson<B, T>| {
+            let lengths = &lesson.batch.lengths;
+            task.extent(network, lengths, &lesson.targets, objective)
+        };
+        let extents: Vec<f64> = self.lessons.iter().map(extent).collect();
+        let total: f64 = extents.iter().sum();
+        let mut step = Step::default();
+        let mut sum: Option<Gradients<B::InnerBackend>> = None;
+        let (seed, steps) = (self.settings.seed, self.steps as u64);
+        for (index, lesson) in self.lessons.iter().enumerate() {
+            let Lesson {
+                batch,
+                targets,
+                domains,
+            } = lesson;
+            if index == 0 {
+                let seed = derive(seed, SeedUse::Step, steps);
+                B::seed(&batch.features.device(), seed);
+            }
+            let position = steps * self.lessons.len() as u64 + index as u64;
+            let sampling = Sampling {
+                rate: self.settings.scheduled_sampling,
+                seed: derive(seed, SeedUse::Sample, position),
+            };
+            let share = extents[index] / total;
+            let (output, adversary_logits) = match &learner.adversary {
+                None => (task.output(network, batch, targets, sampling), None),
+                Some(adversary) => {
+                    let (output, embedding) = task
+                        .output_and_embedding(network, batch)
+                        .ok_or_else(no_embedding)?;
+                    let logits = adversary.forward(embedding, self.adversary_weight);
+                    (output, Some(logits))
+                }
+            };
+            let mut loss = task.loss(&output, targets, objective);
+            step.loss += share * scalar(loss.clone().inner());
+            if !step.loss.is_finite() {
+                return Ok((step, None));
+            }
+            let seen = task.seen(&output, targets);
+            step.seen.right += seen.right;
+            step.seen.blanks += seen.blanks;
+            step.seen.steps += seen.steps;
+            drop(output);
+            if let Some(logits) = adversary_logits {
+                let (of_domains, right) = domain_loss(logits, domains);
+                step.domains_right += right;
+                loss = loss + of_domains;
+            }
+            let loss = if share < 1.0 { loss * share } else { loss };
+            let mut gradients = loss.backward();
+            let freeze = &self.settings.freeze;
+            let found = Gradients::take::<B, _>(learner, &mut gradients, freeze);
+            sum = Some(match sum {
+                Some(sum) => sum.plus(found),
+                None => found,
+            });
+        }
+        Ok((step, sum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use burn_autodiff::Autodiff;
+    use burn_ndarray::NdArray;
+    use sori_datasets::{Alphabet, AlphabetKind, Features, Normalization, Target};
+    use sori_models::{Architecture, ModelConfig};
+
+    use super::*;
+    use crate::data::batch::FrameLimits;
+    use crate::data::lesson::{HostLesson, Row};
+    use crate::run::checkpoint::Checkpoint;
+    use crate::task::{Classify, Transcribe};
+    use crate::train::begin::random_network;
+
+    type Cpu = Autodiff<NdArray<f32>>;
+
+    fn two_classes() -> Classify {
+        Classify {
+            labels: ["a", "b"].map(String::from).to_vec(),
+        }
+    }
+
+    /// The running statistics of a batch-norm network after a step, and the loss of a second step.
+    fn after_a_step(optimizer: OptimizerKind, learning_rate: f64) -> (Vec<Vec<f32>>, f64) {
+        let device = Default::default();
+        let config: ModelConfig =
+            toml::from_str("name = \"cnn1d\"\nchannels = [4]\ndropout = 0.0").unwrap();
+        let config = config.with_input(0, 3, 2);
+        let rows = [1.0, -1.0, 0.5, 2.0]
+            .iter()
+            .enumerate()
+            .map(|(row, level)| {
+                let values = (0..24).map(|i| level * ((i * (row + 3)) as f32).sin());
+                let features = Features {
+                    frames: 8,
+                    bins: 3,
+                    values: values.collect(),
+                };
+                Row::new(features, Target::Class(row % 2))
+            });
+        let limits = FrameLimits::default();
+        let lesson = HostLesson::collate(rows.collect(), limits, &two_classes()).unwrap();
+        let lesson = lesson.to_device::<Cpu>(&device);
+        let settings = TrainSettings {
+            optimizer,
+            clip_norm: 0.0,
+            ..TrainSettings::default()
+        };
+        let network = random_network::<_, Cpu>(&config, 1, &device).unwrap();
+        let mut stepper = Stepper::new(network, two_classes(), &settings);
+        stepper.step(lesson.clone(), learning_rate).unwrap();
+        let no_optimizer = None::<(&Optimizer<NdArray<f32>>, &Average<NdArray<f32>>)>;
+        let statistics = Checkpoint::of(stepper.network(), no_optimizer, &())
+            .unwrap()
+            .running_statistics();
+        (
+            statistics,
+            stepper.step(lesson, learning_rate).unwrap().loss,
+        )
+    }
+
+    /// Batch norm sees the batch once, however many trials an L-BFGS step takes.
+    #[test]
+    fn trials_of_a_step_leave_running_statistics_alone() {
+        let (expected, _) = after_a_step(OptimizerKind::Sgd, 0.1);
+        assert_eq!(expected.len(), 2);
+        let (_, small) = after_a_step(OptimizerKind::Lbfgs, 1.0);
+        for learning_rate in [1.0, 300.0, 1e30] {
+            let (found, loss) = after_a_step(OptimizerKind::Lbfgs, learning_rate);
+            assert_eq!(found, expected, "a rate of {learning_rate}");
+            assert!(loss.is_finite() && loss <= small * 2.0, "{loss}");
+        }
+    }
+
+    /// The losses of two steps, each over these batches at once.
+    fn losses<T: Task>(table: &str, task: &T, objective: &Objective, rows: &[&[Row]]) -> [f64; 2] {
+        let device = Default::default();
+        let config: ModelConfig = toml::from_str(table).unwrap();
+        let config = config.with_input(6, 3, task.num_outputs());
+        let settings = TrainSettings {
+            optimizer: OptimizerKind::Sgd,
+            clip_norm: 0.0,
+            ..TrainSettings::default()
+        };
+        let network = random_network::<_, Cpu>(&config, 1, &device).unwrap();
+        let mut stepper = Stepper::new(network, task.clone(), &settings);
+        stepper.objective = objective.clone();
+        let limits = FrameLimits::of(&config);
+        let rates = Rates {
+            learning_rate: 0.5,
+            adversary_weight: 0.0,
+        };
+        [0, 1].map(|_| {
+            let lessons = rows.iter().map(|rows| {
+                let lesson = HostLesson::collate(rows.to_vec(), limits, task).unwrap();
+                lesson.to_device::<Cpu>(&device)
+            });
+            stepper.step_over(lessons.collect(), rates).unwrap().loss
+        })
+    }
+
+    fn assert_accumulates<T: Task>(table: &str, task: &T, objective: &Objective, rows: &[Row]) {
+        let whole = losses(table, task, objective, &[rows]);
+        let parts = losses(table, task, objective, &[&rows[..1], &rows[1..]]);
+        for (whole, part) in whole.iter().zip(parts) {
+            assert!((whole - part).abs() < 1e-5 * whole, "{whole} is not {part}");
+        }
+    }
+
+    #[test]
+    fn accumulated_batches_are_one_large_batch() {
+        let row = |frames: usize, target: Target| {
+            let values = (0..frames * 3).map(|i| ((i * (frames + 2)) as f32).sin());
+            let features = Features {
+                frames,
+                bins: 3,
+                values: values.collect(),
+            };
+            Row::new(features, target)
+        };
+        let classes = [(6, 0), (3, 0), (5, 1), (4, 0)];
+        let classes = classes.map(|(frames, class)| row(frames, Target::Class(class)));
+        let weighed = Objective {
+            weights: vec![0.6, 5.0],
+            ..Objective::default()
+        };
+        let mlp = "name = \"mlp\"\nd_hidden = [4]\ndropout = 0.0";
+        assert_accumulates(mlp, &two_classes(), &weighed, &classes);
+
+        let texts = [(6, "abba"), (3, "a"), (5, ""), (4, "ba")];
+        let texts = texts.map(|(frames, text)| row(frames, Target::Text(text.to_string())));
+        let kind = AlphabetKind::Characters;
+        let alphabet = Alphabet::build(kind, Normalization::default(), ["ab"]).unwrap();
+        let las = "name = \"las\"\nd_listener = 3\nnum_plain_layers = 1\nnum_pyramid_layers = 1\n\
+                   d_embedding = 3\nd_speller = 4\nnum_speller_layers = 1\nd_attention = 4\ndropout = 0.0";
+        let task = Transcribe {
+            alphabet: Arc::new(alphabet),
+        };
+        assert_accumulates(las, &task, &Objective::default(), &texts);
+    }
+
+    #[test]
+    fn a_network_of_another_contract_is_refused() {
+        let device = Default::default();
+        let config = ModelConfig::from_name("gru").unwrap().with_input(0, 3, 2);
+        let network = random_network::<_, Cpu>(&config, 1, &device).unwrap();
+        let task = Transcribe {
+            alphabet: Arc::new(
+                Alphabet::build(AlphabetKind::Characters, Normalization::default(), ["a"]).unwrap(),
+            ),
+        };
+        let mut stepper = Stepper::new(network, task, &TrainSettings::default());
+        let error = stepper.step_over(
+            Vec::new(),
+            Rates {
+                learning_rate: 0.1,
+                adversary_weight: 0.0,
+            },
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("an emitter or a speller"), "{error}");
+    }
+}
