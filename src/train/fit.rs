@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use burn::tensor::backend::AutodiffBackend;
 use sori_datasets::Corpus;
-use sori_models::{Architecture, ModelConfig};
+use sori_models::{Architecture, ModelConfig, catalogue};
 
 use super::begin::begin;
 use super::interrupt::stop_on_interrupt;
@@ -158,7 +158,11 @@ impl<A: Architecture> Job for Fit<'_, A> {
                 result: *result,
             }),
             Outcome::Interrupted => Err(Error::Interrupted {
-                again: format!("sori train --resume {}", run.path().display()),
+                again: match catalogue().iter().any(|card| card.name == run.info().model) {
+                    true => format!("sori train --resume {}", run.path().display()),
+                    // The command knows only the zoo.
+                    false => format!("resume_as, for the run {}", run.path().display()),
+                },
             }),
         }
     }
