@@ -68,7 +68,7 @@ pub struct Recognised {
 /// Decodes each row as `decoding` specifies. A search also returns its `most` best transcripts.
 ///
 /// # Errors
-/// When the search's options are invalid or do not fit the recogniser, or its scores are not finite.
+/// When the search's options are invalid or do not fit the recogniser, or its scores of a search over steps are not finite.
 pub fn recognise<B: Backend>(
     hearing: Hearing<'_, B>,
     decoding: &Decoding,

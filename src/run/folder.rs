@@ -15,7 +15,7 @@ use crate::task::any::AnyTask;
 use crate::task::name::TaskName;
 use crate::{Error, Result};
 
-/// A run folder. Its files are read once, when it is opened.
+/// A run folder. `run.json`, `config.toml` and `alphabet.json` are read once, when it is opened.
 #[derive(Debug)]
 pub struct RunFolder<A: Architecture = ModelConfig> {
     path: PathBuf,

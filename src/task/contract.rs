@@ -27,7 +27,7 @@ pub struct Headline {
     pub lower_is_better: bool,
 }
 
-/// Statistics of a training step beside its loss.
+/// Statistics of a training step beside its loss; a task fills in those that it counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Rows that were classified correctly.
