@@ -20,11 +20,12 @@ use sori::data::{FrameLimits, HostLesson, Row};
 use sori::datasets::{Features, Target};
 #[cfg(not(feature = "wgpu"))]
 use sori::models::{
-    Adversarial, Autoencoder, DeepSpeech2Config, Emitter, Generator, LasConfig, Speller,
+    Adversarial, Autoencoder, DeepSpeech2Config, Emitter, Generator, LasConfig, Role, Speller,
+    catalogue,
     las::{DecodeOptions, Sampling},
     loss::CtcOptions,
 };
-use sori::models::{Architecture, Model, ModelConfig, Role, catalogue};
+use sori::models::{Architecture, Model, ModelConfig};
 use sori::settings::{OptimizerKind, TrainSettings};
 use sori::task::Classify;
 use sori::train::{Stepper, random_network};

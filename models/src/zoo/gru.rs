@@ -14,7 +14,7 @@
 //! `W_nh (r⟨t⟩ ∘ h⟨t−1⟩)`; two bias vectors for each gate, as there; dropout between layers and
 //! before the classifier.
 
-use super::recurrent_classifier::{RecurrentClassifier, recurrent_classifier};
+use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
 use crate::{BenchShape, Card, Purpose};
 
@@ -34,7 +34,17 @@ pub const CARD: Card = Card {
     }),
 };
 
-recurrent_classifier!(GruConfig, Gru, Cell::Gru);
+/// Marks the configuration of this one of the three.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GruRecurrence;
+
+impl Recurrence for GruRecurrence {
+    const CELL: Cell = Cell::Gru;
+    const CARD: &'static Card = &CARD;
+}
+
+/// Configuration of [`Gru`].
+pub type GruConfig = RecurrentClassifierConfig<GruRecurrence>;
 
 /// A classifier on gated recurrent units. See the [module](self).
 pub type Gru<B> = RecurrentClassifier<B>;

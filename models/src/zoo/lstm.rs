@@ -13,7 +13,7 @@
 //! 2000](https://doi.org/10.1162/089976600300015015), no peepholes, two bias vectors for each gate
 //! as in PyTorch (only their sum counts), and dropout between layers and before the classifier.
 
-use super::recurrent_classifier::{RecurrentClassifier, recurrent_classifier};
+use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
 use crate::{BenchShape, Card, Purpose};
 
@@ -33,7 +33,17 @@ pub const CARD: Card = Card {
     }),
 };
 
-recurrent_classifier!(LstmConfig, Lstm, Cell::Lstm);
+/// Marks the configuration of this one of the three.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LstmRecurrence;
+
+impl Recurrence for LstmRecurrence {
+    const CELL: Cell = Cell::Lstm;
+    const CARD: &'static Card = &CARD;
+}
+
+/// Configuration of [`Lstm`].
+pub type LstmConfig = RecurrentClassifierConfig<LstmRecurrence>;
 
 /// A classifier on long short-term memory. See the [module](self).
 pub type Lstm<B> = RecurrentClassifier<B>;

@@ -1,12 +1,18 @@
 //! The classifier that `rnn`, `lstm` and `gru` share: stacked recurrent layers, pooling over time and
 //! one layer to the classes. The three differ in their cell.
 
-use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
-use burn::tensor::{Tensor, backend::Backend};
+use std::fmt::Debug;
+use std::marker::PhantomData;
 
-use crate::layers::{Linear, Pooling, Recurrent, RecurrentConfig, assert_input, masked_mean};
-use crate::{ConfigError, Contract, LinearHead, Network};
+use burn::module::{AutodiffModule, Module};
+use burn::nn::{Dropout, DropoutConfig};
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use serde::{Deserialize, Serialize};
+
+use crate::config::check_size;
+use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, assert_input, masked_mean};
+use crate::{Architecture, Card, ConfigError, Contract, LinearHead, Network};
 
 /// A classifier on stacked recurrent layers.
 #[derive(Module, Debug)]
@@ -21,27 +27,6 @@ pub struct RecurrentClassifier<B: Backend> {
     pub dropout: Dropout,
     /// From that vector to the classes.
     pub classifier: Linear<B>,
-}
-
-impl<B: Backend> RecurrentClassifier<B> {
-    /// A classifier with random weights; its dropout is that of the layers.
-    ///
-    /// # Errors
-    /// As [`RecurrentConfig::check`].
-    pub(crate) fn new(
-        layers: &RecurrentConfig,
-        pooling: Pooling,
-        num_classes: usize,
-        device: &B::Device,
-    ) -> Result<Self, ConfigError> {
-        Ok(Self {
-            num_bins: layers.d_input,
-            recurrent: layers.init(device)?,
-            pooling,
-            dropout: DropoutConfig::new(layers.dropout).init(),
-            classifier: Linear::new(layers.d_output(), num_classes, device),
-        })
-    }
 }
 
 impl<B: Backend> Network<B> for RecurrentClassifier<B> {
@@ -66,102 +51,106 @@ impl<B: Backend> LinearHead<B> for RecurrentClassifier<B> {
     }
 }
 
-/// Defines the configuration of a [`RecurrentClassifier`] of a cell, with the `CARD` of the module it
-/// is in.
-macro_rules! recurrent_classifier {
-    ($config:ident, $network:ident, $cell:expr) => {
-        #[doc = concat!("Configuration of [`", stringify!($network), "`].")]
-        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $config {
-            /// Feature bins of a frame.
-            pub num_bins: usize,
-            /// Classes to tell apart.
-            pub num_classes: usize,
-            /// Features of the state of one direction.
-            pub d_hidden: usize,
-            /// Recurrent layers on top of one another.
-            pub num_layers: usize,
-            /// Whether each layer also reads backward in time.
-            pub bidirectional: bool,
-            /// Pooling of the states to one vector.
-            pub pooling: crate::layers::Pooling,
-            /// Probability with which a value is dropped in training, between layers and before the
-            /// classifier.
-            pub dropout: f64,
-        }
-
-        impl Default for $config {
-            fn default() -> Self {
-                Self {
-                    num_bins: 161,
-                    num_classes: 10,
-                    d_hidden: 256,
-                    num_layers: 2,
-                    bidirectional: true,
-                    pooling: crate::layers::Pooling::Mean,
-                    dropout: 0.2,
-                }
-            }
-        }
-
-        impl $config {
-            fn layers(&self) -> crate::layers::RecurrentConfig {
-                crate::layers::RecurrentConfig {
-                    cell: $cell,
-                    d_input: self.num_bins,
-                    d_hidden: self.d_hidden,
-                    num_layers: self.num_layers,
-                    bidirectional: self.bidirectional,
-                    dropout: self.dropout,
-                }
-            }
-        }
-
-        impl crate::Architecture for $config {
-            type Network<B: burn::tensor::backend::Backend> = $network<B>;
-
-            fn without_autodiff<B: burn::tensor::backend::AutodiffBackend>(
-                network: &Self::Network<B>,
-            ) -> Self::Network<B::InnerBackend> {
-                burn::module::AutodiffModule::valid(network)
-            }
-
-            fn card(&self) -> &'static crate::Card {
-                &CARD
-            }
-
-            fn role(&self) -> crate::Role {
-                crate::Role::Classifier
-            }
-
-            fn with_input(self, _num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
-                Self {
-                    num_bins,
-                    num_classes: num_outputs,
-                    ..self
-                }
-            }
-
-            fn num_outputs(&self) -> usize {
-                self.num_classes
-            }
-
-            fn check(&self) -> Result<(), crate::ConfigError> {
-                crate::config::check_size("num_bins", self.num_bins)?;
-                crate::config::check_size("num_classes", self.num_classes)?;
-                self.layers().check()
-            }
-
-            fn init<B: burn::tensor::backend::Backend>(
-                &self,
-                device: &B::Device,
-            ) -> Result<$network<B>, crate::ConfigError> {
-                self.check()?;
-                $network::new(&self.layers(), self.pooling, self.num_classes, device)
-            }
-        }
-    };
+/// One of the three: its cell and its entry of the catalogue.
+pub trait Recurrence: Clone + Debug + Default + PartialEq + Send + Sync + 'static {
+    /// The cell of its layers.
+    const CELL: Cell;
+    /// The entry of the catalogue.
+    const CARD: &'static Card;
 }
 
-pub(super) use recurrent_classifier;
+/// Configuration of a [`RecurrentClassifier`] of one kind of cell.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, bound = "")]
+pub struct RecurrentClassifierConfig<R: Recurrence> {
+    /// Feature bins of a frame.
+    pub num_bins: usize,
+    /// Classes to tell apart.
+    pub num_classes: usize,
+    /// Features of the state of one direction.
+    pub d_hidden: usize,
+    /// Recurrent layers on top of one another.
+    pub num_layers: usize,
+    /// Whether each layer also reads backward in time.
+    pub bidirectional: bool,
+    /// Pooling of the states to one vector.
+    pub pooling: Pooling,
+    /// Probability with which a value is dropped in training, between layers and before the
+    /// classifier.
+    pub dropout: f64,
+    /// The kind of cell, which is part of the type.
+    #[serde(skip)]
+    pub recurrence: PhantomData<R>,
+}
+
+impl<R: Recurrence> Default for RecurrentClassifierConfig<R> {
+    fn default() -> Self {
+        Self {
+            num_bins: 161,
+            num_classes: 10,
+            d_hidden: 256,
+            num_layers: 2,
+            bidirectional: true,
+            pooling: Pooling::Mean,
+            dropout: 0.2,
+            recurrence: PhantomData,
+        }
+    }
+}
+
+impl<R: Recurrence> RecurrentClassifierConfig<R> {
+    fn layers(&self) -> RecurrentConfig {
+        RecurrentConfig {
+            cell: R::CELL,
+            d_input: self.num_bins,
+            d_hidden: self.d_hidden,
+            num_layers: self.num_layers,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout,
+        }
+    }
+}
+
+impl<R: Recurrence> Architecture for RecurrentClassifierConfig<R> {
+    type Network<B: Backend> = RecurrentClassifier<B>;
+
+    fn without_autodiff<B: AutodiffBackend>(
+        network: &Self::Network<B>,
+    ) -> Self::Network<B::InnerBackend> {
+        network.valid()
+    }
+
+    fn card(&self) -> &'static Card {
+        R::CARD
+    }
+
+    fn with_input(self, _num_frames: usize, num_bins: usize, num_outputs: usize) -> Self {
+        Self {
+            num_bins,
+            num_classes: num_outputs,
+            ..self
+        }
+    }
+
+    fn num_outputs(&self) -> usize {
+        self.num_classes
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        check_size("num_bins", self.num_bins)?;
+        check_size("num_classes", self.num_classes)?;
+        self.layers().check()
+    }
+
+    fn init<B: Backend>(&self, device: &B::Device) -> Result<Self::Network<B>, ConfigError> {
+        self.check()?;
+        let layers = self.layers();
+        Ok(RecurrentClassifier {
+            num_bins: self.num_bins,
+            recurrent: layers.init(device)?,
+            pooling: self.pooling,
+            dropout: DropoutConfig::new(self.dropout).init(),
+            classifier: Linear::new(layers.d_output(), self.num_classes, device),
+        })
+    }
+}

@@ -10,7 +10,7 @@
 //! vectors, as in PyTorch, so that weights and parameter counts agree with it; dropout between
 //! layers and before the classifier.
 
-use super::recurrent_classifier::{RecurrentClassifier, recurrent_classifier};
+use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
 use crate::{BenchShape, Card, Purpose};
 
@@ -30,7 +30,17 @@ pub const CARD: Card = Card {
     }),
 };
 
-recurrent_classifier!(RnnConfig, Rnn, Cell::Elman);
+/// Marks the configuration of this one of the three.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RnnRecurrence;
+
+impl Recurrence for RnnRecurrence {
+    const CELL: Cell = Cell::Elman;
+    const CARD: &'static Card = &CARD;
+}
+
+/// Configuration of [`Rnn`].
+pub type RnnConfig = RecurrentClassifierConfig<RnnRecurrence>;
 
 /// A classifier on Elman's network. See the [module](self).
 pub type Rnn<B> = RecurrentClassifier<B>;
