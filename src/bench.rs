@@ -25,7 +25,7 @@ use crate::settings::training::TrainSettings;
 use crate::task::contract::Task;
 use crate::task::{Classify, Tag};
 use crate::train::begin::random_network;
-use crate::train::learner::draw_parameters;
+use crate::train::network_and_adversary::draw_parameters;
 use crate::train::step::{Stepper, one_at_a_time};
 use crate::{Error, Result};
 

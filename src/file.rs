@@ -48,11 +48,16 @@ pub(crate) fn remove_temporary(folder: &Path) {
         return;
     };
     for entry in entries.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+        if is_temporary(&entry.file_name().to_string_lossy()) {
             // A file that cannot be removed does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a temporary file of [`write_atomically`] has this name.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
 }
 
 /// Reads the JSON file `path`.

@@ -63,7 +63,8 @@ fn each_way_is_trained_with_each_seed_once() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("compared");
     let first = compare(&out, "2");
-    assert!(first.status.success(), "{first:?}");
+    // The last way diverges.
+    assert_eq!(first.status.code(), Some(1), "{first:?}");
     let table = lines(&first);
     assert_eq!(table.len(), 3);
     for way in &table[..2] {

@@ -171,7 +171,7 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
     }
     let shown = String::from_utf8(run(&["predict", out, audio, "--times"]).stdout).unwrap();
     assert_eq!(shown.lines().count(), 1 + words.len());
-    assert!(error(&["predict", out, audio, "--window", "1"]).contains("whole recordings"));
+    assert!(error(&["predict", out, audio, "--window", "1"]).contains("of the whole recording"));
 
     a_search_takes_a_language_model(folder.path(), out, audio);
 }

@@ -8,9 +8,18 @@ use crate::features::FEATURE_VERSION;
 use crate::item::Item;
 use crate::{Error, FeatureConfig, Features, Result};
 
-const MAGIC: &[u8; 8] = b"sorifeat";
-const HEADER_BYTES: usize = MAGIC.len() + 16;
+const MAGIC: &[u8; 8] = b"sorifea2";
+const HEADER_BYTES: usize = MAGIC.len() + 24;
 const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
+
+/// Features and the length of the sound that they are of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoundFeatures {
+    /// The features.
+    pub features: Features,
+    /// Samples of the sound, at the rate of the features.
+    pub samples: usize,
+}
 
 /// A folder that keeps features from one run to the next.
 ///
@@ -95,14 +104,14 @@ impl FeatureCache {
         &self,
         item: &Item,
         config: &FeatureConfig,
-        make: impl FnOnce() -> Result<Features>,
-    ) -> Result<Features> {
+        make: impl FnOnce() -> Result<SoundFeatures>,
+    ) -> Result<SoundFeatures> {
         let path = self.entry(item, config)?;
         match std::fs::read(&path) {
             Ok(bytes) => {
-                if let Some(features) = decoded(&bytes) {
+                if let Some(found) = decoded(&bytes) {
                     self.hits.fetch_add(1, Ordering::Relaxed);
-                    return Ok(features);
+                    return Ok(found);
                 }
                 self.rebuilt.fetch_add(1, Ordering::Relaxed);
             }
@@ -110,9 +119,9 @@ impl FeatureCache {
             Err(error) => return Err(Error::io("read the cached features", &path, error)),
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let features = make()?;
-        self.write(&path, &encoded(&features))?;
-        Ok(features)
+        let made = make()?;
+        self.write(&path, &encoded(&made))?;
+        Ok(made)
     }
 
     /// The path of the features of an item by this configuration, whether or not they are there.
@@ -146,13 +155,14 @@ impl FeatureCache {
     }
 }
 
-/// `MAGIC`, frames, bins, values and a checksum of all that, little-endian.
-fn encoded(features: &Features) -> Vec<u8> {
+/// `MAGIC`, frames, bins, samples, values and a checksum of all that, little-endian.
+fn encoded(SoundFeatures { features, samples }: &SoundFeatures) -> Vec<u8> {
     let length = HEADER_BYTES + 4 * features.values.len() + CHECKSUM_BYTES;
     let mut bytes = Vec::with_capacity(length);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&(features.frames as u64).to_le_bytes());
     bytes.extend_from_slice(&(features.bins as u64).to_le_bytes());
+    bytes.extend_from_slice(&(*samples as u64).to_le_bytes());
     for value in &features.values {
         bytes.extend_from_slice(&value.to_le_bytes());
     }
@@ -162,7 +172,7 @@ fn encoded(features: &Features) -> Vec<u8> {
 }
 
 /// The features, or nothing if a single bit is wrong.
-fn decoded(bytes: &[u8]) -> Option<Features> {
+fn decoded(bytes: &[u8]) -> Option<SoundFeatures> {
     let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
     if blake3::hash(body).as_bytes() != checksum {
         return None;
@@ -170,18 +180,20 @@ fn decoded(bytes: &[u8]) -> Option<Features> {
     let body = body.strip_prefix(MAGIC)?;
     let (frames, body) = body.split_first_chunk::<8>()?;
     let (bins, body) = body.split_first_chunk::<8>()?;
-    let frames = usize::try_from(u64::from_le_bytes(*frames)).ok()?;
-    let bins = usize::try_from(u64::from_le_bytes(*bins)).ok()?;
+    let (samples, body) = body.split_first_chunk::<8>()?;
+    let size = |bytes: &[u8; 8]| usize::try_from(u64::from_le_bytes(*bytes)).ok();
+    let (frames, bins, samples) = (size(frames)?, size(bins)?, size(samples)?);
     let (values, rest) = body.as_chunks::<4>();
     if frames.checked_mul(bins)? != values.len() || !rest.is_empty() {
         return None;
     }
-    Some(Features {
-        frames,
-        bins,
-        values: values
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect(),
+    let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    Some(SoundFeatures {
+        features: Features {
+            frames,
+            bins,
+            values: values.collect(),
+        },
+        samples,
     })
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::printable::{printable, printable_path};
+
 /// Result of this crate's fallible functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -10,7 +12,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", printable_path(path))]
     Io {
         /// What was being done, such as `read`.
         action: &'static str,
@@ -19,14 +21,25 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// The path leads to something that cannot be read to an end as a file can.
+    #[error("{} is {kind}; a regular file was expected", printable_path(path))]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it leads to, such as `a named pipe`.
+        kind: &'static str,
+    },
     /// The file is there and holds no byte.
-    #[error("{} is empty (0 bytes); an audio file (wav, flac, ogg vorbis or mp3) was expected", path.display())]
+    #[error(
+        "{} is empty (0 bytes); an audio file (wav, flac, ogg vorbis, mp3 or m4a) was expected",
+        printable_path(path)
+    )]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
     /// The first bytes belong to none of the formats that can be read.
-    #[error("{} is not audio that can be read: {found}; wav, flac, ogg vorbis and mp3 files are", path.display())]
+    #[error("{} is not audio that can be read: {found}; wav, flac, ogg vorbis, mp3 and m4a (AAC) files are", printable_path(path), found = printable(found))]
     NotAudio {
         /// The file.
         path: PathBuf,
@@ -34,7 +47,7 @@ pub enum Error {
         found: String,
     },
     /// The format is known, the contents are damaged or of a kind that cannot be read.
-    #[error("cannot decode {} as {format}: {reason}", path.display())]
+    #[error("cannot decode {} as {format}: {reason}", printable_path(path), reason = printable(reason))]
     Decode {
         /// The file.
         path: PathBuf,
@@ -44,7 +57,7 @@ pub enum Error {
         reason: String,
     },
     /// The file stops before its end.
-    #[error("{} is truncated: {reason}", path.display())]
+    #[error("{} is truncated: {reason}", printable_path(path), reason = printable(reason))]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -52,13 +65,16 @@ pub enum Error {
         reason: String,
     },
     /// A valid file with no sound in it.
-    #[error("{} holds no samples; at least one is needed", path.display())]
+    #[error("{} holds no samples; at least one is needed", printable_path(path))]
     NoSamples {
         /// The file.
         path: PathBuf,
     },
     /// A sample of a floating-point file is NaN or infinite.
-    #[error("sample {index} of {} is {value}; samples must be finite", path.display())]
+    #[error(
+        "sample {index} of {} is {value}; samples must be finite",
+        printable_path(path)
+    )]
     NotFiniteSample {
         /// The file.
         path: PathBuf,
@@ -68,7 +84,7 @@ pub enum Error {
         value: f32,
     },
     /// Two sample rates between which there is no conversion.
-    #[error("cannot resample from {from_hz} Hz to {to_hz} Hz: {reason}")]
+    #[error("cannot resample from {from_hz} Hz to {to_hz} Hz: {reason}", reason = printable(reason))]
     Resample {
         /// Rate of the waveform.
         from_hz: u32,
@@ -78,7 +94,7 @@ pub enum Error {
         reason: String,
     },
     /// A field of a configuration has a value that makes no sense.
-    #[error("{field} = {value} is not possible: it must be {expected}")]
+    #[error("{field} = {value} is not possible: it must be {expected}", value = printable(value), expected = printable(expected))]
     Config {
         /// The field.
         field: &'static str,
@@ -139,7 +155,7 @@ pub enum Error {
         bins: usize,
     },
     /// Another error, and the file, line or item it belongs to.
-    #[error("{place}: {source}")]
+    #[error("{place}: {source}", place = printable(place))]
     In {
         /// File, line or item.
         place: String,
@@ -147,7 +163,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// Text that does not name a corpus.
-    #[error("'{spec}' does not name a corpus: {reason}; known are {known}")]
+    #[error("'{spec}' does not name a corpus: {reason}; known are {known}", spec = printable(spec), reason = printable(reason), known = printable(known))]
     Spec {
         /// The text.
         spec: String,
@@ -157,7 +173,7 @@ pub enum Error {
         known: String,
     },
     /// A key or value behind the `?` of a corpus that it does not take.
-    #[error("'{key}={value}' is not a query of {corpus}: {expected}")]
+    #[error("'{key}={value}' is not a query of {corpus}: {expected}", key = printable(key), value = printable(value), corpus = printable(corpus), expected = printable(expected))]
     Query {
         /// The corpus.
         corpus: String,
@@ -169,7 +185,7 @@ pub enum Error {
         expected: String,
     },
     /// A folder or file that is not laid out as its corpus is.
-    #[error("{} is not what was expected: {reason}", path.display())]
+    #[error("{} is not what was expected: {reason}", printable_path(path), reason = printable(reason))]
     Layout {
         /// The folder or file.
         path: PathBuf,
@@ -177,7 +193,7 @@ pub enum Error {
         reason: String,
     },
     /// A line of a manifest, or of another list, that cannot be used.
-    #[error("{}:{line}: {reason}", path.display())]
+    #[error("{}:{line}: {reason}", printable_path(path), reason = printable(reason))]
     ManifestLine {
         /// The list.
         path: PathBuf,
@@ -187,7 +203,7 @@ pub enum Error {
         reason: String,
     },
     /// A recording that is known by the same name as another of the corpus.
-    #[error("{place}: its id '{id}' is that of {earlier} already; each recording needs its own")]
+    #[error("{place}: its id '{id}' is that of {earlier} already; each recording needs its own", place = printable(place), id = printable(id), earlier = printable(earlier))]
     RepeatedId {
         /// File, and line where there is one.
         place: String,
@@ -197,7 +213,7 @@ pub enum Error {
         earlier: String,
     },
     /// A label that is not among those of the model.
-    #[error("{place}: unknown label '{label}'; known are {known}")]
+    #[error("{place}: unknown label '{label}'; known are {known}", place = printable(place), label = printable(label), known = printable(known))]
     UnknownLabel {
         /// File, and line where there is one.
         place: String,
@@ -207,7 +223,7 @@ pub enum Error {
         known: String,
     },
     /// A text with symbols that an alphabet does not have.
-    #[error("the alphabet has no symbol for {symbols} of \"{text}\"; it has {known}")]
+    #[error("the alphabet has no symbol for {symbols} of \"{text}\"; it has {known}", symbols = printable(symbols), text = printable(text), known = printable(known))]
     UnknownSymbols {
         /// The text.
         text: String,
@@ -217,7 +233,7 @@ pub enum Error {
         known: String,
     },
     /// Nothing was left to work with.
-    #[error("{place} leaves nothing: {reason}")]
+    #[error("{place} leaves nothing: {reason}", place = printable(place), reason = printable(reason))]
     Nothing {
         /// The corpus.
         place: String,

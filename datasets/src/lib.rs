@@ -51,13 +51,15 @@ mod named;
 mod part;
 pub mod pipeline;
 pub mod prefetch;
+mod printable;
 mod scan;
+mod spelling;
 pub mod synth;
 pub mod text;
 
 pub use audio::{AudioMemory, Waveform};
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
-pub use cache::FeatureCache;
+pub use cache::{FeatureCache, SoundFeatures};
 pub use corpus::{Corpus, OpenOptions, Spec};
 pub use error::{Error, Result};
 pub use features::{
@@ -69,5 +71,7 @@ pub use item::{
 pub use part::Part;
 pub use pipeline::{Example, FeatureLoader, MixedFeatures, Pipeline};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};
+pub use printable::printable;
 pub use scan::{Scan, scan};
+pub use spelling::composed;
 pub use text::{Alphabet, AlphabetKind, Normalization};

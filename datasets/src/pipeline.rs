@@ -7,7 +7,8 @@ use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_wavefo
 use crate::features::{FeatureStream, Normalize};
 use crate::item::{Item, Target};
 use crate::{
-    BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Result, Waveform,
+    BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Result,
+    SoundFeatures, Waveform,
 };
 
 /// One recording as features, with its right answer.
@@ -17,6 +18,8 @@ pub struct Example {
     pub id: String,
     /// Its features.
     pub features: Features,
+    /// Length of its sound in seconds, after augmentation if there was any.
+    pub duration_s: f64,
     /// Its right answer.
     pub target: Target,
 }
@@ -211,8 +214,8 @@ impl FeatureLoader {
     /// Those of [`Item::waveform`], [`FeatureExtractor::extract`] and [`FeatureCache::fetch`],
     /// naming the file.
     pub fn load(&mut self, item: &Item) -> Result<Example> {
-        let features = self.plain_features(item)?;
-        Ok(example(item, features))
+        let loaded = self.plain_features(item)?;
+        Ok(self.example(item, loaded))
     }
 
     /// The example of an item, augmented by what the seed draws; the same as [`load`](Self::load)
@@ -226,9 +229,9 @@ impl FeatureLoader {
     ///
     /// Those of [`load`](Self::load) and [`Augmenter::waveform`].
     pub fn load_augmented(&mut self, item: &Item, seed: u64) -> Result<Example> {
-        let mut features = self.varied_features(item, seed)?;
-        self.mask(&mut features, seed);
-        Ok(example(item, features))
+        let mut loaded = self.varied_features(item, seed)?;
+        self.mask(&mut loaded.features, seed);
+        Ok(self.example(item, loaded))
     }
 
     /// An item mixed with another, if the seed of the first draws it, and otherwise as
@@ -248,10 +251,10 @@ impl FeatureLoader {
             .and_then(|augmenter| Some((augmenter.config().mix.kind, augmenter.mix_ratio(seed)?)));
         let other_seed = Augmenter::partner_seed(seed);
         let mut features = match mix {
-            None => self.varied_features(item, seed)?,
+            None => self.varied_features(item, seed)?.features,
             Some((MixKind::Mixup, ratio)) => {
-                let first = self.varied_features(item, seed)?;
-                let second = self.varied_features(other, other_seed)?;
+                let first = self.varied_features(item, seed)?.features;
+                let second = self.varied_features(other, other_seed)?.features;
                 mix_features(&first, &second, ratio)?
             }
             Some((MixKind::BetweenClass, ratio)) => {
@@ -282,7 +285,7 @@ impl FeatureLoader {
     }
 
     /// The normalised features of an item, from the cache where there is one.
-    fn plain_features(&mut self, item: &Item) -> Result<Features> {
+    fn plain_features(&mut self, item: &Item) -> Result<SoundFeatures> {
         let Self {
             extractor,
             stats,
@@ -293,20 +296,25 @@ impl FeatureLoader {
         let config = extractor.config().clone();
         let mut make = || {
             let waveform = item.source.waveform_from(memory, config.sample_rate_hz)?;
-            extractor
+            let features = extractor
                 .extract(&waveform)
-                .map_err(|error| error.at(item.place()))
+                .map_err(|error| error.at(item.place()))?;
+            Ok(SoundFeatures {
+                features,
+                samples: waveform.samples.len(),
+            })
         };
-        let mut features = match cache {
+        let mut loaded = match cache {
             Some(cache) => cache.fetch(item, &config, make)?,
             None => make()?,
         };
-        normalize(&mut features, stats.as_deref()).map_err(|error| error.at(item.place()))?;
-        Ok(features)
+        normalize(&mut loaded.features, stats.as_deref())
+            .map_err(|error| error.at(item.place()))?;
+        Ok(loaded)
     }
 
     /// The normalised features of an item whose waveform is augmented.
-    fn varied_features(&mut self, item: &Item, seed: u64) -> Result<Features> {
+    fn varied_features(&mut self, item: &Item, seed: u64) -> Result<SoundFeatures> {
         let varies = self
             .augmenter
             .as_ref()
@@ -315,8 +323,13 @@ impl FeatureLoader {
             return self.plain_features(item);
         }
         let waveform = self.varied_waveform(item, seed)?;
-        self.load_waveform(&waveform)
-            .map_err(|error| error.at(item.place()))
+        let features = self
+            .load_waveform(&waveform)
+            .map_err(|error| error.at(item.place()))?;
+        Ok(SoundFeatures {
+            features,
+            samples: waveform.samples.len(),
+        })
     }
 
     /// The augmented waveform of an item, long enough for the features if it was so before.
@@ -338,18 +351,19 @@ impl FeatureLoader {
         Ok(varied)
     }
 
+    fn example(&self, item: &Item, SoundFeatures { features, samples }: SoundFeatures) -> Example {
+        Example {
+            id: item.id.clone(),
+            features,
+            duration_s: samples as f64 / f64::from(self.extractor.config().sample_rate_hz),
+            target: item.target.clone(),
+        }
+    }
+
     fn mask(&mut self, features: &mut Features, seed: u64) {
         if let Some(augmenter) = &mut self.augmenter {
             augmenter.features(features, seed);
         }
-    }
-}
-
-fn example(item: &Item, features: Features) -> Example {
-    Example {
-        id: item.id.clone(),
-        features,
-        target: item.target.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 pub struct Scan {
     /// Number of frames of each item that was kept.
     pub frames: Vec<usize>,
-    /// Length of each in seconds, as far as its frames tell: to within one hop.
+    /// Length of each in seconds.
     pub durations_s: Vec<f64>,
     /// Statistics of the training part, if `normalize = corpus` and there is one.
     pub stats: Option<BinStats>,
@@ -62,9 +62,8 @@ pub fn scan(
                 if with_stats && item.part == Part::Train {
                     sums.push(&example.features)?;
                 }
-                let frames = example.features.frames;
-                scan.frames.push(frames);
-                scan.durations_s.push(pipeline.config().duration_s(frames));
+                scan.frames.push(example.features.frames);
+                scan.durations_s.push(example.duration_s);
                 kept.push(item.clone());
             }
             Err(error) if skip_bad => scan.bad.push(Rejected {

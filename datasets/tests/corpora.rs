@@ -355,7 +355,7 @@ fn a_bad_manifest_line_is_named() {
         ),
         (
             r#"{"audio": "b.wav", "label": "dog", "offset": 1.5}"#,
-            "offset",
+            "beyond its end",
         ),
         (r#"{"audio": "b.wav", "label": 1.5}"#, "JSON object"),
         (r#"{"audio": "b.wav", "value": "much"}"#, "JSON object"),
@@ -454,4 +454,11 @@ fn setting_aside_never_touches_the_test_part() {
     assert_eq!(before, after);
     assert_eq!(corpus.part(Part::Valid).len(), 2);
     assert!(ids(&corpus, Part::Train).contains(&"rare/1.wav"));
+}
+
+#[test]
+fn a_sign_is_no_hexadecimal_digit() {
+    let spec: Spec = "folder:a?x=%+5%26%2".parse().unwrap();
+    assert_eq!(spec.query["x"], "%+5&%2");
+    assert_eq!(spec.to_string().parse::<Spec>().unwrap(), spec);
 }

@@ -143,7 +143,9 @@ fn what_is_no_audio_says_what_would_be() {
         let error = decoded(bytes).unwrap_err();
         assert!(matches!(error, Error::NotAudio { .. }), "{error}");
         assert!(
-            error.to_string().contains("wav, flac, ogg vorbis and mp3"),
+            error
+                .to_string()
+                .contains("wav, flac, ogg vorbis, mp3 and m4a"),
             "{error}"
         );
     }
@@ -207,11 +209,20 @@ fn a_wav_out_of_a_pipe_is_to_be_written_again() {
 
 #[test]
 fn encodings_that_are_not_read_say_which_are() {
-    // A-law, by the format tag of an otherwise whole file.
-    let mut bytes = wav(1, 16, SampleFormat::Int, &sine(10));
-    bytes[20] = 6;
-    let error = decoded(&bytes).unwrap_err().to_string();
-    assert!(error.contains("8, 16, 24 or 32 bits"), "{error}");
+    for (tag, name) in [
+        (0x31, "GSM 6.10"),
+        (0x55, "mp3 within wav"),
+        (0x1234, "0x1234"),
+    ] {
+        // By the format tag of an otherwise whole file.
+        let mut bytes = wav(1, 16, SampleFormat::Int, &sine(10));
+        bytes[20..22].copy_from_slice(&u16::to_le_bytes(tag));
+        let error = decoded(&bytes).unwrap_err().to_string();
+        assert!(
+            error.contains("8, 16, 24 or 32 bits") && error.contains(name),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -369,6 +380,15 @@ fn every_page_of_ogg_is_needed_in_its_place() {
         .unwrap_err()
         .to_string();
     assert!(text.contains("page 4, at byte"), "{text}");
+}
+
+#[test]
+fn vorbis_of_more_than_two_channels_is_refused() {
+    let mut pages = ogg_pages();
+    pages[0][28 + 11] = 3;
+    seal(&mut pages[0]);
+    let text = decoded(&pages.concat()).unwrap_err().to_string();
+    assert!(text.contains("3 channels"), "{text}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sori_datasets::augment::{MixKind, mix_features, mix_waveforms};
 use sori_datasets::features::Normalize;
 use sori_datasets::{
     AudioMemory, AugmentConfig, Augmentation, Augmenter, Corpus, Error, FeatureCache,
-    FeatureConfig, Features, Item, Part, Pipeline, Source, Target, scan,
+    FeatureConfig, Features, Item, Part, Pipeline, SoundFeatures, Source, Target, scan,
 };
 use tempfile::TempDir;
 
@@ -226,6 +226,7 @@ proptest! {
         let cache = FeatureCache::new(folder.path()).unwrap();
         let item = &clips()[3];
         let features = Features { frames: 3, bins: 2, values: vec![1.0, -2.0, 3.5, 0.0, 1e-9, 7.0] };
+        let features = SoundFeatures { features, samples: 500 };
         let made = || Ok(features.clone());
         prop_assert_eq!(cache.fetch(item, &config(), made).unwrap(), features.clone());
 

@@ -50,7 +50,8 @@ pub struct PublicArchive {
     pub url: &'static str,
     /// Its name on disk.
     pub file: &'static str,
-    /// Its size: that of the published file where there is a checksum, else approximate.
+    /// Its size: that of the published file where there is a checksum, else approximate. It bounds
+    /// what is downloaded and unpacked, as the description of this crate says.
     pub bytes: u64,
     /// Its published checksum. Without one, the download is checked against the size that the server
     /// announces and the checksums within the archive.

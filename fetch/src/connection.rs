@@ -111,6 +111,14 @@ pub(crate) fn content_range(headers: &HeaderMap) -> (Option<u64>, Option<u64>) {
     parsed().unwrap_or((None, None))
 }
 
+/// What the server says of the range that it sends, in its words.
+pub(crate) fn range_text(headers: &HeaderMap) -> String {
+    headers.get(CONTENT_RANGE).map_or_else(
+        || "not said".to_owned(),
+        |value| String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    )
+}
+
 /// `404 Not Found`.
 pub(crate) fn named(status: StatusCode) -> String {
     match status.canonical_reason() {

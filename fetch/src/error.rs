@@ -2,15 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::shown::shown;
+
 /// Result of this crate's fallible functions.
 pub type Result<T> = std::result::Result<T, FetchError>;
 
 /// An error: what went wrong, with which file, and what would help.
+///
+/// `Display` writes control characters and marks of direction, which a server or an archive may have
+/// put into a text, as `\u{..}`. The fields hold them as they came.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
     /// No corpus of this name can be downloaded.
-    #[error("there is no corpus '{name}' to download: {reason}; there are {known}")]
+    #[error(
+        "there is no corpus '{}' to download: {reason}; there are {known}",
+        shown(name)
+    )]
     UnknownCorpus {
         /// The name.
         name: String,
@@ -21,7 +29,9 @@ pub enum FetchError {
     },
     /// An address that nothing can be downloaded from.
     #[error(
-        "cannot download from '{url}': {reason}; an address such as https://host/path is needed"
+        "cannot download from '{}': {}; an address such as https://host/path is needed",
+        shown(url),
+        shown(reason)
     )]
     Address {
         /// The address.
@@ -31,9 +41,10 @@ pub enum FetchError {
     },
     /// The server answered, and not with the file.
     #[error(
-        "{url} answered {status}: the file has moved or may not be had; {} says where it is now, \
+        "{} answered {}: the file has moved or may not be had; {homepage} says where it is now, \
          and another source can be given",
-        homepage
+        shown(url),
+        shown(status)
     )]
     Status {
         /// What was asked for.
@@ -44,7 +55,7 @@ pub enum FetchError {
         homepage: String,
     },
     /// No server was reached.
-    #[error("cannot reach {url}: {reason}")]
+    #[error("cannot reach {}: {}", shown(url), shown(reason))]
     Unreachable {
         /// What was asked for.
         url: String,
@@ -53,9 +64,8 @@ pub enum FetchError {
     },
     /// The connection was lost more often than it is taken up again.
     #[error(
-        "the download of {url} was cut off after {have} {}: {reason}, at the last of {attempts} \
-         attempts; what arrived is kept in {}, and the same command takes it up again",
-        out_of(*total), part.display()
+        "the download of {} was cut off after {have} {}: {}, at the last of {attempts} attempts; {}",
+        shown(url), out_of(*total), shown(reason), kept(*have, part)
     )]
     CutOff {
         /// What was asked for.
@@ -73,8 +83,9 @@ pub enum FetchError {
     },
     /// The file that arrived is not the published one.
     #[error(
-        "{url} is not the published file: its {algorithm} is {found}, not {expected}; what arrived \
-         was deleted, so that the next attempt starts anew"
+        "{} is not the published file: its {algorithm} is {found}, not {expected}; what arrived \
+         was deleted, so that the next attempt starts anew",
+        shown(url)
     )]
     Checksum {
         /// What was asked for.
@@ -90,7 +101,7 @@ pub enum FetchError {
     #[error(
         "the disk is full: {} needs {}, {} there; make room and give the same command again, what \
          is here already is kept",
-        path.display(), more(*needed), free(*available)
+        shown(path.display()), more(*needed), free(*available)
     )]
     DiskFull {
         /// What was being written.
@@ -101,7 +112,7 @@ pub enum FetchError {
         available: Option<u64>,
     },
     /// An archive that cannot be unpacked.
-    #[error("cannot unpack {}: {reason}", archive.display())]
+    #[error("cannot unpack {}: {}", shown(archive.display()), shown(reason))]
     Damaged {
         /// The archive.
         archive: PathBuf,
@@ -109,7 +120,10 @@ pub enum FetchError {
         reason: String,
     },
     /// An archive with an entry that would do more than put a file into the corpus's folder.
-    #[error("{} was not unpacked: its entry '{entry}' {reason}", archive.display())]
+    #[error(
+        "{} was not unpacked: its entry '{}' {}",
+        shown(archive.display()), shown(entry), shown(reason)
+    )]
     Unsafe {
         /// The archive.
         archive: PathBuf,
@@ -118,8 +132,19 @@ pub enum FetchError {
         /// What it would do.
         reason: String,
     },
+    /// A download or an archive is larger than a corpus of this size can be.
+    #[error("{} is refused: {}", shown(from), shown(reason))]
+    TooLarge {
+        /// The address or the archive.
+        from: String,
+        /// What is too large, and how large it may be.
+        reason: String,
+    },
     /// Something is already where the corpus is to be, and was not put there by a download.
-    #[error("{} is in the way: {reason}; move it away or choose another folder", path.display())]
+    #[error(
+        "{} is in the way: {}; move it away or choose another folder",
+        shown(path.display()), shown(reason)
+    )]
     InTheWay {
         /// What is there.
         path: PathBuf,
@@ -127,7 +152,10 @@ pub enum FetchError {
         reason: String,
     },
     /// Another download of the same corpus to the same folder is under way.
-    #[error("{} is locked: this corpus is being fetched to this folder already", lock.display())]
+    #[error(
+        "{} is locked: this corpus is being fetched to this folder already",
+        shown(lock.display())
+    )]
     Busy {
         /// The file by which they know of each other.
         lock: PathBuf,
@@ -136,7 +164,7 @@ pub enum FetchError {
     #[error("stopped; what is here already is kept, and the same command takes it up again")]
     Stopped,
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {}", shown(path.display()), shown(source))]
     Io {
         /// What was being done, such as `read`.
         action: &'static str,
@@ -194,6 +222,16 @@ fn out_of(total: Option<u64>) -> String {
     match total {
         Some(total) => format!("of {total} bytes"),
         None => "bytes".to_owned(),
+    }
+}
+
+fn kept(have: u64, part: &Path) -> String {
+    match have {
+        0 => "nothing of it is kept, and the same command starts anew".to_owned(),
+        _ => format!(
+            "what arrived is kept in {}, and the same command takes it up again",
+            shown(part.display())
+        ),
     }
 }
 

@@ -3,15 +3,16 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use crate::archives::{Obtained, discard, downloaded_sha256, move_aside, note_download, set_aside};
 use crate::catalogue::{CATALOGUE, NOT_OFFERED, PublicArchive, PublicCorpus};
 use crate::download::download;
 use crate::error::{FetchError, Result};
-use crate::files::remove;
-use crate::marker::{MarkedArchive, Marker, is_whole, write_marker};
+use crate::files::{in_the_way, open_lock, open_to_read};
+use crate::marker::{MARKER, MarkedArchive, Marker, is_whole, write_marker};
 use crate::options::FetchOptions;
 use crate::progress::OnProgress;
 use crate::unpack::unpack;
-use crate::verify::{Digests, digests};
+use crate::verify::digests;
 
 /// The corpus of this name.
 ///
@@ -59,7 +60,8 @@ pub fn fetch(
 /// - [`FetchError::Address`], [`FetchError::Unreachable`], [`FetchError::Status`] and
 ///   [`FetchError::CutOff`] if an archive does not arrive;
 /// - [`FetchError::Checksum`] if it is not the published one;
-/// - [`FetchError::Damaged`] and [`FetchError::Unsafe`] if it cannot or must not be unpacked;
+/// - [`FetchError::Damaged`], [`FetchError::Unsafe`] and [`FetchError::TooLarge`] if it cannot or
+///   must not be unpacked;
 /// - [`FetchError::InTheWay`] and [`FetchError::Busy`] if the folder is not free;
 /// - [`FetchError::DiskFull`] and [`FetchError::Io`] for what the file system says;
 /// - [`FetchError::Stopped`] if `progress` says so.
@@ -81,51 +83,70 @@ pub fn fetch_corpus(
         return Ok(folder);
     }
 
-    let mut paths = Vec::new();
-    let mut marker = Marker {
-        corpus: corpus.name.to_owned(),
-        archives: Vec::new(),
-    };
+    let mut obtained = Vec::new();
     for archive in corpus.archives {
         let url = address(corpus, archive, options)?;
         let path = into.join(archive.file);
-        let digests = obtain(corpus, archive, &url, &path, options, progress)?;
-        marker.archives.push(MarkedArchive {
-            file: archive.file.to_owned(),
-            url,
-            bytes: digests.bytes,
-            sha256: digests.sha256,
-            published: archive.checksum.map(|known| known.digits().to_owned()),
-        });
-        paths.push(path);
+        obtained.push(obtain(corpus, archive, url, path, options, progress)?);
     }
+    let marker = Marker {
+        corpus: corpus.name.to_owned(),
+        archives: corpus.archives.iter().zip(&obtained).map(marked).collect(),
+    };
 
     let staging = staging_folder(corpus, into)?;
     let staged = staging.path().join(corpus.name);
     fs::create_dir(&staged).map_err(|error| FetchError::io("make the folder", &staged, error))?;
-    for (archive, path) in corpus.archives.iter().zip(&paths) {
+    for (archive, found) in corpus.archives.iter().zip(&obtained) {
         let target = staged.join(archive.unpack_into);
-        unpack(archive, path, &target, progress)
-            .map_err(|error| set_aside(archive, path, error))?;
+        unpack(archive, &found.path, &target, progress)
+            .map_err(|error| set_aside(archive, found, error))?;
     }
-    if !staged.join(corpus.folder).is_dir() {
-        return Err(FetchError::Damaged {
-            archive: paths.last().unwrap_or(&home).clone(),
-            reason: format!(
-                "the folder '{}' was expected in it; the corpus may have changed its layout",
-                corpus.folder
-            ),
-        });
+    if let Some(reason) = unlike(corpus, &staged) {
+        let mut error = FetchError::Damaged {
+            archive: obtained.last().map_or(&home, |last| &last.path).clone(),
+            reason,
+        };
+        for (archive, found) in corpus.archives.iter().zip(&obtained) {
+            error = set_aside(archive, found, error);
+        }
+        return Err(error);
     }
     write_marker(&marker, &staged)?;
     fs::rename(&staged, &home)
         .map_err(|error| FetchError::io("move the unpacked corpus to", &home, error))?;
     if !options.keep_archives {
-        for path in &paths {
-            remove(path)?;
+        for found in &obtained {
+            found.discard()?;
         }
     }
     Ok(folder)
+}
+
+/// What is wrong with the unpacked corpus as a whole.
+fn unlike(corpus: &PublicCorpus, staged: &Path) -> Option<String> {
+    if !staged.join(corpus.folder).is_dir() {
+        return Some(format!(
+            "the folder '{}' was expected in it; the corpus may have changed its layout",
+            corpus.folder
+        ));
+    }
+    if fs::symlink_metadata(staged.join(MARKER)).is_ok() {
+        return Some(format!(
+            "it holds {MARKER}, which only a download may write"
+        ));
+    }
+    None
+}
+
+fn marked((archive, found): (&PublicArchive, &Obtained)) -> MarkedArchive {
+    MarkedArchive {
+        file: archive.file.to_owned(),
+        url: found.url.clone(),
+        bytes: found.digests.bytes,
+        sha256: found.digests.sha256.clone(),
+        published: archive.checksum.map(|known| known.digits().to_owned()),
+    }
 }
 
 /// Where an archive is to come from.
@@ -155,32 +176,54 @@ fn address(
     Ok(format!("{base}/{}", archive.file))
 }
 
-/// Sees to it that an archive is at `path`, whole, and returns its checksums.
+/// Sees to it that an archive is at `path`, whole.
 fn obtain(
     corpus: &PublicCorpus,
     archive: &PublicArchive,
-    url: &str,
-    path: &Path,
+    url: String,
+    path: PathBuf,
     options: &FetchOptions,
     progress: &mut OnProgress<'_>,
-) -> Result<Digests> {
-    if path.exists() {
-        let digests = digests(archive.file, path, progress)?;
-        return match digests.unmet(archive.checksum) {
-            None => Ok(digests),
-            Some(found) => Err(FetchError::InTheWay {
-                path: path.to_owned(),
-                reason: format!(
-                    "it is not the published archive, to judge by its checksum {found}"
-                ),
-            }),
-        };
+) -> Result<Obtained> {
+    if fs::symlink_metadata(&path).is_ok() {
+        let once = downloaded_sha256(&path)?;
+        let digests = digests(archive.file, &path, open_to_read(&path)?, progress)?;
+        let downloaded = once.as_ref() == Some(&digests.sha256);
+        match digests.unmet(archive.checksum) {
+            None => {
+                return Ok(Obtained {
+                    path,
+                    url,
+                    digests,
+                    downloaded,
+                });
+            }
+            // It was downloaded for another release of the corpus.
+            Some(_) if downloaded => discard(&path)?,
+            // It was downloaded and has changed since.
+            Some(_) if once.is_some() => {
+                move_aside(&path)?;
+            }
+            Some(found) => {
+                return Err(FetchError::InTheWay {
+                    path,
+                    reason: format!(
+                        "it is not the published archive, to judge by its checksum {found}"
+                    ),
+                });
+            }
+        }
     }
-    let part = download(corpus, archive, url, path, options, progress)?;
-    let digests = digests(archive.file, part.path(), progress)?;
+    let part = download(corpus, archive, &url, &path, options, progress)?;
+    let digests = digests(
+        archive.file,
+        part.path(),
+        open_to_read(part.path())?,
+        progress,
+    )?;
     if let (Some(checksum), Some(found)) = (archive.checksum, digests.unmet(archive.checksum)) {
         let error = FetchError::Checksum {
-            url: url.to_owned(),
+            url,
             algorithm: checksum.algorithm(),
             expected: checksum.digits().to_owned(),
             found: found.to_owned(),
@@ -188,41 +231,14 @@ fn obtain(
         part.discard()?;
         return Err(error);
     }
-    part.rename_to(path)?;
-    Ok(digests)
-}
-
-/// An archive that did not unpack is not taken for a good one again, unless its published checksum
-/// says that it is one.
-fn set_aside(archive: &PublicArchive, path: &Path, error: FetchError) -> FetchError {
-    if archive.checksum.is_some() {
-        return error;
-    }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".damaged");
-    let moved = |reason: String| match fs::rename(path, &aside) {
-        Ok(()) => format!(
-            "{reason}; it was renamed to {}, and the next attempt downloads it anew",
-            Path::new(&aside).display()
-        ),
-        Err(_) => format!("{reason}; delete it before the next attempt"),
-    };
-    match error {
-        FetchError::Damaged { archive, reason } => FetchError::Damaged {
-            archive,
-            reason: moved(reason),
-        },
-        FetchError::Unsafe {
-            archive,
-            entry,
-            reason,
-        } => FetchError::Unsafe {
-            archive,
-            entry,
-            reason: moved(reason),
-        },
-        other => other,
-    }
+    part.rename_to(&path)?;
+    note_download(&path, &url, &digests)?;
+    Ok(Obtained {
+        path,
+        url,
+        digests,
+        downloaded: true,
+    })
 }
 
 /// An empty folder to unpack into, which goes when it is dropped; what an earlier download left of
@@ -230,10 +246,12 @@ fn set_aside(archive: &PublicArchive, path: &Path, error: FetchError) -> FetchEr
 fn staging_folder(corpus: &PublicCorpus, into: &Path) -> Result<tempfile::TempDir> {
     let name = format!("{}.unpacking", corpus.name);
     let path = into.join(&name);
-    match fs::remove_dir_all(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(FetchError::io("remove", &path, error)),
+    match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_dir() => {
+            fs::remove_dir_all(&path).map_err(|error| FetchError::io("remove", &path, error))?;
+        }
+        Ok(found) => return Err(in_the_way(&path, found.file_type())),
+        Err(_) => {}
     }
     tempfile::Builder::new()
         .prefix(&name)
@@ -246,7 +264,7 @@ fn staging_folder(corpus: &PublicCorpus, into: &Path) -> Result<tempfile::TempDi
 /// dropped. It is never removed: whoever had opened it before that could lock it while another
 /// makes and locks a new one.
 fn lock(path: PathBuf) -> Result<File> {
-    let file = File::create(&path).map_err(|error| FetchError::io("make", &path, error))?;
+    let file = open_lock(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(FetchError::Busy { lock: path }),

@@ -6,14 +6,27 @@
 //! |---|---|
 //! | `FILE.part`, `FILE.part.json` | what has arrived of an archive, and of which version of it |
 //! | `FILE` | an archive that is whole |
-//! | `FILE.damaged` | an archive without a published checksum that could not be unpacked |
+//! | `FILE.json` | a note that it was downloaded, rather than put there by hand |
+//! | `FILE.damaged` | an archive that could not be unpacked, or has changed since it was downloaded |
 //! | `NAME.unpacking` | the corpus, while it is being unpacked |
 //! | `NAME.lock` | an empty file, locked while a download is under way; it stays |
 //!
 //! `NAME` itself appears by a rename, when everything is in it: a folder of that name with the file
 //! [`MARKER`] in it is a whole corpus. Whatever interrupts a download, the next one goes on from
 //! what is there. An archive that was put beside the folder by hand is used like one that was
-//! downloaded.
+//! downloaded, and never deleted.
+//!
+//! Servers and archives are not trusted. Beside the corpus, only plain files are written, and none
+//! through a link. Below it, an archive makes files and folders within it and nothing else. What is
+//! taken of an archive follows from its size in the catalogue, [`PublicArchive::bytes`]:
+//!
+//! | | at most |
+//! |---|---|
+//! | the download | 2 times that size and 16 MiB |
+//! | what it is unpacked to | 4 times that size and 16 MiB |
+//! | entries | one for each 8 KiB of that size, and 10,000 |
+//! | name and headers of an entry of a tar file | 64 KiB |
+//! | the directory of a zip file | 128 bytes for each of these entries, and 256 KiB |
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -31,9 +44,13 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod archives;
+mod attempt;
+mod bounds;
 mod catalogue;
 mod connection;
 mod download;
+mod entry_name;
 mod error;
 mod fetch;
 mod files;
@@ -41,7 +58,13 @@ mod marker;
 mod options;
 mod partial;
 mod progress;
+mod shown;
 mod unpack;
+#[cfg(test)]
+mod unpack_faults;
+mod unpack_tar;
+mod unpack_zip;
+mod unpacker;
 mod verify;
 
 pub use catalogue::{ArchiveFormat, CATALOGUE, Checksum, NOT_OFFERED, PublicArchive, PublicCorpus};

@@ -1,11 +1,12 @@
 //! The marker in a folder that holds a whole corpus.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use crate::catalogue::{Checksum, PublicCorpus};
 use crate::error::{FetchError, Result};
+use crate::files::{create_anew, read_note};
 
 /// Name of the file that says that a folder holds a whole corpus, and what it was unpacked from.
 pub const MARKER: &str = ".sori-fetch.json";
@@ -37,7 +38,10 @@ pub(crate) fn is_whole(corpus: &PublicCorpus, home: &Path) -> Result<bool> {
         path: home.to_owned(),
         reason: reason.to_owned(),
     };
-    let Ok(text) = fs::read_to_string(home.join(MARKER)) else {
+    if !home.is_dir() {
+        return Err(refuse("it is not a folder"));
+    }
+    let Some(text) = read_note(&home.join(MARKER))? else {
         return Err(refuse(
             "it was not put there by a download (it holds no .sori-fetch.json)",
         ));
@@ -71,7 +75,7 @@ pub(crate) fn write_marker(marker: &Marker, folder: &Path) -> Result<()> {
     let path = folder.join(MARKER);
     let failed = |error| FetchError::io("write", &path, error);
     let text = serde_json::to_string_pretty(marker).map_err(|error| failed(error.into()))?;
-    let mut file = File::create(&path).map_err(failed)?;
+    let mut file = create_anew(&path)?;
     // One call for the many files of a corpus; elsewhere a crash of the machine, not of the
     // program, may leave a marker beside files that are not.
     #[cfg(any(target_os = "linux", target_os = "android"))]

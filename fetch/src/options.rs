@@ -10,13 +10,14 @@ pub struct FetchOptions {
     /// published checksum still has to be met.
     pub from: Option<String>,
     /// How often in a row a download is taken up again after it was cut off. It counts from the
-    /// start when at least 1 MiB has arrived in between.
+    /// start when at least 1 MiB has arrived in between. It is also how often a download may
+    /// begin anew because the server did not send the rest.
     pub retries: u32,
     /// Time before it is taken up again for the first time; it doubles each time, up to 30 s.
     pub first_pause: Duration,
     /// How long a server may send nothing before the connection counts as cut off.
     pub idle_timeout: Duration,
-    /// Keeps the archives once they are unpacked.
+    /// Keeps the archives once they are unpacked. Those that were put there by hand are always kept.
     pub keep_archives: bool,
 }
 

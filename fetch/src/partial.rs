@@ -1,14 +1,14 @@
 //! A partial file, with a note on its version.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Seek;
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use ureq::http::HeaderMap;
 use ureq::http::header::{ETAG, HeaderName, LAST_MODIFIED};
+use ureq::http::{HeaderMap, HeaderValue};
 
 use crate::error::{FetchError, Result};
-use crate::files::remove;
+use crate::files::{create_anew, open_to_extend, plain, read_note, remove};
 
 /// What has arrived of a file, and beside it a note on which version of the file it is of.
 pub(crate) struct PartialFile {
@@ -51,6 +51,12 @@ impl Version {
             .filter(|etag| !etag.starts_with("W/"))
             .or(self.last_modified.as_deref())
     }
+
+    /// Whether the validator can stand in a request. A server cannot have sent one that cannot.
+    fn can_be_asked_for(&self) -> bool {
+        self.validator()
+            .is_none_or(|text| HeaderValue::from_str(text).is_ok())
+    }
 }
 
 impl PartialFile {
@@ -78,35 +84,40 @@ impl PartialFile {
 
     /// Makes it the file it is a part of, now that it is the whole.
     pub(crate) fn rename_to(&self, path: &Path) -> Result<()> {
+        if plain(path)?.is_some() {
+            return Err(FetchError::InTheWay {
+                path: path.to_owned(),
+                reason: "it was put there while the same file was downloaded".into(),
+            });
+        }
         fs::rename(&self.path, path)
             .map_err(|error| FetchError::io("move the download to", path, error))?;
         remove(&self.note)
     }
 
     /// How many bytes are here, and of which version. A note that cannot be read is none.
-    pub(crate) fn state(&self) -> (u64, Option<Version>) {
-        let have = fs::metadata(&self.path).map_or(0, |found| found.len());
-        let version = fs::read(&self.note)
-            .ok()
-            .and_then(|text| serde_json::from_slice(&text).ok());
-        (have, version)
+    pub(crate) fn state(&self) -> Result<(u64, Option<Version>)> {
+        let have = plain(&self.path)?.map_or(0, |found| found.len());
+        let version = read_note(&self.note)?
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .filter(Version::can_be_asked_for);
+        Ok((have, version))
     }
 
     /// Opens it to be written from `start` on.
     pub(crate) fn open(&self, start: u64, version: &Version) -> Result<File> {
+        let mut file = if start == 0 {
+            // Before the note says that it is of another version.
+            create_anew(&self.path)?
+        } else {
+            open_to_extend(&self.path)?
+        };
         let failed = |error| FetchError::io("write", &self.path, error);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&self.path)
-            .map_err(failed)?;
-        // Shortened before the note says that it is of another version.
         file.set_len(start).map_err(failed)?;
-        file.seek(std::io::SeekFrom::Start(start)).map_err(failed)?;
-        let note = serde_json::to_vec(version)
-            .map_err(|error| FetchError::io("write", &self.note, error.into()))?;
-        fs::write(&self.note, note).map_err(|error| FetchError::io("write", &self.note, error))?;
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        let failed = |error| FetchError::io("write", &self.note, error);
+        let note = serde_json::to_vec(version).map_err(|error| failed(error.into()))?;
+        create_anew(&self.note)?.write_all(&note).map_err(failed)?;
         Ok(file)
     }
 }

@@ -33,9 +33,13 @@ impl Digests {
 }
 
 /// Reads the file at `path` from beginning to end; `file` is how it is named to `progress`.
-pub(crate) fn digests(file: &str, path: &Path, progress: &mut OnProgress<'_>) -> Result<Digests> {
+pub(crate) fn digests(
+    file: &str,
+    path: &Path,
+    mut opened: File,
+    progress: &mut OnProgress<'_>,
+) -> Result<Digests> {
     let failed = |error| FetchError::io("read", path, error);
-    let mut opened = File::open(path).map_err(failed)?;
     let total = opened.metadata().map_err(failed)?.len();
     let mut sha256 = Sha256::new();
     let mut md5 = Md5::new();
@@ -79,7 +83,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
-        let found = digests("abc", &path, &mut |_| ControlFlow::Continue(())).unwrap();
+        let opened = File::open(&path).unwrap();
+        let go_on = &mut |_: FetchProgress<'_>| ControlFlow::Continue(());
+        let found = digests("abc", &path, opened, go_on).unwrap();
         assert_eq!(found.bytes, 3);
         // FIPS 180-2, appendix B.1, and RFC 1321, appendix A.5.
         assert_eq!(

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 /// The number of trainable values: those of all parameters, without the running statistics of batch
-/// norm (fields that begin with `running_`), which Burn's own count includes.
+/// norm (fields that begin with `running_`), which Burn's own count includes. Saturates.
 ///
 /// ```
 /// use burn_ndarray::NdArray;
@@ -38,7 +38,11 @@ impl<B: Backend> ModuleVisitor<B> for Counter {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         if self.running == 0 {
-            self.count += param.lazy_shape().num_elements();
+            let shape = param.lazy_shape();
+            let count = shape
+                .iter()
+                .fold(1, |count: usize, &size| count.saturating_mul(size));
+            self.count = self.count.saturating_add(count);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `sori compare`: trains one model in several ways.
 
 use std::collections::VecDeque;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +17,9 @@ use super::deviation::mean_and_deviation;
 use super::options::{Common, of_set};
 use super::output::{print, print_json};
 use super::recipe::RunArgs;
-use crate::file::write_atomically;
+use crate::file::{is_temporary, remove_temporary, write_atomically};
 use crate::metric::csv_cell;
+use crate::run::claim::is_locked;
 use crate::run::folder::has_begun;
 use crate::run::{EpochRecord, RunResult};
 use crate::show::curves::{Curve, curves_picture};
@@ -67,6 +69,11 @@ impl CompareArgs {
         self.tries.iter().map(way).collect()
     }
 }
+
+/// The time from one look at a process to the next.
+const LOOK: Duration = Duration::from_millis(20);
+/// The time that a process has for its last checkpoint.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The comparison, as in `compare.json`.
 #[derive(PartialEq, Serialize, Deserialize)]
@@ -155,8 +162,13 @@ fn begin(plan: &Plan, out: &Path) -> Result<()> {
         }
     } else {
         std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
-        let mut entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
-        if entries.next().is_some() {
+        // A comparison that was killed while it wrote its plan leaves a temporary file.
+        let entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        if names
+            .into_iter()
+            .any(|name| !is_temporary(&name.to_string_lossy()))
+        {
             return Err(Error::Input(format!(
                 "{} holds something else; a comparison needs a folder of its own",
                 out.display()
@@ -165,6 +177,7 @@ fn begin(plan: &Plan, out: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(plan)
             .map_err(|e| Error::Input(format!("the comparison cannot be written as JSON: {e}")))?;
         write_atomically(&path, text.as_bytes())?;
+        remove_temporary(out);
     }
     for (index, settings) in plan.settings.iter().enumerate() {
         write_atomically(&settings_path(out, index), settings.as_bytes())?;
@@ -245,6 +258,10 @@ fn train(
     stop: &AtomicBool,
 ) -> Result<Option<String>> {
     let path = job.folder(out);
+    // A run of a comparison that was killed stops by itself, after its step and a checkpoint.
+    while is_locked(&path) && !stop.load(Ordering::Relaxed) {
+        thread::sleep(LOOK);
+    }
     let begun = has_begun(&path);
     if begun && RunFolder::open(&path)?.result()?.is_some() {
         return Ok(None);
@@ -252,6 +269,8 @@ fn train(
     let sori = std::env::current_exe().map_err(Error::io("cannot find", "sori".as_ref()))?;
     let mut command = Command::new(&sori);
     command.args(["train", "--quiet", "--threads", &threads.to_string()]);
+    // If this process is killed, the run's standard input ends, and it stops with a checkpoint.
+    command.arg("--stop-with-stdin");
     command.args(["--backend", backend.as_str()]);
     if begun {
         command.arg("--resume").arg(&path);
@@ -261,18 +280,20 @@ fn train(
         command.args(["--seed", &job.seed.to_string()]);
         command.arg("--out").arg(&path);
     }
-    let said = out.join(format!(".{}-seed-{}.log", job.way + 1, job.seed));
-    let log = std::fs::File::create(&said).map_err(Error::io("cannot write", &said))?;
+    let mut said = tempfile::tempfile().map_err(Error::io("cannot make", "a log".as_ref()))?;
+    let log = said
+        .try_clone()
+        .map_err(Error::io("cannot open", "a log".as_ref()))?;
     let mut child = command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log)
         .spawn()
         .map_err(Error::io("cannot start", &sori))?;
     let status = wait(&mut child, stop).map_err(Error::io("cannot wait for", &sori))?;
-    let text = std::fs::read(&said).unwrap_or_default();
-    // Its output is reported below. A leftover log is harmless.
-    let _ = std::fs::remove_file(&said);
+    let mut text = Vec::new();
+    // Without its output the run's failure has no reason, but stays one.
+    let _ = said.rewind().and_then(|()| said.read_to_end(&mut text));
     if status.success() || stop.load(Ordering::Relaxed) {
         return Ok(None);
     }
@@ -288,20 +309,19 @@ fn train(
     )))
 }
 
-/// Waits for a run to end. Ctrl-C reaches it too, and it writes a checkpoint. After other signals,
-/// or if it takes too long, it is killed, which is safe at any moment.
+/// Waits for a run to end. When this process is told to stop, so is the run, which writes a checkpoint. If
+/// that takes too long, it is killed, which is safe at any moment.
 fn wait(child: &mut Child, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
-    const LOOK: Duration = Duration::from_millis(20);
-    const GRACE: Duration = Duration::from_secs(10);
     let mut stopped = None;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if stop.load(Ordering::Relaxed)
-            && stopped.get_or_insert_with(Instant::now).elapsed() > GRACE
-        {
-            child.kill()?;
+        if stop.load(Ordering::Relaxed) {
+            drop(child.stdin.take());
+            if stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
+                child.kill()?;
+            }
         }
         thread::sleep(LOOK);
     }
@@ -434,12 +454,14 @@ fn report(common: &Common, plan: &Plan, out: &Path, outcomes: &[Outcome]) -> Res
     let picture = out.join("curves.png");
     write_atomically(&picture, &curves_picture(&curves, metric)?)?;
     common.tell(&format!("learning curves: {}", picture.display()))?;
-    if headline.is_none() {
-        return Err(Error::Input(
-            "no way could be trained; compare.csv says why".to_string(),
-        ));
+    let failed: usize = outcomes.iter().map(|way| way.failures.len()).sum();
+    let runs = plan.tries.len() * plan.seeds.len();
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Input(format!(
+            "{failed} of {runs} runs failed; compare.csv says why, and the same command tries them again"
+        ))),
     }
-    Ok(())
 }
 
 /// The mean over the runs at each epoch that all of them have.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use burn::tensor::TensorData;
 use burn::tensor::backend::AutodiffBackend;
@@ -35,6 +36,10 @@ pub(super) struct EvalArgs {
     /// recording by its id, blank first (deep_speech2)
     #[arg(long, value_name = "OUT.safetensors")]
     emissions: Option<PathBuf>,
+    /// Also write the answer for each recording beside the right one; for classes the confusion matrix,
+    /// for tags the measures of each
+    #[arg(long, value_name = "OUT.csv")]
+    csv: Option<PathBuf>,
     #[command(flatten)]
     decode: DecodeArgs,
 }
@@ -68,6 +73,11 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         Some(spec) => (given(common, &run, spec)?, "all"),
         None => {
             let data = Data::of_run(&run)?;
+            // With --skip-bad a recording may be missing.
+            if !common.skip_bad {
+                let parts = [data.held_out_part()];
+                data.check_unchanged(&run, &parts, &AtomicBool::new(false), &mut |_, _| ())?;
+            }
             let (items, split) = data.held_out();
             (items.into_iter().cloned().collect(), split)
         }
@@ -78,6 +88,9 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
                 "--emissions is for deep_speech2, which says something at each step".to_string(),
             ));
         }
+        super::output::require_folder_of(path)?;
+    }
+    if let Some(path) = &args.csv {
         super::output::require_folder_of(path)?;
     }
     if common.skip_bad {
@@ -93,14 +106,27 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             emissions: args.emissions.as_deref(),
         },
     )??;
+    if !measured.loss.is_finite() {
+        return Err(Error::run(
+            run.path(),
+            format!(
+                "its loss on these recordings is {}, so that its metrics mean nothing; a recording's level \
+                 may be far outside of what it was trained on",
+                measured.loss
+            ),
+        ));
+    }
     let headline = run.task().headline().metric;
     let Measured {
         loss,
         metrics,
         labels_left_out,
         worst,
-        ..
+        csv: (_, csv),
     } = measured;
+    if let Some(path) = &args.csv {
+        write_atomically(path, csv.as_bytes())?;
+    }
     if common.json {
         let records = run.metrics()?;
         let last = records.last();

@@ -1,7 +1,7 @@
 //! `sori lm`: estimates and uses language models.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -129,6 +129,9 @@ fn settings(spec: &str, changes: &SettingArgs) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Longer lines are no sentences, and could fill the memory.
+const LONGEST_LINE: u64 = 1 << 20;
+
 /// Calls `each` with every line of a text file that is not blank.
 fn for_each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Result<()> {
     let file = File::open(path).map_err(Error::io("cannot read", path))?;
@@ -137,13 +140,23 @@ fn for_each_line(path: &Path, mut each: impl FnMut(&str) -> Result<()>) -> Resul
     let mut number = 0;
     loop {
         bytes.clear();
-        let read = reader
+        let read = (&mut reader)
+            .take(LONGEST_LINE)
             .read_until(b'\n', &mut bytes)
             .map_err(Error::io("cannot read", path))?;
         if read == 0 {
             return Ok(());
         }
         number += 1;
+        if read as u64 == LONGEST_LINE {
+            return Err(Error::Line {
+                path: path.to_path_buf(),
+                line: number,
+                reason: format!(
+                    "the line is longer than {LONGEST_LINE} bytes; one sentence a line was expected"
+                ),
+            });
+        }
         let line = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let line = std::str::from_utf8(line).map_err(|_| Error::Line {
             path: path.to_path_buf(),

@@ -34,6 +34,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::options::Common;
 use self::output::print_bytes;
+use crate::show::terminal::shown;
+use crate::train::interrupt::{exit_status, fail_writes_beyond_the_size_limit};
 use crate::{Error, Result};
 
 /// Train, evaluate and use audio models.
@@ -83,6 +85,7 @@ enum Command {
 /// wrong usage gives 2.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    fail_writes_beyond_the_size_limit();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output has closed it.
@@ -90,9 +93,9 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
+            let _ = writeln!(io::stderr(), "error: {}", shown(&error.to_string()));
             match error {
-                Error::Interrupted { .. } => ExitCode::from(130),
+                Error::Interrupted { .. } => ExitCode::from(exit_status()),
                 _ => ExitCode::FAILURE,
             }
         }

@@ -60,6 +60,7 @@ pub(super) struct SettingArgs {
 }
 
 impl SettingArgs {
+    /// `settings` with the files and then the single settings over them.
     pub(super) fn apply(&self, mut settings: Settings) -> Result<Settings> {
         for path in &self.config {
             settings = settings.with_file(path)?;
@@ -68,6 +69,15 @@ impl SettingArgs {
             settings = settings.with_override(assignment).map_err(of_set)?;
         }
         Ok(settings)
+    }
+
+    /// The dotted names of the single settings that are given.
+    pub(super) fn set_keys(&self, settings: &Settings) -> Result<Vec<String>> {
+        let keys = self
+            .set
+            .iter()
+            .map(|assignment| settings.key_of(assignment));
+        keys.collect::<Result<_>>().map_err(of_set)
     }
 }
 

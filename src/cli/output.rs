@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::show::terminal::{json_line, shown};
 use crate::{Error, Result};
 
 /// Refuses a file name for `option` that is not a PNG picture.
@@ -34,7 +35,7 @@ pub(super) fn require_folder_of(out: &Path) -> Result<()> {
 
 /// Prints a line on standard output.
 pub(super) fn print(text: &str) -> Result<()> {
-    print_bytes(format!("{text}\n").as_bytes())
+    print_bytes(format!("{}\n", shown(text)).as_bytes())
 }
 
 pub(super) fn print_bytes(bytes: &[u8]) -> Result<()> {
@@ -45,13 +46,13 @@ pub(super) fn print_bytes(bytes: &[u8]) -> Result<()> {
 }
 
 /// Prints a JSON line on standard output.
-pub(super) fn print_json<T: Serialize>(value: &T) -> Result<()> {
-    let text = serde_json::to_string(value)
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = json_line(value)
         .map_err(|e| Error::Input(format!("the result cannot be written as JSON: {e}")))?;
     print(&text)
 }
 
 /// Prints a remark on standard error, out of programs' way.
 pub(super) fn remark(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", shown(text));
 }

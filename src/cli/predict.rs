@@ -26,7 +26,7 @@ pub(super) struct PredictArgs {
     #[arg(required_unless_present_any = ["stream", "mic"], conflicts_with_all = ["stream", "mic"])]
     audio: Vec<PathBuf>,
     /// Seconds of a window, into which longer recordings are cut [default: the run's longest
-    /// training recording]
+    /// recording]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     window: Option<f64>,
     /// Seconds from one window to the next [default: half a window]
@@ -75,7 +75,7 @@ impl Job for Predict<'_> {
         }
         if let (true, Some(_)) = (predictor.transcribes(), args.window.or(args.hop)) {
             return Err(Error::Input(
-                "--window and --hop are for labels and numbers; transcripts are of whole recordings"
+                "--window and --hop are for labels and numbers; a transcript is of the whole recording"
                     .to_string(),
             ));
         }
@@ -124,6 +124,19 @@ impl Job for Predict<'_> {
         let mut skipped = 0;
         for audio in &args.audio {
             let mut found = predictor.predict_file(audio, windows);
+            if let Ok(prediction) = &found
+                && predictor.transcribes()
+                && !prediction.windows.is_empty()
+                && (args.alignment.is_some() || args.nbest.is_some())
+            {
+                found = Err(Error::Input(format!(
+                    "{}: it is transcribed in {} pieces, because it is longer than {:.0} s; --alignment and \
+                     --nbest are for recordings of one piece",
+                    audio.display(),
+                    prediction.windows.len(),
+                    predictor.longest_piece_s(),
+                )));
+            }
             if let Ok(prediction) = &mut found {
                 prediction.nbest.truncate(args.nbest.unwrap_or(0));
             }

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sori_datasets::audio::EXTENSIONS;
 use sori_datasets::{Corpus, OpenOptions, Spec};
 use sori_models::{Purpose, catalogue};
 
 use super::options::{Common, SettingArgs};
+use super::output::remark;
 use crate::run::folder::best_checkpoint_in;
 use crate::{Error, Result, Settings};
 
@@ -18,6 +20,31 @@ fn embedded(model: &str) -> &'static str {
         Some(Purpose::Tag) => "synth:scenes",
         Some(Purpose::Transcribe) => "synth:morse",
         _ => "synth:dtmf",
+    }
+}
+
+/// Says what a corpus leaves out or resamples.
+fn remarks_on(corpus: &Corpus, settings: &Settings) {
+    let spec = &settings.data.train;
+    let counts = |counts: Vec<String>| counts.join(", ");
+    if !corpus.unread_sounds.is_empty() {
+        let kinds = corpus.unread_sounds.iter();
+        let kinds = kinds.map(|(extension, count)| format!("{count} .{extension}"));
+        remark(&format!(
+            "{spec}: sounds of other kinds are passed over ({}); {} are read",
+            counts(kinds.collect()),
+            EXTENSIONS.join(", "),
+        ));
+    }
+    if corpus.rates_hz.len() > 1 {
+        let rates = corpus.rates_hz.iter();
+        let rates = rates.map(|(rate_hz, count)| format!("{count} at {rate_hz} Hz"));
+        remark(&format!(
+            "{spec}: recordings have several sample rates ({}); all are resampled to {} Hz, the setting \
+             features.sample_rate_hz",
+            counts(rates.collect()),
+            settings.features.sample_rate_hz,
+        ));
     }
 }
 
@@ -62,6 +89,7 @@ impl RunArgs {
         let named = self
             .settings
             .apply(Settings::new(model, default, 16_000)?)?;
+        self.check_given_once(&named)?;
         let spec = self.data.clone().unwrap_or(named.data.train);
         let options = OpenOptions {
             skip_bad: common.skip_bad || named.data.skip_bad,
@@ -73,7 +101,37 @@ impl RunArgs {
         }
         // Features use the rate of the corpus, unless a setting changes it.
         let settings = self.settings_of(common, model, &spec, corpus.native_rate_hz)?;
+        if !common.quiet {
+            remarks_on(&corpus, &settings);
+        }
         Ok((settings, corpus))
+    }
+
+    /// Refuses an option beside a --set of the same setting.
+    fn check_given_once(&self, settings: &Settings) -> Result<()> {
+        let options = [
+            (self.data.is_some(), "--data", "data.train"),
+            (self.valid_data.is_some(), "--valid-data", "data.valid"),
+            (self.test_data.is_some(), "--test-data", "data.test"),
+            (self.from.is_some(), "--from", "data.from"),
+            (self.epochs.is_some(), "--epochs", "train.epochs"),
+            (
+                self.max_minutes.is_some(),
+                "--max-minutes",
+                "train.max_minutes",
+            ),
+            (self.seed.is_some(), "--seed", "train.seed"),
+        ];
+        let set = self.settings.set_keys(settings)?;
+        let twice = |(given, _, setting): &&(bool, &str, &str)| {
+            *given && set.iter().any(|key| key == setting)
+        };
+        match options.iter().find(twice) {
+            None => Ok(()),
+            Some((_, option, setting)) => Err(Error::Input(format!(
+                "{option} and --set {setting} name the same setting; give one of them"
+            ))),
+        }
     }
 
     /// The settings of a run of this model on this corpus, at this rate. Reads neither the corpus nor

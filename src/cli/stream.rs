@@ -17,6 +17,7 @@ use super::word_times::times_of;
 use crate::backend::{BackendName, Job, run_on};
 use crate::decode::Beam;
 use crate::infer::{Transcriber, Transcript};
+use crate::show::terminal::shown;
 use crate::task::Answer;
 use crate::train::stop_on_interrupt;
 use crate::{Error, Result, RunFolder};
@@ -284,7 +285,7 @@ impl<'a> Shown<'a> {
             }
             print_json(&line)
         } else if self.rewrites {
-            print_bytes(format!("\r\x1b[K{tail}").as_bytes())
+            print_bytes(format!("\r\x1b[K{}", shown(tail)).as_bytes())
         } else if left_out > 0 {
             print(&format!("…{tail}"))
         } else {
@@ -311,7 +312,7 @@ impl<'a> Shown<'a> {
         }
         let mut text = Answer::Text(transcript.text.clone()).to_string();
         if self.rewrites {
-            text.insert_str(0, "\r\x1b[K");
+            print_bytes(b"\r\x1b[K")?;
         }
         if times {
             text.push_str(&times_of(&transcript.words));

@@ -17,6 +17,7 @@ use crate::run::folder::has_begun;
 use crate::show::dashboard::Show;
 use crate::show::text::time;
 use crate::train::fit::{fit, fit_corpus, resume_run};
+use crate::train::interrupt::stop_with_stdin;
 use crate::train::{fresh_folder, stop_on_interrupt};
 use crate::{Error, Result, RunFolder};
 
@@ -47,9 +48,15 @@ pub(super) struct TrainArgs {
         "data", "valid_data", "test_data", "config", "set", "epochs", "max_minutes", "unk", "seed", "from",
     ])]
     resume: Option<PathBuf>,
+    /// Stop with a checkpoint when standard input ends
+    #[arg(long, hide = true)]
+    stop_with_stdin: bool,
 }
 
 pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
+    if args.stop_with_stdin {
+        stop_with_stdin();
+    }
     let show = if common.json {
         Show::Json
     } else if common.quiet {

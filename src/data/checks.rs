@@ -1,9 +1,9 @@
 //! Checks of a run's recordings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
-use sori_datasets::{Item, Part, Target};
+use sori_datasets::{Item, Part, Source, Target};
 use sori_models::Architecture;
 
 use super::listing::Recordings;
@@ -128,23 +128,38 @@ pub(super) fn parts<A: Architecture>(
             }
         ));
     }
-    let mut seen: HashMap<(PathBuf, u64), Part> = HashMap::new();
+    // A file's stretches: start and end in milliseconds, and the part.
+    let mut files: BTreeMap<PathBuf, Vec<(u64, u64, Part)>> = BTreeMap::new();
     for item in &listing.items {
-        // Pieces cut from one recording are told apart by their start.
         for (path, start_ms) in item.source.files() {
+            let end_ms = match &item.source {
+                Source::Segment(segment) => start_ms.saturating_add(segment.length_ms),
+                _ => u64::MAX,
+            };
             let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-            let shown = path.display().to_string();
-            match seen.insert((path, start_ms), item.part) {
-                Some(part) if part != item.part => {
-                    return refuse(format!(
-                        "{shown} is in two parts ({part} and {}), so that the result would mean \
-                         nothing; choose parts that share no recording, with `?split=` or other \
-                         folders",
-                        item.part
-                    ));
-                }
-                _ => {}
+            files
+                .entry(path)
+                .or_default()
+                .push((start_ms, end_ms, item.part));
+        }
+    }
+    for (path, mut stretches) in files {
+        stretches.sort_unstable();
+        // The furthest end of each part so far.
+        let mut ends: BTreeMap<Part, u64> = BTreeMap::new();
+        for (start_ms, end_ms, part) in stretches {
+            let shared = ends
+                .iter()
+                .find(|(other, end)| **other != part && **end > start_ms);
+            if let Some((other, _)) = shared {
+                return refuse(format!(
+                    "{} is in two parts ({other} and {part}), so that the result would mean nothing; \
+                     choose parts that share no recording, with `?split=` or other folders",
+                    path.display(),
+                ));
             }
+            let end = ends.entry(part).or_default();
+            *end = end_ms.max(*end);
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod checks;
+pub(crate) mod contents;
 pub(crate) mod lesson;
 pub(crate) mod listing;
 pub(crate) mod loader;

@@ -7,6 +7,7 @@ use sori_datasets::{Alphabet, Corpus, Item, Part, Target};
 use sori_models::Architecture;
 
 use super::checks;
+use super::contents::contents;
 use super::listing::Recordings;
 use super::parts::Data;
 use crate::settings::schema::{Settings, TextSettings};
@@ -36,10 +37,12 @@ impl Data {
         };
         let had_test = listing.items.iter().any(|item| item.part == Part::Test);
         let mut scanned = listing.scan(settings, stop, progress)?;
-        let train = listing.items.iter().zip(&scanned.durations_s);
-        let longest_s = train
-            .filter(|(item, _)| item.part == Part::Train)
-            .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration));
+        let longest = |part: Option<Part>| {
+            let all = listing.items.iter().zip(&scanned.durations_s);
+            all.filter(|(item, _)| part.is_none_or(|part| item.part == part))
+                .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration))
+        };
+        let (longest_s, window_s) = (longest(Some(Part::Train)), longest(None));
         if let Some(alphabet) = &alphabet
             && settings.model.learns_by_ctc()
         {
@@ -55,6 +58,7 @@ impl Data {
             ))
         })?;
         checks::parts(settings, &listing, had_test)?;
+        let contents = contents(&listing.items.iter().collect::<Vec<_>>(), stop, progress)?;
         Ok(Self {
             task,
             items: listing.items,
@@ -62,6 +66,8 @@ impl Data {
             skipped: listing.rejected,
             stats: scanned.stats,
             longest_s,
+            window_s,
+            contents,
         })
     }
 }

@@ -21,25 +21,36 @@ pub struct Data {
     pub stats: Option<BinStats>,
     /// The longest training recording in seconds.
     pub longest_s: f64,
+    /// The longest recording of any part in seconds.
+    pub window_s: f64,
+    /// Hashes of the recordings' files when the run began; empty where unknown or synthesised.
+    pub(crate) contents: Vec<String>,
 }
 
 impl Data {
     /// The recordings for the final result and the name of their part: the test part if there is one,
     /// otherwise the validation part.
     pub fn held_out(&self) -> (Vec<&Item>, &'static str) {
-        let test = self.part(Part::Test);
-        if test.is_empty() {
-            (self.part(Part::Valid), "valid")
-        } else {
-            (test, "test")
-        }
+        let part = self.held_out_part();
+        (self.part(part), part.name())
+    }
+
+    /// The part of [`held_out`](Self::held_out).
+    pub(crate) fn held_out_part(&self) -> Part {
+        let has_test = self.items.iter().any(|item| item.part == Part::Test);
+        if has_test { Part::Test } else { Part::Valid }
     }
 
     /// The frames of the recordings of one part, if known.
     pub fn frames_of(&self, part: Part) -> Vec<usize> {
-        let both = self.items.iter().zip(&self.frames);
+        self.of_part(part, &self.frames)
+    }
+
+    /// Those of `values`, one for each recording, that belong to recordings of one part.
+    fn of_part<V: Clone>(&self, part: Part, values: &[V]) -> Vec<V> {
+        let both = self.items.iter().zip(values);
         both.filter(|(item, _)| item.part == part)
-            .map(|(_, &frames)| frames)
+            .map(|(_, value)| value.clone())
             .collect()
     }
 
@@ -61,6 +72,7 @@ impl Data {
                 ids: items.iter().map(|item| item.id.clone()).collect(),
                 frames: self.frames_of(part),
                 fingerprints: items.iter().map(|item| item.fingerprint()).collect(),
+                contents: self.of_part(part, &self.contents),
             }
         };
         Splits {

@@ -1,14 +1,16 @@
 //! The data of an existing run, in its original parts.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
-use sori_datasets::{OpenOptions, Part, Spec};
+use sori_datasets::{Item, OpenOptions, Part, Spec, composed};
 use sori_models::Architecture;
 
+use super::contents::contents;
 use super::parts::Data;
 use super::specs;
 use crate::run::folder::RunFolder;
-use crate::run::splits::{Kept, Splits};
+use crate::run::splits::Splits;
 use crate::{Error, Result};
 
 impl Data {
@@ -43,19 +45,24 @@ impl Data {
         }
         let mut items = Vec::new();
         let mut frames = Vec::new();
+        let mut contents = Vec::new();
         for kept in Splits::read(run.path())? {
-            let Some(mut item) = found.remove(&(kept.part as u8, kept.id.clone())) else {
-                return refuse(run, &kept, "no longer in its data");
+            let Some(mut item) = found.remove(&(kept.part as u8, composed(&kept.id).into_owned()))
+            else {
+                return refuse(run, &kept.id, "no longer in its data");
             };
-            // It may be drawn from files that have changed.
+            // It may be drawn from files that have changed. Runs of before files were hashed may have written
+            // it in decomposed Unicode.
             let is_same = |print: &String| *print == item.fingerprint();
-            if !kept.fingerprint.as_ref().is_none_or(is_same) {
+            let may_differ = kept.contents.is_empty() && !kept.is_ascii(&item.target);
+            if !kept.fingerprint.as_ref().is_none_or(is_same) && !may_differ {
                 let is = "made of other files than it was, or has another answer, in its data";
-                return refuse(run, &kept, is);
+                return refuse(run, &kept.id, is);
             }
             item.part = kept.part;
             items.push(item);
             frames.push(kept.frames);
+            contents.push(kept.contents);
         }
         Ok(Self {
             task: task.clone(),
@@ -64,12 +71,45 @@ impl Data {
             skipped: Vec::new(),
             stats: None,
             longest_s: 0.0,
+            window_s: 0.0,
+            contents,
         })
+    }
+
+    /// Checks that the files of the recordings of `parts` are what they were when the run began. Runs
+    /// of versions that kept no hashes are not checked.
+    ///
+    /// # Errors
+    /// Names the first recording that has changed, or cannot be read. When `stop` is set meanwhile.
+    pub(crate) fn check_unchanged<A: Architecture>(
+        &self,
+        run: &RunFolder<A>,
+        parts: &[Part],
+        stop: &AtomicBool,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<()> {
+        let known: Vec<(&Item, &String)> = self
+            .items
+            .iter()
+            .zip(&self.contents)
+            .filter(|(item, was)| parts.contains(&item.part) && !was.is_empty())
+            .collect();
+        let items: Vec<&Item> = known.iter().map(|(item, _)| *item).collect();
+        for (is, (item, was)) in contents(&items, stop, progress)?.iter().zip(&known) {
+            if is != *was {
+                return refuse(
+                    run,
+                    &item.id,
+                    "not the file it was when the run began, in its data",
+                );
+            }
+        }
+        Ok(())
     }
 }
 
-fn refuse<A: Architecture, T>(run: &RunFolder<A>, kept: &Kept, is: &str) -> Result<T> {
-    let (id, train) = (&kept.id, &run.settings().data.train);
+fn refuse<A: Architecture, T>(run: &RunFolder<A>, id: &str, is: &str) -> Result<T> {
+    let train = &run.settings().data.train;
     Err(Error::run(
         run.path(),
         format!("its recording {id} is {is} ({train}); put it back, or begin a new run"),

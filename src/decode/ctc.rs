@@ -69,13 +69,14 @@ impl Greedy {
     }
 }
 
-/// The words of `symbols` and their times, where a step takes `step_s` seconds. The times are rough,
+/// The words of `symbols` and their times, where a step takes `step_s` seconds and the recording
+/// `duration_s`. The times are rough,
 /// because CTC training fixes the order of the symbols but not the step of a sound that emits its
 /// symbol.
 ///
 /// # Panics
 /// If a symbol is not in the alphabet.
-pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Vec<Word> {
+pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64, duration_s: f64) -> Vec<Word> {
     let is_space = |symbol: &Symbol| alphabet.symbol(symbol.index) == Some(' ');
     symbols
         .split(is_space)
@@ -83,8 +84,8 @@ pub fn words(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Vec<Word> 
             let indices: Vec<usize> = symbols.iter().map(|symbol| symbol.index).collect();
             Some(Word {
                 word: alphabet.decode(&indices),
-                start_s: symbols.first()?.start as f64 * step_s,
-                end_s: symbols.last()?.end as f64 * step_s,
+                start_s: (symbols.first()?.start as f64 * step_s).min(duration_s),
+                end_s: (symbols.last()?.end as f64 * step_s).min(duration_s),
             })
         })
         .collect()
@@ -121,13 +122,14 @@ mod tests {
         let code = |text: &str| alphabet.encode(text).unwrap()[0];
         let space = alphabet.encode("a b").unwrap()[1];
         let path = [0, code("a"), code("a"), 0, code("b"), space, 0, code("c")];
-        let found = words(&greedy(&path), &alphabet, 0.5);
+        let found = words(&greedy(&path), &alphabet, 0.5, 3.9);
         let word = |word: &str, start_s, end_s| Word {
             word: word.to_string(),
             start_s,
             end_s,
         };
-        assert_eq!(found, [word("ab", 0.5, 2.5), word("c", 3.5, 4.0)]);
+        // The last step goes beyond the end of the recording.
+        assert_eq!(found, [word("ab", 0.5, 2.5), word("c", 3.5, 3.9)]);
     }
 
     proptest! {

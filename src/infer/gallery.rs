@@ -13,7 +13,7 @@ use crate::backend::{BackendName, Job, run_on};
 use crate::data::loader::Loader;
 use crate::data::parts::Data;
 use crate::file::write_atomically;
-use crate::numbers::host;
+use crate::numbers::{check_finite, host};
 use crate::run::folder::RunFolder;
 use crate::show::patches::patches_picture;
 use crate::task::Autoencode;
@@ -94,9 +94,9 @@ impl<A: Architecture> Job for Generate<'_, A> {
             let batch = lesson?.to_device::<B::InnerBackend>(device).batch;
             if let Some(network) = autoencoder {
                 let features = batch.features.clone();
-                decoded.extend(patches(network.reconstruct(features, &batch.lengths)));
+                decoded.extend(patches(network.reconstruct(features, &batch.lengths))?);
             }
-            recorded.extend(patches(batch.features));
+            recorded.extend(patches(batch.features)?);
         }
         B::InnerBackend::seed(device, seed);
         let mut made = Vec::with_capacity(count);
@@ -104,7 +104,7 @@ impl<A: Architecture> Job for Generate<'_, A> {
             let rows = AT_ONCE.min(count - made.len());
             let noise = noise(rows, generator.d_latent(), device);
             let generated = in_pool::<B::InnerBackend, _>(|| generator.generate(noise));
-            made.extend(patches(generated));
+            made.extend(patches(generated)?);
         }
         Ok(Gallery {
             recorded,
@@ -116,11 +116,18 @@ impl<A: Architecture> Job for Generate<'_, A> {
 }
 
 /// The rows of `[rows, frames, bins]`, with the normalisation by `stats` undone.
-fn patches_of<B: Backend>(patches: Tensor<B, 3>, stats: Option<&BinStats>) -> Vec<Features> {
+///
+/// # Errors
+/// When a value is not finite.
+fn patches_of<B: Backend>(
+    patches: Tensor<B, 3>,
+    stats: Option<&BinStats>,
+) -> Result<Vec<Features>> {
     let [_, frames, bins] = patches.dims();
     let values = host(patches);
+    check_finite(values.iter())?;
     let rows = values.chunks_exact((frames * bins).max(1));
-    rows.map(|row| {
+    let patches = rows.map(|row| {
         let mut values = row.to_vec();
         if let Some(stats) = stats {
             for frame in values.chunks_exact_mut(bins) {
@@ -135,8 +142,8 @@ fn patches_of<B: Backend>(patches: Tensor<B, 3>, stats: Option<&BinStats>) -> Ve
             bins,
             values,
         }
-    })
-    .collect()
+    });
+    Ok(patches.collect())
 }
 
 impl Gallery {

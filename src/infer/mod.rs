@@ -4,7 +4,9 @@
 pub(crate) mod evaluate;
 pub(crate) mod gallery;
 pub(crate) mod guesses;
+mod pieces;
 pub(crate) mod predictor;
+mod sound;
 pub(crate) mod transcriber;
 pub(crate) mod windows;
 

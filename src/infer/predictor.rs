@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::backend::Backend;
-use sori_datasets::{FeatureLoader, Features, Pipeline, Target, Waveform, audio};
+use sori_datasets::{FeatureLoader, Features, Pipeline, Target, Waveform};
 use sori_models::ops::in_pool;
 use sori_models::{Architecture, ModelConfig, Network, Role};
 
-use super::windows::{Windows, cuts};
+use super::pieces::{Cut, Piece, Pieces};
+use super::sound::Sound;
+use super::windows::Windows;
 use crate::data::batch::{Batch, FrameLimits, HostBatch};
 use crate::data::pipeline::pipeline;
 use crate::decode::{self, Alignment, Beam, Decoding, Hearing, Recogniser, recognise, text_of};
@@ -16,7 +18,7 @@ use crate::numbers::{check_finite, host};
 use crate::run::folder::RunFolder;
 use crate::run::info::RunInfo;
 use crate::settings::schema::Settings;
-use crate::task::answer::{Answer, Prediction, ScoredTranscript};
+use crate::task::answer::{Answer, Prediction, ScoredTranscript, Window};
 use crate::task::any::AnyTask;
 use crate::task::contract::{Task, Windowed};
 use crate::task::transcribe::Transcribe;
@@ -24,6 +26,12 @@ use crate::{Error, Result};
 
 /// Windows of a long recording that go through the network at once.
 const WINDOWS_AT_ONCE: usize = 32;
+
+/// Samples of a waveform that are handed on at once.
+const BLOCK_SAMPLES: usize = 1 << 16;
+
+/// The stretch by whose energy a place counts as quiet, in seconds.
+const QUIET_S: f64 = 0.1;
 
 /// Number of a search's transcripts that are kept.
 const MOST_TRANSCRIPTS: usize = 100;
@@ -107,7 +115,7 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         self.settings.features.sample_rate_hz
     }
 
-    /// The default windows: as long as the run's longest training recording, half overlapping.
+    /// The default windows: as long as the run's longest recording, half overlapping.
     pub fn default_windows(&self) -> Windows {
         Windows {
             window_s: self.info.window_s,
@@ -122,27 +130,64 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         needed.max(0.01)
     }
 
-    /// The prediction for the audio file `path`.
+    /// The prediction for the audio file `path`, which is read as it is used: an hour of sound takes no
+    /// more memory than a piece.
     ///
     /// # Errors
-    /// When the file cannot be read as audio.
+    /// When the file cannot be read as audio, or as [`predict`](Self::predict).
     pub fn predict_file(&self, path: &Path, windows: Windows) -> Result<Prediction> {
-        let waveform = audio::load(path, self.sample_rate_hz())?;
-        self.predict(&waveform, windows)
-            .map_err(|e| Error::Input(format!("{}: {e}", path.display())))
+        let sound = Sound::open(path, self.sample_rate_hz())?;
+        self.predict_blocks(sound, windows)
+            .map_err(|error| match error {
+                Error::Data(error) => Error::Data(error.at(path.display().to_string())),
+                error => Error::Input(format!("{}: {error}", path.display())),
+            })
     }
 
     /// The prediction for a waveform at the run's sample rate. For labels and values, a waveform
-    /// longer than a window is predicted window by window. A transcript is of the whole.
+    /// longer than a window is predicted window by window. For a transcript, one longer than
+    /// [`longest_piece_s`](Self::longest_piece_s) is cut at quiet places.
     ///
     /// # Errors
     /// When the waveform is too short for one frame, or not finite.
     pub fn predict(&self, waveform: &Waveform, windows: Windows) -> Result<Prediction> {
+        if waveform.sample_rate_hz != self.sample_rate_hz() {
+            return Err(sori_datasets::Error::SampleRate {
+                found_hz: waveform.sample_rate_hz,
+                expected_hz: self.sample_rate_hz(),
+            }
+            .into());
+        }
+        let blocks = waveform.samples.chunks(BLOCK_SAMPLES);
+        self.predict_blocks(blocks.map(|block| Ok(block.to_vec())), windows)
+    }
+
+    /// The prediction for sound at the run's sample rate that arrives in blocks, of which little more
+    /// than a piece is held.
+    fn predict_blocks(
+        &self,
+        blocks: impl Iterator<Item = Result<Vec<f32>>>,
+        windows: Windows,
+    ) -> Result<Prediction> {
+        let samples = |seconds: f64| {
+            let samples = (seconds * f64::from(self.sample_rate_hz())).round();
+            (samples as usize).max(1)
+        };
+        let by_windows = Cut::Windows {
+            window: samples(windows.window_s),
+            hop: samples(windows.hop_s),
+        };
         match &self.task {
-            AnyTask::Classify(task) => self.by_windows(task, waveform, windows),
-            AnyTask::Tag(task) => self.by_windows(task, waveform, windows),
-            AnyTask::Regress(task) => self.by_windows(task, waveform, windows),
-            AnyTask::Transcribe(task) => self.transcribe(task, waveform),
+            AnyTask::Classify(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
+            AnyTask::Tag(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
+            AnyTask::Regress(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
+            AnyTask::Transcribe(task) => {
+                let cut = Cut::Quiet {
+                    longest: samples(self.longest_piece_s()),
+                    stretch: samples(QUIET_S),
+                };
+                self.transcribe(task, Pieces::new(blocks, cut))
+            }
             AnyTask::Autoencode(_) | AnyTask::Generate(_) => {
                 Err(says_nothing(&self.path, &self.info))
             }
@@ -152,29 +197,45 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     fn by_windows<T: Windowed>(
         &self,
         task: &T,
-        waveform: &Waveform,
-        windows: Windows,
+        mut pieces: impl Iterator<Item = Result<Piece>>,
     ) -> Result<Prediction> {
         let network = T::network(self.network.contract())?;
-        let rate = f64::from(waveform.sample_rate_hz);
-        let cuts = cuts(
-            waveform.samples.len(),
-            (windows.window_s * rate).round() as usize,
-            (windows.hop_s * rate).round() as usize,
-        );
-        let mut scores = Vec::with_capacity(cuts.len());
-        for group in cuts.chunks(WINDOWS_AT_ONCE) {
-            let part = |&(start, end): &(usize, usize)| Waveform {
-                samples: waveform.samples[start..end].to_vec(),
-                sample_rate_hz: waveform.sample_rate_hz,
-            };
-            let parts: Vec<Waveform> = group.iter().map(part).collect();
+        let (mut scores, mut spans) = (Vec::new(), Vec::new());
+        loop {
+            let group = pieces.by_ref().take(WINDOWS_AT_ONCE);
+            let group = group.collect::<Result<Vec<Piece>>>()?;
+            if group.is_empty() {
+                return task.predict(&scores, &spans);
+            }
+            spans.extend(group.iter().map(|piece| self.span(piece)));
+            let parts: Vec<Waveform> = group.into_iter().map(|it| self.waveform(it)).collect();
             let batch = self.batch(&parts)?;
             scores.extend(in_pool::<B, _>(|| task.scores(network, &batch)));
         }
-        let span = |(start, end): (usize, usize)| (start as f64 / rate, end as f64 / rate);
-        let spans: Vec<(f64, f64)> = cuts.into_iter().map(span).collect();
-        task.predict(&scores, &spans)
+    }
+
+    /// Start and end of a piece in seconds.
+    fn span(&self, piece: &Piece) -> (f64, f64) {
+        let seconds = |samples: usize| samples as f64 / f64::from(self.sample_rate_hz());
+        let end = piece.start + piece.samples.len();
+        (seconds(piece.start), seconds(end))
+    }
+
+    fn waveform(&self, piece: Piece) -> Waveform {
+        Waveform {
+            samples: piece.samples,
+            sample_rate_hz: self.sample_rate_hz(),
+        }
+    }
+
+    /// The longest sound that is transcribed in one piece: a minute, or 20 seconds by a speller, whose work
+    /// grows with the square of it; and at least the longest recording of the run.
+    pub fn longest_piece_s(&self) -> f64 {
+        let longest_s = match self.times_words() {
+            true => 60.0,
+            false => 20.0,
+        };
+        self.info.window_s.max(longest_s)
     }
 
     /// A right answer in the form of a prediction.
@@ -225,7 +286,42 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         Ok(logits)
     }
 
-    fn transcribe(&self, task: &Transcribe, waveform: &Waveform) -> Result<Prediction> {
+    /// The transcript of a recording, piece by piece.
+    fn transcribe(
+        &self,
+        task: &Transcribe,
+        pieces: impl Iterator<Item = Result<Piece>>,
+    ) -> Result<Prediction> {
+        let (mut found, mut spans) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            let piece = piece?;
+            let span = self.span(&piece);
+            let mut prediction = self.transcribe_piece(task, &self.waveform(piece))?;
+            for word in &mut prediction.words {
+                word.start_s += span.0;
+                word.end_s += span.0;
+            }
+            spans.push(span);
+            found.push(prediction);
+        }
+        if found.len() == 1 {
+            return Ok(found.remove(0));
+        }
+        let answers = found.iter().map(|piece| (piece.answer.clone(), None));
+        let windows = Window::several(&spans, answers);
+        let texts = found.iter().filter_map(|piece| match &piece.answer {
+            Answer::Text(text) if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        });
+        let text = texts.collect::<Vec<_>>().join(" ");
+        Ok(Prediction {
+            windows,
+            words: found.iter().flat_map(|piece| piece.words.clone()).collect(),
+            ..Prediction::new(Answer::Text(text))
+        })
+    }
+
+    fn transcribe_piece(&self, task: &Transcribe, waveform: &Waveform) -> Result<Prediction> {
         let alphabet = &task.alphabet;
         let network = Transcribe::network(self.network.contract())?;
         let Batch { features, lengths } = self.batch(std::slice::from_ref(waveform))?;
@@ -267,7 +363,7 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
             score: *score,
         });
         Ok(Prediction {
-            words: decode::words(&found.timed, alphabet, step_s),
+            words: decode::words(&found.timed, alphabet, step_s, waveform.duration_s()),
             alignment,
             nbest: nbest.collect(),
             ..Prediction::new(Answer::Text(text_of(alphabet, &found.symbols)))

@@ -169,7 +169,8 @@ impl<B: Backend> Transcriber<B> {
 
     /// The transcript so far.
     pub fn transcript(&self) -> Transcript {
-        transcript_of(&self.decoder.best(), &self.alphabet, self.step_s)
+        let symbols = self.decoder.best();
+        transcript_of(&symbols, &self.alphabet, self.step_s, self.heard_s())
     }
 
     /// The text of the transcript so far.
@@ -182,6 +183,7 @@ impl<B: Backend> Transcriber<B> {
     /// # Errors
     /// When the sound is too short for one frame, or as [`push`](Self::push).
     pub fn finish(mut self) -> Result<(Vec<f32>, Transcript)> {
+        let heard_s = self.heard_s();
         let mut logits = Vec::new();
         if let Some(resampler) = self.resampler.take() {
             let features = self.features.push(&resampler.finish()?)?;
@@ -192,7 +194,8 @@ impl<B: Backend> Transcriber<B> {
         let last = decode_steps(&mut self.decoder, self.network.finish())?;
         logits.extend(last);
         let symbols = self.decoder.finish();
-        Ok((logits, transcript_of(&symbols, &self.alphabet, self.step_s)))
+        let transcript = transcript_of(&symbols, &self.alphabet, self.step_s, heard_s);
+        Ok((logits, transcript))
     }
 
     fn hear(&mut self, features: Features) -> Result<Vec<f32>> {
@@ -223,9 +226,14 @@ fn decode_steps<B: Backend>(
     Ok(logits)
 }
 
-fn transcript_of(symbols: &[Symbol], alphabet: &Alphabet, step_s: f64) -> Transcript {
+fn transcript_of(
+    symbols: &[Symbol],
+    alphabet: &Alphabet,
+    step_s: f64,
+    duration_s: f64,
+) -> Transcript {
     Transcript {
         text: text_of(alphabet, &indices(symbols)),
-        words: decode::words(symbols, alphabet, step_s),
+        words: decode::words(symbols, alphabet, step_s, duration_s),
     }
 }

@@ -24,6 +24,8 @@ use crate::optim::primitive::Primitive;
 use crate::{Error, Result};
 
 const STATE_KEY: &str = "sori";
+/// The beginning of the state in the header, followed by the number of tensors.
+const COUNT: &str = "{\"tensors\":";
 const MODEL: &str = "model";
 const FIRST: &str = "optimizer.first";
 const SECOND: &str = "optimizer.second";
@@ -118,13 +120,17 @@ impl Checkpoint {
             })
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|e| bad(path, &e))?;
-        let header = HashMap::from([(STATE_KEY.to_string(), self.state.clone())]);
+        // The state is a JSON object. A header of two entries would be written in random order.
+        let (_, state) = split_count(&self.state);
+        let state = format!("{COUNT}{},{state}", self.tensors.len());
+        let header = HashMap::from([(STATE_KEY.to_string(), state)]);
         let bytes = safetensors::serialize(views, Some(header)).map_err(|e| bad(path, &e))?;
         write_atomically(path, &bytes)
     }
 
     /// # Errors
-    /// When the file is missing, truncated, or not a checkpoint of Sori.
+    /// When the file is missing, truncated, or not a checkpoint of Sori; when a tensor is missing, of the
+    /// wrong shape, or not finite.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(Error::io("cannot read checkpoint", path))?;
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(path, &e))?;
@@ -142,19 +148,78 @@ impl Checkpoint {
             if view.dtype() != Dtype::F32 {
                 return Err(bad(path, &format!("{name} is not 32-bit float")));
             }
-            let values = view
+            let values: Vec<f32> = view
                 .data()
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
                 .collect();
+            // Training writes no other, so these are damage.
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(bad(
+                    path,
+                    &format!("{name} holds {value}, which is not a finite number"),
+                ));
+            }
             let data = TensorData::new::<f32, _>(values, view.shape().to_vec());
             tensors.insert(name.to_string(), data);
         }
-        Ok(Self {
+        // Checkpoints of earlier versions have no count.
+        if let (Some(count), _) = split_count(&state)
+            && count != tensors.len().to_string()
+        {
+            let there = tensors.len();
+            return Err(bad(
+                path,
+                &format!("{there} of its {count} tensors are there"),
+            ));
+        }
+        let (_, rest) = split_count(&state);
+        let checkpoint = Self {
             path: path.to_path_buf(),
             tensors,
-            state,
-        })
+            state: format!("{{{rest}"),
+        };
+        checkpoint.check_optimizer()?;
+        Ok(checkpoint)
+    }
+
+    /// Checks that the optimizer's moments and the averages have the shapes of their parameters, and the
+    /// vectors of L-BFGS one length.
+    fn check_optimizer(&self) -> Result<()> {
+        let prefixes = [FIRST, SECOND, AVERAGE];
+        let of_parameter = |name: &str| {
+            let rest = prefixes
+                .iter()
+                .find_map(|prefix| name.strip_prefix(prefix))?;
+            rest.strip_prefix('.').map(|path| format!("{MODEL}.{path}"))
+        };
+        let has_second = self.tensors.keys().any(|name| name.starts_with(SECOND));
+        let mut length = None;
+        for (name, data) in &self.tensors {
+            if let Some(parameter) = of_parameter(name) {
+                let shape = self.tensors.get(&parameter).map(|data| &data.shape);
+                if shape != Some(&data.shape) {
+                    let reason = format!("{name} does not have the shape of {parameter}");
+                    return Err(bad(&self.path, &reason));
+                }
+                let second = name
+                    .strip_prefix(FIRST)
+                    .map(|path| format!("{SECOND}{path}"));
+                if let Some(second) = second.filter(|second| !self.tensors.contains_key(second))
+                    && has_second
+                {
+                    return Err(bad(&self.path, &format!("{second} is missing")));
+                }
+            } else if PAIR.iter().any(|pair| name.starts_with(pair))
+                && *length.get_or_insert(&data.shape) != &data.shape
+            {
+                return Err(bad(
+                    &self.path,
+                    &format!("{name} does not have the length of the others"),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The kernel `[kernel, channels_in, channels_out]` of the model's first convolution over time,
@@ -249,6 +314,18 @@ impl Checkpoint {
                 Some((name.to_string(), moments))
             })
             .collect();
+    }
+}
+
+/// The number of tensors that the state in a header begins with, if it does, and the rest behind the
+/// opening brace.
+fn split_count(state: &str) -> (Option<&str>, &str) {
+    match state
+        .strip_prefix(COUNT)
+        .and_then(|rest| rest.split_once(','))
+    {
+        Some((count, rest)) => (Some(count), rest),
+        None => (None, state.strip_prefix('{').unwrap_or(state)),
     }
 }
 

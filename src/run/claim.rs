@@ -1,6 +1,7 @@
 //! A folder claimed for a new run, and the lock against a second process.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::file::remove_temporary;
@@ -8,6 +9,17 @@ use crate::{Error, Result};
 
 /// The lock file in a run folder.
 const LOCK: &str = "lock";
+/// The contents of the lock file, which tell it from another program's.
+const MARK: &[u8] = b"a run of sori\n";
+/// What a run that has not begun may have left beside its lock.
+const UNBEGUN: [&str; 6] = [
+    CHECKPOINTS,
+    "alphabet.json",
+    "config.toml",
+    "metrics.jsonl",
+    "skipped.jsonl",
+    "splits.json",
+];
 /// The folder of the checkpoints.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// The file whose existence marks a run as begun.
@@ -31,8 +43,7 @@ impl Claim {
             ));
         }
         fs::create_dir_all(path).map_err(Error::io("cannot create", path))?;
-        let mut entries = fs::read_dir(path).map_err(Error::io("cannot read", path))?;
-        if entries.next().is_some() && !was_claimed(path) {
+        if !is_free(path).map_err(Error::io("cannot read", path))? {
             return Err(Error::run(
                 path,
                 "this folder holds something else; a new run needs a folder of its own",
@@ -56,16 +67,64 @@ impl Claim {
     }
 }
 
+/// Whether the folder `path` is empty, or holds nothing but what is left of a run that had not begun.
+fn is_free(path: &Path) -> io::Result<bool> {
+    let mut others = 0;
+    for entry in fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name == LOCK {
+            continue;
+        }
+        // Such as .DS_Store, and temporary files of Sori.
+        if name.starts_with('.') {
+            continue;
+        }
+        if !UNBEGUN.contains(&name.as_ref()) {
+            return Ok(false);
+        }
+        others += 1;
+    }
+    // A process that was killed at once leaves an empty lock, alone.
+    let lock = path.join(LOCK);
+    let empty = fs::metadata(&lock).is_ok_and(|lock| lock.len() == 0);
+    Ok(others == 0 && (empty || !lock.exists()) || was_claimed(path))
+}
+
 /// Whether the folder `path` was claimed for a run.
 pub(crate) fn was_claimed(path: &Path) -> bool {
-    path.join(LOCK).is_file()
+    let lock = path.join(LOCK);
+    let regular = fs::symlink_metadata(&lock).is_ok_and(|lock| lock.is_file());
+    regular && starts_with_mark(&lock)
+}
+
+fn starts_with_mark(lock: &Path) -> bool {
+    let mut found = [0; MARK.len()];
+    match File::open(lock).and_then(|mut file| file.read_exact(&mut found)) {
+        Ok(()) => found == MARK,
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+        // Windows does not let one read a file that another process has locked.
+        Err(_) => true,
+    }
+}
+
+/// Whether another process, or another session of this one, holds the lock of the run folder `path`.
+pub(crate) fn is_locked(path: &Path) -> bool {
+    let lock = File::open(path.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Locks the run folder `path` for this process until the file is dropped, and removes temporary
 /// files of a killed process.
 pub(crate) fn lock(path: &Path) -> Result<File> {
     let file = path.join(LOCK);
-    let lock = OpenOptions::new()
+    if fs::symlink_metadata(&file).is_ok_and(|found| !found.is_file()) {
+        return Err(Error::run(
+            &file,
+            "this is not a regular file, as the lock of a run is; remove it",
+        ));
+    }
+    let mut lock = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
@@ -77,6 +136,10 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
             return Err(Error::run(path, "another process is training it right now"));
         }
         Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", &file)(e)),
+    }
+    if lock.metadata().is_ok_and(|lock| lock.len() == 0) {
+        lock.write_all(MARK)
+            .map_err(Error::io("cannot write", &file))?;
     }
     remove_temporary(path);
     remove_temporary(&path.join(CHECKPOINTS));

@@ -1,8 +1,9 @@
 //! An opened run folder.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use sori_datasets::Alphabet;
 use sori_models::{Architecture, ModelConfig};
@@ -67,6 +68,15 @@ impl<A: Architecture> RunFolder<A> {
         let text = fs::read_to_string(&config).map_err(Error::io("cannot read", &config))?;
         let settings = Settings::<A>::from_toml(&text, &config.display().to_string())?;
         settings.check()?;
+        let mut seen = HashSet::new();
+        if let Some(label) = info.labels.iter().find(|label| !seen.insert(*label)) {
+            return Err(Error::run(
+                path,
+                format!(
+                    "its run.json has the label {label} twice; put it back as `sori train` wrote it"
+                ),
+            ));
+        }
         let task = task(path, &info, &settings)?;
         let belongs = task.num_outputs() == settings.model.num_outputs()
             && info.scale.is_some() == (info.task == TaskName::Regress)
@@ -112,11 +122,16 @@ impl<A: Architecture> RunFolder<A> {
     /// # Errors
     /// When another process holds the lock, or another session of this one trains the run.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, ()>> {
-        let Ok(session) = self.session.try_lock() else {
-            return Err(Error::run(
-                &self.path,
-                "this process is training it already",
-            ));
+        let session = match self.session.try_lock() {
+            Ok(session) => session,
+            // A session that panicked left its last checkpoint whole.
+            Err(TryLockError::Poisoned(session)) => session.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::run(
+                    &self.path,
+                    "this process is training it already",
+                ));
+            }
         };
         let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {

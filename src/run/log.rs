@@ -1,7 +1,7 @@
 //! The files that a run writes: metrics, result, answers.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use sori_models::Architecture;
@@ -27,10 +27,14 @@ impl<A: Architecture> RunFolder<A> {
     /// The lines of `metrics.jsonl`.
     ///
     /// # Errors
-    /// When a line is malformed. The last one may be cut short by a crash.
+    /// When a line is malformed. The last one may be cut short by a crash. A file that was removed counts
+    /// as empty.
     pub fn metrics(&self) -> Result<Vec<EpochRecord>> {
         let path = self.metrics_path();
-        let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            text => text.map_err(Error::io("cannot read", &path))?,
+        };
         text.split_inclusive('\n')
             .enumerate()
             .filter(|(_, line)| line.ends_with('\n'))
@@ -59,10 +63,28 @@ impl<A: Architecture> RunFolder<A> {
     }
 
     /// Drops the lines of epochs that a resumed run will train again.
+    ///
+    /// # Errors
+    /// When the line of an epoch that has ended is missing, unless the whole file is, or was when the run
+    /// went on before.
     pub(crate) fn keep_metrics(&self, epochs: usize) -> Result<()> {
+        let path = self.metrics_path();
+        if !path.exists() {
+            return Ok(());
+        }
         let records = self.metrics()?.into_iter();
-        let kept = records.filter(|record| record.epoch <= epochs);
-        let lines = kept.map(|record| self.line(&record));
+        let kept: Vec<_> = records.filter(|record| record.epoch <= epochs).collect();
+        let first = kept.first().map_or(1, |record| record.epoch);
+        if !kept.iter().map(|record| record.epoch).eq(first..=epochs) {
+            return Err(Error::run(
+                &path,
+                format!(
+                    "lines of the {epochs} epochs that have ended are missing; put it back as `sori train` \
+                     wrote it, or remove it to go on without their measurements"
+                ),
+            ));
+        }
+        let lines = kept.iter().map(|record| self.line(record));
         let text = lines.collect::<Result<String>>()?;
         write_atomically(&self.metrics_path(), text.as_bytes())
     }

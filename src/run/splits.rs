@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use sori_datasets::Part;
+use sori_datasets::{Part, Target};
 
 use crate::file::{read_json, write_json};
 use crate::{Error, Result};
@@ -24,6 +24,9 @@ pub(crate) struct SplitPart {
     /// [`sori_datasets::Item::fingerprint`]. Empty in runs older than fingerprints.
     #[serde(default)]
     pub(crate) fingerprints: Vec<String>,
+    /// Hashes of the recordings' files. Empty in runs older than these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) contents: Vec<String>,
 }
 
 /// A recording of a run.
@@ -32,6 +35,16 @@ pub(crate) struct Kept {
     pub(crate) id: String,
     pub(crate) frames: usize,
     pub(crate) fingerprint: Option<String>,
+    /// The hash of its files; empty if unknown or synthesised.
+    pub(crate) contents: String,
+}
+
+impl Kept {
+    /// Whether neither its id nor its answer, if that is a text, has letters that Unicode writes in two
+    /// ways.
+    pub(crate) fn is_ascii(&self, target: &Target) -> bool {
+        self.id.is_ascii() && target.text().is_none_or(str::is_ascii)
+    }
 }
 
 impl Splits {
@@ -55,23 +68,31 @@ impl Splits {
         let mut all = Vec::new();
         for (part, kept) in parts {
             let count = kept.ids.len();
-            let known = kept.fingerprints.len();
-            if kept.frames.len() != count || known != count && known != 0 {
+            let is_whole = |list: &[String]| list.is_empty() || list.len() == count;
+            if kept.frames.len() != count
+                || !is_whole(&kept.fingerprints)
+                || !is_whole(&kept.contents)
+            {
                 return Err(Error::Config {
                     origin: path.display().to_string(),
-                    reason: "it has not as many frames and fingerprints as ids; put it back as \
+                    reason:
+                        "it has not as many frames, fingerprints and hashes as ids; put it back as \
                              `sori train` wrote it"
-                        .to_string(),
+                            .to_string(),
                 });
             }
             let fingerprints = kept.fingerprints.into_iter().map(Some);
             let fingerprints = fingerprints.chain(std::iter::repeat_with(|| None));
-            let items = kept.ids.into_iter().zip(kept.frames).zip(fingerprints);
-            all.extend(items.map(|((id, frames), fingerprint)| Kept {
+            let contents = kept.contents.into_iter();
+            let contents = contents.chain(std::iter::repeat_with(String::new));
+            let items = kept.ids.into_iter().zip(kept.frames);
+            let items = items.zip(fingerprints.zip(contents));
+            all.extend(items.map(|((id, frames), (fingerprint, contents))| Kept {
                 part,
                 id,
                 frames,
                 fingerprint,
+                contents,
             }));
         }
         Ok(all)

@@ -46,11 +46,18 @@ where
         return Err(bad(reason));
     }
     let value = value.trim();
-    let mut changes = format!("value = {value}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("value"))
-        .unwrap_or_else(|| Value::String(value.to_string()));
+    let mut changes = match format!("value = {value}").parse::<Table>() {
+        Ok(mut parsed) if parsed.len() == 1 => {
+            let parsed = parsed.remove("value");
+            parsed.unwrap_or_else(|| Value::String(value.to_string()))
+        }
+        Ok(_) => {
+            return Err(bad(
+                "it holds several lines; give each setting by a `key=value` of its own".to_string(),
+            ));
+        }
+        Err(_) => Value::String(value.to_string()),
+    };
     // `path` comes from `leaves`, so each of its parts exists.
     for part in path.rsplit('.') {
         changes = Value::Table(Table::from_iter([(part.to_string(), changes)]));
@@ -59,6 +66,16 @@ where
         merge(&mut table, changes, "").map_err(bad)?;
     }
     from_table(table, assignment)
+}
+
+/// The dotted name of the setting that `assignment`, which is `key=value`, sets in `settings`.
+///
+/// # Errors
+/// When there is no such setting, or the key is ambiguous.
+pub(crate) fn key_of<S: Serialize>(settings: &S, assignment: &str) -> Result<String> {
+    let (key, _) = assignment.split_once('=').unwrap_or((assignment, ""));
+    let leaves = leaves(&table(settings, assignment)?);
+    find(&leaves, key.trim()).map_err(|reason| config_error(assignment, reason))
 }
 
 /// The dotted name among `keys` that `key` means.

@@ -91,6 +91,11 @@ impl<A: Architecture> Settings<A> {
         })
     }
 
+    /// The dotted name of the setting that `assignment`, which is `key=value`, sets.
+    pub(crate) fn key_of(&self, assignment: &str) -> Result<String> {
+        layers::key_of(self, assignment)
+    }
+
     /// The settings as TOML.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::prelude::*;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, audio};
 
-use super::canvas::{Area, Drawn, HEIGHT, picture};
+use super::canvas::{Area, Drawn, HEIGHT, color, picture};
 use super::heat_map::heat_map;
 use crate::decode::alignment::Alignment;
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ fn attention(
                 (start, SegmentValue::Exact(row)),
                 (end, SegmentValue::Exact(row + 1)),
             ];
-            Rectangle::new(corners, ViridisRGB.get_color(weight / largest).filled())
+            Rectangle::new(corners, color(*weight, 0.0, largest).filled())
         })
     });
     chart.draw_series(cells)?;

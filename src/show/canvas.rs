@@ -50,3 +50,12 @@ pub(super) fn picture<'a>(
     };
     draw().map_err(|e| Error::Input(format!("the picture cannot be drawn: {e}")))
 }
+
+/// The colour of a value on the scale from `low` to `high`; grey if it is not a number.
+pub(super) fn color(value: f32, low: f32, high: f32) -> RGBColor {
+    let place = (value - low) / (high - low).max(f32::EPSILON);
+    match place.is_nan() {
+        true => RGBColor(128, 128, 128),
+        false => ViridisRGB.get_color(place.clamp(0.0, 1.0)),
+    }
+}

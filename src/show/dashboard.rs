@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
+use super::terminal::{json_line, shown};
 use super::text::{thousands, time};
 use crate::run::info::RunInfo;
 use crate::run::records::EpochRecord;
@@ -103,7 +104,7 @@ impl Dashboard {
 
     fn from(&mut self, run: &str, fresh: &[String]) {
         if let Style::Json = self.style {
-            self.line(&json!({"event": "from", "run": run, "fresh": fresh}).to_string());
+            self.json(&json!({"event": "from", "run": run, "fresh": fresh}));
             return;
         }
         self.line(&match fresh.len() {
@@ -125,14 +126,11 @@ impl Dashboard {
     ) {
         if let Style::Json = self.style {
             let event = if steps_done == 0 { "begin" } else { "resume" };
-            self.line(
-                &json!({
+            self.json(&json!({
                     "event": event, "run": path, "task": info.task, "model": info.model,
                     "params": info.params, "splits": info.splits, "skipped": info.skipped,
                     "backend": info.backend, "seed": info.seed, "step": steps_done,
-                })
-                .to_string(),
-            );
+            }));
             return;
         }
         let splits = info.splits;
@@ -199,7 +197,7 @@ impl Dashboard {
             {
                 line.extend(record);
             }
-            self.line(&line.to_string());
+            self.json(&line);
             return;
         }
         #[cfg(feature = "tui")]
@@ -228,10 +226,18 @@ impl Dashboard {
         ));
     }
 
+    /// Prints JSON on one line.
+    fn json(&self, value: &serde_json::Value) {
+        // Values of these kinds can always be written.
+        if let Ok(line) = json_line(value) {
+            self.line(&line);
+        }
+    }
+
     /// Prints a line, above the bar if there is one. A failure to print does not end a run.
     fn line(&self, text: &str) {
         let print = || {
-            let _ = writeln!(io::stdout(), "{text}");
+            let _ = writeln!(io::stdout(), "{}", shown(text));
         };
         match &self.style {
             Style::Quiet => {}

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{HEIGHT, picture};
+use super::canvas::{HEIGHT, color, picture};
 use crate::error::Result;
 
 /// Draws the magnitude responses of filters over a waveform as a PNG file: a column for each filter,
@@ -44,7 +44,7 @@ pub(crate) fn filters_picture(filters: &[Vec<f32>], sample_rate_hz: f64) -> Resu
         let cells = responses.iter().enumerate().flat_map(|(column, response)| {
             response.iter().enumerate().map(move |(row, value)| {
                 let (x, y) = (column as f64, row as f64 * height);
-                let color = ViridisRGB.get_color(*value).filled();
+                let color = color(*value as f32, 0.0, 1.0).filled();
                 Rectangle::new([(x, y), (x + 1.0, y + height)], color)
             })
         });

@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use sori_datasets::{FeatureConfig, FeatureKind, Features};
 
-use super::canvas::{Area, Drawn, MAX_COLUMNS};
+use super::canvas::{Area, Drawn, MAX_COLUMNS, color};
 
 /// Draws `features`, extracted under `config`: time in seconds to the right, bins upwards.
 pub(super) fn heat_map(
@@ -64,8 +64,7 @@ pub(super) fn heat_map(
         let (column, bin) = (i / features.bins, i % features.bins);
         let x = column as f64 * width;
         let (low, high) = ranges[bin];
-        let span = (high - low).max(f32::EPSILON);
-        let color = ViridisRGB.get_color(((value - low) / span).clamp(0.0, 1.0));
+        let color = color(*value, low, high);
         Rectangle::new(
             [(x, bin as f64), (x + width, bin as f64 + 1.0)],
             color.filled(),

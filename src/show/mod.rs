@@ -13,6 +13,7 @@ mod heat_map;
 mod page;
 pub(crate) mod patches;
 pub(crate) mod report;
+pub(crate) mod terminal;
 pub(crate) mod text;
 #[cfg(feature = "tui")]
 mod tui;

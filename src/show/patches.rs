@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use sori_datasets::Features;
 
-use super::canvas::{WIDTH, picture};
+use super::canvas::{WIDTH, color, picture};
 use crate::error::Result;
 
 /// Draws patches of features as a PNG file: each section under its name, all on one colour scale, time
@@ -25,7 +25,7 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
     let height = |patches| LINE + rows(patches) * (bins * side + GAP);
     let values = || all().flat_map(|patch| patch.values.iter().copied());
     let low = values().fold(f32::INFINITY, f32::min);
-    let span = (values().fold(f32::NEG_INFINITY, f32::max) - low).max(f32::EPSILON);
+    let high = values().fold(f32::NEG_INFINITY, f32::max);
     let total: u32 = shown().map(|(_, patches)| height(patches)).sum();
     picture(total + GAP, [], |area| {
         let mut top = 0;
@@ -43,7 +43,7 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
                     }
                     let x = (left + frame as u32 / every * side) as i32;
                     let y = (bottom - bin as u32 * side) as i32;
-                    let color = ViridisRGB.get_color(((value - low) / span).clamp(0.0, 1.0));
+                    let color = color(*value, low, high);
                     let corners = [(x, y - side as i32), (x + side as i32, y)];
                     area.draw(&Rectangle::new(corners, color.filled()))?;
                 }
@@ -52,4 +52,19 @@ pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_no_number_is_drawn() {
+        let patch = Features {
+            frames: 2,
+            bins: 2,
+            values: vec![0.0, f32::NAN, 1.0, f32::INFINITY],
+        };
+        patches_picture(&[("made", &vec![patch])]).unwrap();
+    }
 }

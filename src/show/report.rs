@@ -1,6 +1,8 @@
 //! The report of a run on one self-contained page: its settings, learning curves and metrics, and its
 //! worst recordings, to see and to hear.
 
+use std::sync::atomic::AtomicBool;
+
 use burn::tensor::backend::AutodiffBackend;
 use sori_datasets::{
     FeatureConfig, FeatureExtractor, FeatureKind, Item, Target, Waveform, text::words,
@@ -193,6 +195,8 @@ impl Job for Judge<'_> {
 
     fn run<B: AutodiffBackend>(self, device: &B::Device) -> Self::Output {
         let data = Data::of_run(self.run)?;
+        let parts = [data.held_out_part()];
+        data.check_unchanged(self.run, &parts, &AtomicBool::new(false), &mut |_, _| ())?;
         let (items, _) = data.held_out();
         let predictor = Predictor::<B::InnerBackend>::open(self.run, device)?;
         let windows = predictor.default_windows();

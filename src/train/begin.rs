@@ -10,7 +10,10 @@ use sori_datasets::{Corpus, Part};
 use sori_models::{Architecture, num_params};
 
 use super::adversary::adversary;
-use super::learner::{NetworkAndAdversary, check_freeze, draw_parameters, parameter_paths};
+use super::memory::{Batches, check_fits};
+use super::network_and_adversary::{
+    NetworkAndAdversary, check_freeze, draw_parameters, parameter_paths,
+};
 use super::progress::Event;
 use super::state::RunState;
 use crate::data::parts::Data;
@@ -45,6 +48,18 @@ pub(crate) fn begin<A: Architecture, B: Backend>(
     pipeline(&settings.features, None)?.with_augment(&settings.augment)?;
     let claim = Claim::new(path)?;
     let started = || -> Result<Data> {
+        // What cannot fit in any case is refused before the recordings are read.
+        let (least, bins) = (
+            settings.model.fixed_frames().unwrap_or(1),
+            settings.features.num_bins(),
+        );
+        let model = settings.model.clone().with_input(least, bins, 2);
+        let batches = Batches {
+            rows: 1,
+            frames: least,
+            bins,
+        };
+        check_fits::<A, B>(&model, &batches, device)?;
         let data = Data::open(settings, corpus, stop, &mut |done, total| {
             report(&Event::Scan { done, total });
         })?;
@@ -88,7 +103,7 @@ fn start<A: Architecture, B: Backend>(
     let rate = f64::from(settings.features.sample_rate_hz);
     let frames = settings
         .features
-        .num_frames((data.longest_s * rate).ceil() as usize);
+        .num_frames((data.longest_s * rate).round() as usize);
     let fixed = settings.model.fixed_frames();
     settings.model = settings.model.clone().with_input(
         fixed.unwrap_or(frames),
@@ -103,6 +118,12 @@ fn start<A: Architecture, B: Backend>(
             settings.model.num_outputs(),
         )));
     }
+    let batches = Batches {
+        rows: settings.train.batch_size.min(data.part(Part::Train).len()),
+        frames: fixed.unwrap_or(frames),
+        bins: settings.features.num_bins(),
+    };
+    check_fits::<A, B>(&settings.model, &batches, device)?;
     let mut model = random_network::<A, B>(&settings.model, settings.train.seed, device)?;
     if !settings.data.from.is_empty() {
         model = from_run(model, &settings, report)?;
@@ -132,7 +153,7 @@ fn start<A: Architecture, B: Backend>(
         },
         skipped: data.skipped.len(),
         longest_s: data.longest_s,
-        window_s: data.longest_s.min(seen_s),
+        window_s: data.window_s.min(seen_s),
         stats: data.stats.clone(),
     };
     B::seed(device, derive(settings.train.seed, SeedUse::Initialize, 1));

@@ -8,7 +8,7 @@ use sori_datasets::Part;
 use sori_models::{Architecture, Network};
 
 use super::adversary::{adversary, check_domains};
-use super::learner::NetworkAndAdversary;
+use super::network_and_adversary::NetworkAndAdversary;
 use super::progress::{Event, Outcome};
 use super::session::Session;
 use super::state::RunState;
@@ -52,7 +52,14 @@ pub(crate) fn train_on<A: Architecture, B: AutodiffBackend>(
     }
     let data = match data {
         Some(data) => data,
-        None => Data::of_run(run)?,
+        None => {
+            let data = Data::of_run(run)?;
+            let parts = [Part::Train, Part::Valid, Part::Test];
+            data.check_unchanged(run, &parts, stop, &mut |done, total| {
+                report(&Event::Scan { done, total });
+            })?;
+            data
+        }
     };
     let job = TrainJob::<A, B> {
         run,
@@ -141,6 +148,18 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             checkpoint
                 .for_use(!info.domains.is_empty())
                 .write(&run.best_path())?;
+        }
+        let best_path = run.best_path();
+        if state.best.is_some() && !best_path.is_file() {
+            let last = run.last_path();
+            return Err(Error::run(
+                &best_path,
+                format!(
+                    "this checkpoint of the run's best epoch is missing; put it back, or copy {} there to \
+                     take the last epoch for the best so far",
+                    last.display()
+                ),
+            ));
         }
         let steps_per_epoch = part.len().div_ceil(train.batch_size * train.accumulate);
         Ok(Self {

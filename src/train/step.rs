@@ -8,7 +8,7 @@ use sori_models::las::Sampling;
 use sori_models::ops::in_pool;
 
 use super::adversary::{domain_loss, no_embedding};
-use super::learner::NetworkAndAdversary;
+use super::network_and_adversary::NetworkAndAdversary;
 use crate::Result;
 use crate::data::lesson::Lesson;
 use crate::numbers::scalar;

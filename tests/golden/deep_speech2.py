@@ -1,4 +1,4 @@
-"""Golden values for Deep Speech 2, from a PyTorch twin in double precision. Needs torch 2.15.0 alone.
+"""Golden values for Deep Speech 2, from a PyTorch twin in double precision. Needs torch 2.15.0 and numpy 2.4.6.
 
     python tests/golden/deep_speech2.py
 

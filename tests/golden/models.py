@@ -1,4 +1,4 @@
-"""Golden values for the models, from PyTorch twins in double precision. Needs torch 2.15.0 alone.
+"""Golden values for the models, from PyTorch twins in double precision. Needs torch 2.15.0 and numpy 2.4.6.
 
     python tests/golden/models.py
 

@@ -2,102 +2,45 @@
 //! from the same weights, with padding full of garbage. `models.py` beside this file wrote the
 //! values and describes them.
 
-use crate::twin::Golden;
+use crate::twin::{Golden, golden_names};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Int, Tensor};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use sori_models::loss::cross_entropy;
-use sori_models::{Architecture, Classifier, Model, ModelConfig, Network};
+use sori_models::{Architecture, Classifier, Model, ModelConfig, Network, Role, catalogue};
 
 type Cpu = Autodiff<NdArray<f32>>;
 
+/// All files of values of each classifier of the zoo, of which there must be one at least.
 #[test]
-fn mlp_equals_its_torch_twin() {
-    equals_twin::<Cpu>("mlp_crops");
-    equals_twin::<Cpu>("mlp_fills");
-    equals_twin::<Cpu>("mlp_tanh");
-}
-
-#[test]
-fn cnn1d_equals_its_torch_twin() {
-    equals_twin::<Cpu>("cnn1d");
-    equals_twin::<Cpu>("cnn1d_sigmoid");
-    equals_twin::<Cpu>("cnn1d_leaky_relu");
-}
-
-#[test]
-fn cnn2d_equals_its_torch_twin() {
-    equals_twin::<Cpu>("cnn2d");
-    equals_twin::<Cpu>("cnn2d_gelu");
-    equals_twin::<Cpu>("cnn2d_mean_max");
-    equals_twin::<Cpu>("cnn2d_mean_max_deviation");
-}
-
-#[test]
-fn rnn_equals_its_torch_twin() {
-    recurrent_equals_twin("rnn");
-}
-
-#[test]
-fn lstm_equals_its_torch_twin() {
-    recurrent_equals_twin("lstm");
-}
-
-#[test]
-fn gru_equals_its_torch_twin() {
-    recurrent_equals_twin("gru");
-}
-
-#[test]
-fn attention_equals_its_torch_twin() {
-    equals_twin::<Cpu>("attention_forward");
-    equals_twin::<Cpu>("attention_both_ways");
-}
-
-#[test]
-fn sample_cnn_equals_its_torch_twin() {
-    equals_twin::<Cpu>("sample_cnn");
-}
-
-#[test]
-fn res_cnn_equals_its_torch_twin() {
-    for block in ["basic", "se", "res1", "rese1", "rese2"] {
-        equals_twin::<Cpu>(&format!("res_cnn_{block}"));
+fn every_classifier_equals_its_torch_twin() {
+    let names = golden_names();
+    for card in catalogue() {
+        let config = ModelConfig::from_name(card.name).expect("a model of the zoo");
+        if config.role() != Role::Classifier {
+            continue;
+        }
+        let variant = |name: &&String| {
+            let rest = name.strip_prefix(card.name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        };
+        let variants: Vec<&String> = names.iter().filter(variant).collect();
+        assert!(
+            !variants.is_empty(),
+            "{} has no twin in models.py",
+            card.name
+        );
+        for name in variants {
+            equals_twin::<Cpu>(name);
+        }
     }
 }
 
+/// The twin draws the graphs itself.
 #[test]
-fn fcn_equals_its_torch_twin() {
-    equals_twin::<Cpu>("fcn");
-}
-
-#[test]
-fn crnn_equals_its_torch_twin() {
-    equals_twin::<Cpu>("crnn");
-}
-
-#[test]
-fn musicnn_equals_its_torch_twin() {
-    equals_twin::<Cpu>("musicnn");
-}
-
-#[test]
-fn matchboxnet_equals_its_torch_twin() {
-    equals_twin::<Cpu>("matchboxnet_1");
-    equals_twin::<Cpu>("matchboxnet_2");
-}
-
-#[test]
-fn dilated_cnn_equals_its_torch_twin() {
-    equals_twin::<Cpu>("dilated_cnn_1");
-    equals_twin::<Cpu>("dilated_cnn_2");
-}
-
-/// The twin draws the graphs itself. Other graphs would give other parameters or outputs.
-#[test]
-fn random_wired_equals_its_torch_twin() {
+fn random_wired_draws_the_graphs_of_its_torch_twin() {
     for graph in ["erdos_renyi", "barabasi_albert", "watts_strogatz"] {
         let name = format!("random_wired_{graph}");
         let golden = Golden::read(&name);
@@ -109,15 +52,6 @@ fn random_wired_equals_its_torch_twin() {
         let edges: Vec<Vec<(usize, usize)>> = edges.collect();
         let drawn: Vec<Vec<(usize, usize)>> = golden.metadata("edges");
         assert_eq!(drawn, edges, "{name}");
-        equals_twin::<Cpu>(&name);
-    }
-}
-
-fn recurrent_equals_twin(name: &str) {
-    for ways in ["forward", "both_ways"] {
-        for pooling in ["mean", "last"] {
-            equals_twin::<Cpu>(&format!("{name}_{ways}_{pooling}"));
-        }
     }
 }
 

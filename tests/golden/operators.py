@@ -1,5 +1,5 @@
 """Golden values for the operators on random shapes, from PyTorch in double precision. Needs torch 2.15.0
-alone.
+and numpy 2.4.6.
 
     python tests/golden/operators.py
 

@@ -1,7 +1,7 @@
 //! The values of a PyTorch twin of a small model: reads them, and compares a model with them.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::AutodiffBackend;
@@ -29,12 +29,27 @@ pub struct Golden {
     data: HashMap<String, TensorData>,
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/models")
+}
+
+/// The names of all files of values, sorted.
+pub fn golden_names() -> Vec<String> {
+    let files = std::fs::read_dir(folder()).expect("the folder of golden files");
+    let names = files.filter_map(|file| {
+        let name = file.expect("a file").file_name().into_string().ok()?;
+        Some(name.strip_suffix(".safetensors")?.to_owned())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
 impl Golden {
     /// Reads `models/NAME.safetensors`.
     pub fn read(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/models");
         let bytes =
-            std::fs::read(folder.join(format!("{name}.safetensors"))).expect("a golden file");
+            std::fs::read(folder().join(format!("{name}.safetensors"))).expect("a golden file");
         let (_, metadata) = SafeTensors::read_metadata(&bytes).expect("its header");
         let metadata = metadata.metadata().as_ref().expect("its metadata");
         let file = SafeTensors::deserialize(&bytes).expect("its tensors");

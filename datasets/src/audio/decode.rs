@@ -1,51 +1,59 @@
 //! Decoding of audio files, told by their contents.
 
-use std::fs::File;
-use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::BufReader;
 use std::path::Path;
 
-use super::compressed::{decode_compressed, open_track};
-use super::format::{Format, checked_rate, damaged};
-use super::wav::{check_length, decode_wav, wav_error};
+use super::compressed::open_track;
+use super::format::{Format, checked_rate};
+use super::guard::guarded;
+use super::mp3;
+use super::ogg::vorbis_head;
+use super::opened::Opened;
+use super::reader::SoundReader;
+use super::wav_header::read_header;
 use super::waveform::Waveform;
-use crate::finite::first_not_finite;
-use crate::{Error, Result};
+use crate::Result;
 
-/// Enough of a file to tell its format; a wav's header nearly always ends within it.
-const HEAD_BYTES: u64 = 4096;
-
-/// Decodes an audio file: wav (8, 16, 24 and 32 bit integer, 32 bit float), flac, ogg vorbis or
-/// mp3, told by its contents. Channels are averaged into one; the rate stays the file's.
+/// Decodes an audio file, told by its contents. Channels are averaged into one; the rate stays the
+/// file's. These are read:
+///
+/// - wav: integers of 8, 16, 24 and 32 bits, floating point of 32 and 64 bits, A-law, mu-law, IMA
+///   ADPCM and MS ADPCM; files beyond 4 GiB (RF64) too
+/// - flac
+/// - ogg vorbis of one or two channels
+/// - mp3, of several streams one after another too
+/// - m4a (mp4) with AAC-LC of one or two channels
+///
+/// ID3 tags in front of any of these are passed over, as are ID3v1 and APE tags behind flac and mp3.
+/// The silence that encoders of mp3 and AAC add is left out where the file says how much it is.
 ///
 /// A damaged file is an error, never shorter sound: counts promised by headers, flac's checksum
-/// of the decoded sound, those of ogg's pages and the completeness of the last frame are checked.
+/// of the decoded sound, those of ogg's pages, and that mp3 frames follow each other are checked.
+///
+/// [`SoundReader`] gives the same sound block by block.
 ///
 /// # Errors
 ///
-/// Names the file: [`Error::Io`] (missing, unreadable), [`Error::EmptyFile`],
+/// Names the file: [`Error::Io`] (missing, unreadable), [`Error::NotAFile`], [`Error::EmptyFile`],
 /// [`Error::NotAudio`], [`Error::Decode`], [`Error::Truncated`], [`Error::NoSamples`],
 /// [`Error::NotFiniteSample`].
+///
+/// [`Error::Io`]: crate::Error::Io
+/// [`Error::NotAFile`]: crate::Error::NotAFile
+/// [`Error::EmptyFile`]: crate::Error::EmptyFile
+/// [`Error::NotAudio`]: crate::Error::NotAudio
+/// [`Error::Decode`]: crate::Error::Decode
+/// [`Error::Truncated`]: crate::Error::Truncated
+/// [`Error::NoSamples`]: crate::Error::NoSamples
+/// [`Error::NotFiniteSample`]: crate::Error::NotFiniteSample
 pub fn decode(path: &Path) -> Result<Waveform> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let format = Format::of(path, &bytes)?;
-    let waveform = guarded(path, format, || match format {
-        Format::Wav => decode_wav(path, &bytes),
-        _ => decode_compressed(path, format, bytes),
-    })?;
-    if waveform.samples.is_empty() {
-        return Err(Error::NoSamples {
-            path: path.to_owned(),
-        });
-    }
-    if let Some(index) = first_not_finite(&waveform.samples) {
-        return Err(Error::NotFiniteSample {
-            path: path.to_owned(),
-            index,
-            value: waveform.samples[index],
-        });
-    }
-    Ok(waveform)
+    let mut reader = SoundReader::open(path)?;
+    let mut samples = Vec::with_capacity(reader.expected());
+    while reader.append(&mut samples)? {}
+    Ok(Waveform {
+        samples,
+        sample_rate_hz: reader.sample_rate_hz(),
+    })
 }
 
 /// Reads the sample rate of an audio file from its header alone.
@@ -54,29 +62,27 @@ pub fn decode(path: &Path) -> Result<Waveform> {
 ///
 /// As [`decode`], as far as the header shows them.
 pub fn sample_rate_hz(path: &Path) -> Result<u32> {
-    let open = || File::open(path).map_err(|error| Error::io("read", path, error));
-    let mut head = Vec::new();
-    let file = open()?;
-    let file_bytes = file
-        .metadata()
-        .map_err(|error| Error::io("read", path, error))?
-        .len();
-    file.take(HEAD_BYTES)
-        .read_to_end(&mut head)
-        .map_err(|error| Error::io("read", path, error))?;
-    let format = Format::of(path, &head)?;
+    let file = Opened::open(path)?;
+    let format = file.format;
+    let by_head = match format {
+        Format::Flac => flac_rate(&file.head),
+        Format::Ogg => vorbis_head(&file.head).map(|(_, rate_hz)| rate_hz),
+        Format::Mp3 => mp3::rate_of(&file.head),
+        Format::Wav | Format::Mp4 => None,
+    };
+    if let Some(rate_hz) = by_head {
+        return checked_rate(path, format, rate_hz);
+    }
     guarded(path, format, || match format {
-        Format::Wav => {
-            check_length(path, &head, file_bytes)?;
-            let reader = hound::WavReader::open(path).map_err(|error| wav_error(path, error))?;
-            checked_rate(path, format, reader.spec().sample_rate)
-        }
-        _ => Ok(open_track(path, format, Box::new(open()?))?.sample_rate_hz),
+        Format::Wav => Ok(read_header(path, &mut BufReader::new(file))?.sample_rate_hz),
+        _ => Ok(open_track(path, format, Box::new(file))?.sample_rate_hz),
     })
 }
 
-/// Runs a decoder. Its panic on damaged input becomes an error.
-fn guarded<T>(path: &Path, format: Format, decode: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(damaged(path, format, "the file is damaged")))
+/// The rate in the first block of flac's metadata, which begins behind the mark and has a header of
+/// four bytes.
+fn flac_rate(head: &[u8]) -> Option<u32> {
+    let [kind, _, _, _] = head.get(4..)?.first_chunk()?;
+    let &[a, b, c] = head.get(18..)?.first_chunk()?;
+    (kind & 0x7f == 0).then_some(u32::from_be_bytes([0, a, b, c]) >> 4)
 }

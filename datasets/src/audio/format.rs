@@ -16,6 +16,7 @@ pub(super) enum Format {
     Flac,
     Ogg,
     Mp3,
+    Mp4,
 }
 
 impl Format {
@@ -25,33 +26,22 @@ impl Format {
             Self::Flac => "flac",
             Self::Ogg => "ogg vorbis",
             Self::Mp3 => "mp3",
+            Self::Mp4 => "m4a",
         }
     }
 
-    pub(super) fn of(path: &Path, head: &[u8]) -> Result<Self> {
+    /// The format of what begins with `head`, behind an ID3 tag or not.
+    pub(super) fn of(path: &Path, head: &[u8], tagged: bool) -> Result<Self> {
         match head {
             [] => Err(Error::EmptyFile {
                 path: path.to_owned(),
             }),
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'A',
-                b'V',
-                b'E',
-                ..,
-            ] => Ok(Self::Wav),
+            _ if is_wav(head) => Ok(Self::Wav),
             [b'f', b'L', b'a', b'C', ..] => Ok(Self::Flac),
             [b'O', b'g', b'g', b'S', ..] => Ok(Self::Ogg),
-            // A tag in front; what follows it is nearly always mp3, and is probed anyway.
-            [b'I', b'D', b'3', ..] => Ok(Self::Mp3),
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => Ok(Self::Mp4),
+            // What else is behind such a tag is mp3, perhaps behind padding.
+            _ if tagged => Ok(Self::Mp3),
             // Eleven bits of synchronisation and a layer that is not reserved.
             [0xff, second, ..] if second & 0xe0 == 0xe0 && second & 0x06 != 0 => Ok(Self::Mp3),
             [b'R', b'I', b'F', b'F', ..] if head.len() < 12 => Err(Error::Truncated {
@@ -77,6 +67,11 @@ impl Format {
             }),
         }
     }
+}
+
+/// Files beyond 4 GiB are `RF64`.
+fn is_wav(head: &[u8]) -> bool {
+    (head.starts_with(b"RIFF") || head.starts_with(b"RF64")) && head.get(8..12) == Some(b"WAVE")
 }
 
 pub(super) fn damaged(path: &Path, format: Format, reason: impl Into<String>) -> Error {

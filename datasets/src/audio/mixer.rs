@@ -1,31 +1,32 @@
 //! Mixing channels down to one.
 
-/// Averages interleaved channels into one.
-pub(super) struct Mixer {
-    pub(super) channels: usize,
-    sum: f64,
-    seen: usize,
-    pub(super) samples: Vec<f32>,
+/// Adds the average of interleaved channels. The whole frames of them are taken.
+pub(super) fn mix(interleaved: &[f32], channels: usize, samples: &mut Vec<f32>) {
+    mixed(interleaved.iter().copied(), channels, samples);
 }
 
-impl Mixer {
-    /// `promised` samples are made room for, but never more than `bytes` of them: a damaged
-    /// header may promise anything.
-    pub(super) fn new(channels: usize, promised: usize, bytes: usize) -> Self {
-        Self {
-            channels: channels.max(1),
-            sum: 0.0,
-            seen: 0,
-            samples: Vec::with_capacity(promised.min(bytes)),
-        }
-    }
+/// As [`mix`], of samples that are written in `N` bytes each.
+pub(super) fn mix_bytes<const N: usize>(
+    bytes: &[u8],
+    channels: usize,
+    samples: &mut Vec<f32>,
+    value: impl Fn([u8; N]) -> f32,
+) {
+    let (values, _) = bytes.as_chunks::<N>();
+    mixed(values.iter().map(|bytes| value(*bytes)), channels, samples);
+}
 
-    pub(super) fn push(&mut self, value: f32) {
-        self.sum += f64::from(value);
-        self.seen += 1;
-        if self.seen == self.channels {
-            self.samples.push((self.sum / self.channels as f64) as f32);
-            (self.sum, self.seen) = (0.0, 0);
-        }
+fn mixed(mut values: impl ExactSizeIterator<Item = f32>, channels: usize, samples: &mut Vec<f32>) {
+    if channels == 1 {
+        // As a sum that begins at zero: minus zero becomes zero.
+        samples.extend(values.map(|value| value + 0.0));
+        return;
+    }
+    let frames = values.len() / channels.max(1);
+    samples.reserve(frames);
+    for _ in 0..frames {
+        let frame = values.by_ref().take(channels).map(f64::from);
+        let sum = frame.fold(0.0, |sum, value| sum + value);
+        samples.push((sum / channels as f64) as f32);
     }
 }

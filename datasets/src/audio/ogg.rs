@@ -58,6 +58,13 @@ pub(super) fn check_pages(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The channels and the sample rate in the first packet of vorbis, which is that of the first page.
+pub(super) fn vorbis_head(head: &[u8]) -> Option<(u8, u32)> {
+    let packet = head.get(27 + usize::from(*head.get(26)?)..)?;
+    let &[_, _, _, _, channels, a, b, c, d] = packet.strip_prefix(b"\x01vorbis")?.first_chunk()?;
+    Some((channels, u32::from_le_bytes([a, b, c, d])))
+}
+
 /// Length of the ogg page that begins here: its header, the lengths of its segments, and these.
 fn page_bytes(bytes: &[u8]) -> Option<usize> {
     let segments = usize::from(*bytes.get(26)?);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::waveform::Waveform;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The rate of headerless recordings.
 pub(crate) const RAW_RATE_HZ: u32 = 16_000;
@@ -12,7 +12,7 @@ pub(crate) const RAW_RATE_HZ: u32 = 16_000;
 /// 16 kHz, as KsponSpeech has them (`.pcm`). There being no header, any file is taken for such
 /// samples. A last byte that is half a sample is left out.
 pub(crate) fn decode_raw(path: &Path) -> Result<Waveform> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bytes = files::read(path)?;
     let (samples, _) = bytes.as_chunks::<2>();
     if samples.is_empty() {
         return Err(Error::NoSamples {

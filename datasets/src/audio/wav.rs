@@ -1,110 +1,121 @@
-//! Decoding of wav files, by hound.
+//! Samples of wav files that are plain numbers.
 
-use std::io::Cursor;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::format::{Format, checked_rate, damaged, truncated};
-use super::mixer::Mixer;
-use super::waveform::Waveform;
-use crate::{Error, Result};
+use super::format::truncated;
+use super::mixer::mix_bytes;
+use super::opened::Opened;
+use super::wav_header::{Encoding, WavHeader};
+use crate::Result;
 
-pub(super) fn wav_error(path: &Path, error: hound::Error) -> Error {
-    match error {
-        hound::Error::IoError(_) => truncated(path, "it stops within its header"),
-        hound::Error::Unsupported => damaged(
-            path,
-            Format::Wav,
-            "its encoding is not supported; integer samples of 8, 16, 24 or 32 bits and \
-             floating-point samples of 32 bits are",
-        ),
-        other => damaged(path, Format::Wav, other.to_string()),
+/// The samples that are read at once.
+const BLOCK: u64 = 8192;
+
+/// The samples of a wav, read from its file block by block.
+pub(super) struct WavSamples {
+    file: BufReader<Opened>,
+    header: WavHeader,
+    left: u64,
+    bytes: Vec<u8>,
+}
+
+impl WavSamples {
+    /// Behind its header; refused if there are fewer samples than that promises.
+    pub(super) fn new(path: &Path, file: BufReader<Opened>, header: WavHeader) -> Result<Self> {
+        check_promise(path, &header)?;
+        Ok(Self {
+            file,
+            left: header.data_bytes / header.block_bytes as u64,
+            header,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// The number of samples that are still to come.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Adds the next samples; none at the end.
+    pub(super) fn next(&mut self, path: &Path, samples: &mut Vec<f32>) -> Result<()> {
+        let count = self.left.min(BLOCK);
+        self.left -= count;
+        self.bytes
+            .resize(count as usize * self.header.block_bytes, 0);
+        self.file
+            .read_exact(&mut self.bytes)
+            .map_err(|_| truncated(path, "it became shorter while it was read"))?;
+        let (bytes, channels) = (&self.bytes[..], self.header.channels);
+        let scaled = |value: i32, bits: u32| {
+            (f64::from(value) * (1.0 / (1_u64 << (bits - 1)) as f64)) as f32
+        };
+        match self.header.encoding {
+            Encoding::Int8 => mix_bytes(bytes, channels, samples, |[byte]| {
+                scaled(i32::from(byte) - 128, 8)
+            }),
+            Encoding::Int16 => mix_bytes(bytes, channels, samples, |two| {
+                scaled(i16::from_le_bytes(two).into(), 16)
+            }),
+            Encoding::Int24 => mix_bytes(bytes, channels, samples, |[a, b, c]| {
+                scaled(i32::from_le_bytes([0, a, b, c]), 32)
+            }),
+            Encoding::Int24In32 => mix_bytes(bytes, channels, samples, |[a, b, c, _]| {
+                scaled(i32::from_le_bytes([0, a, b, c]), 32)
+            }),
+            Encoding::Int32 => mix_bytes(bytes, channels, samples, |four| {
+                scaled(i32::from_le_bytes(four), 32)
+            }),
+            Encoding::Float32 => mix_bytes(bytes, channels, samples, f32::from_le_bytes),
+            Encoding::Float64 => mix_bytes(bytes, channels, samples, |eight| {
+                f64::from_le_bytes(eight) as f32
+            }),
+            Encoding::ALaw => mix_bytes(bytes, channels, samples, |[code]| scaled(a_law(code), 16)),
+            Encoding::MuLaw => {
+                mix_bytes(bytes, channels, samples, |[code]| scaled(mu_law(code), 16))
+            }
+            // Read by another.
+            Encoding::Coded => {}
+        }
+        Ok(())
     }
 }
 
-/// Refuses a wav whose header leaves open how long it is. What cannot come back to its header, as
-/// on its way into a pipe, writes no length there, all ones (ffmpeg), or about 2 GiB (sox, arecord).
-pub(super) fn check_length(path: &Path, head: &[u8], file_bytes: u64) -> Result<()> {
-    // The file is a chunk itself, with "WAVE" in front of those in it.
-    let Some((_, whole, contents)) = chunk(head) else {
+/// Refuses a wav that stops before all that its header promises.
+pub(super) fn check_promise(path: &Path, header: &WavHeader) -> Result<()> {
+    if header.there_bytes >= header.data_bytes {
         return Ok(());
-    };
-    let mut rest = contents.get(4..).unwrap_or_default();
-    while let Some((name, length, behind)) = chunk(rest) {
-        if name == *b"data" {
-            let there = file_bytes.saturating_sub((head.len() - behind.len()) as u64);
-            let open = match length {
-                // A file that is as long as it says holds no sound, and has other chunks behind.
-                0 => there > 0 && u64::from(whole) + 8 != file_bytes,
-                0x7fff_0000..=0x8000_0000 | 0xffff_ff00.. => u64::from(length) > there,
-                _ => false,
-            };
-            if open {
-                return Err(damaged(
-                    path,
-                    Format::Wav,
-                    "its header has no length, as a stream written to a pipe leaves it; write it \
-                     again, such as by `sox --ignore-length in.wav out.wav`",
-                ));
-            }
-            break;
-        }
-        // Chunks are padded to an even length.
-        let padded = length.saturating_add(length % 2);
-        rest = behind.get(padded as usize..).unwrap_or_default();
     }
-    Ok(())
+    let blocks = |bytes: u64| bytes / header.block_bytes as u64;
+    let what = match header.encoding {
+        Encoding::Coded => "blocks",
+        _ => "samples",
+    };
+    Err(truncated(
+        path,
+        format!(
+            "its header promises {} {what} and {} are there",
+            blocks(header.data_bytes),
+            blocks(header.there_bytes)
+        ),
+    ))
 }
 
-/// The name and length of the wav chunk that begins here, and all that is behind these two.
-fn chunk(bytes: &[u8]) -> Option<([u8; 4], u32, &[u8])> {
-    let (name, rest) = bytes.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    Some((*name, u32::from_le_bytes(*length), rest))
+/// A sample by A-law (ITU-T G.711), of 16 bits.
+fn a_law(code: u8) -> i32 {
+    let code = code ^ 0x55;
+    let (segment, steps) = (u32::from(code >> 4 & 7), i32::from(code & 15) << 4);
+    let size = match segment {
+        0 => steps + 8,
+        _ => (steps + 0x108) << (segment - 1),
+    };
+    if code & 0x80 == 0 { -size } else { size }
 }
 
-pub(super) fn decode_wav(path: &Path, bytes: &[u8]) -> Result<Waveform> {
-    check_length(path, bytes, bytes.len() as u64)?;
-    let mut reader =
-        hound::WavReader::new(Cursor::new(bytes)).map_err(|error| wav_error(path, error))?;
-    let spec = reader.spec();
-    let sample_rate_hz = checked_rate(path, Format::Wav, spec.sample_rate)?;
-    let promised = reader.duration();
-    let mut mixer = Mixer::new(usize::from(spec.channels), promised as usize, bytes.len());
-    let cut = |mixer: &Mixer| {
-        truncated(
-            path,
-            format!(
-                "its header promises {promised} samples and {} are there",
-                mixer.samples.len()
-            ),
-        )
-    };
-    match (spec.sample_format, spec.bits_per_sample) {
-        (hound::SampleFormat::Float, 32) => {
-            for sample in reader.samples::<f32>() {
-                mixer.push(sample.map_err(|_| cut(&mixer))?);
-            }
-        }
-        (hound::SampleFormat::Int, bits @ (8 | 16 | 24 | 32)) => {
-            let scale = 1.0 / (1_u64 << (bits - 1)) as f64;
-            for sample in reader.samples::<i32>() {
-                let sample = sample.map_err(|_| cut(&mixer))?;
-                mixer.push((f64::from(sample) * scale) as f32);
-            }
-        }
-        (_, bits) => {
-            return Err(damaged(
-                path,
-                Format::Wav,
-                format!(
-                    "samples of {bits} bits are not supported; integers of 8, 16, 24 or 32 bits \
-                     and floating point of 32 bits are"
-                ),
-            ));
-        }
-    }
-    Ok(Waveform {
-        samples: mixer.samples,
-        sample_rate_hz,
-    })
+/// A sample by mu-law (ITU-T G.711), of 16 bits.
+fn mu_law(code: u8) -> i32 {
+    let code = !code;
+    let (segment, steps) = (u32::from(code >> 4 & 7), i32::from(code & 15) << 3);
+    let size = ((steps + 0x84) << segment) - 0x84;
+    if code & 0x80 == 0 { size } else { -size }
 }

@@ -5,6 +5,9 @@ use std::fmt;
 use super::config::AugmentConfig;
 use crate::{Error, Result};
 
+/// Masks of one recording. The paper has two of each kind.
+const MAX_MASKS: f64 = 1000.0;
+
 impl AugmentConfig {
     /// Checks every field. [`Augmenter::new`](super::Augmenter::new) checks the folders.
     ///
@@ -86,6 +89,18 @@ impl AugmentConfig {
             ("augment.equalizer.max_db", self.equalizer.max_db),
             ((-60.0, 60.0), " dB"),
         )?;
+        for (field, count) in [
+            (
+                "augment.spec_augment.num_bands",
+                self.spec_augment.num_bands,
+            ),
+            (
+                "augment.spec_augment.num_stretches",
+                self.spec_augment.num_stretches,
+            ),
+        ] {
+            within(field, count as f64, (0.0, MAX_MASKS), "")?;
+        }
         within("augment.mix.alpha", self.mix.alpha, (0.001, 1000.0), "")
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::audio::{self, EXTENSIONS, has_audio_extension};
+use crate::audio::{self, EXTENSIONS, is_recording};
 use crate::files::entries;
 use crate::{Error, Result};
 
@@ -86,7 +86,7 @@ fn find(folder: &Path, clips: &mut Vec<Clip>) -> Result<()> {
         let path = folder.join(name);
         if path.is_dir() {
             find(&path, clips)?;
-        } else if has_audio_extension(&path) {
+        } else if is_recording(&path) {
             clips.push(Clip {
                 path,
                 samples: OnceLock::new(),

@@ -19,7 +19,7 @@ use super::list::{Entry, Listing, lines_in, passed_over};
 use super::spec::Spec;
 use crate::item::TargetKind;
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 const LISTS: [(&str, &str, Part); 2] = [
     ("train_ClovaCall.json", "wavs_train", Part::Train),
@@ -73,7 +73,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     folders.dedup();
     let mut ignored_files = 0;
     for folder in folders {
-        ignored_files += passed_over(&folder, &drafts)?;
+        ignored_files += passed_over(&folder, &drafts, gate)?;
     }
     Ok(Found {
         task: TargetKind::Transcribe,
@@ -88,7 +88,7 @@ fn listed(list: &Path, folder: &Path, part: Part, gate: &mut Gate) -> Result<Vec
         path: list.to_owned(),
         reason,
     };
-    let bytes = std::fs::read(list).map_err(|error| Error::io("read", list, error))?;
+    let bytes = files::read(list)?;
     let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes))
         .map_err(|_| refuse("it is not text in UTF-8".into()))?;
     let calls: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| {
@@ -111,6 +111,7 @@ fn listed(list: &Path, folder: &Path, part: Part, gate: &mut Gate) -> Result<Vec
             })
             .map(|call| Entry {
                 file: folder.join(&call.wav),
+                cut: None,
                 id: call.wav,
                 answer: Answer::Text(call.text),
                 part,

@@ -2,6 +2,7 @@
 
 use crate::item::{Source, TargetKind};
 use crate::part::Part;
+use crate::spelling::into_composed;
 
 /// A recording before its labels are looked up.
 pub(super) struct Draft {
@@ -13,6 +14,21 @@ pub(super) struct Draft {
     pub(super) part: Part,
     pub(super) group: Option<String>,
     pub(super) domain: Option<String>,
+}
+
+impl Draft {
+    /// Brings what is kept of it into one spelling.
+    pub(super) fn compose(&mut self) {
+        let compose = |text: &mut String| *text = into_composed(std::mem::take(text));
+        compose(&mut self.id);
+        self.group.iter_mut().for_each(compose);
+        self.domain.iter_mut().for_each(compose);
+        match &mut self.answer {
+            Answer::Class(text) | Answer::Text(text) => compose(text),
+            Answer::Tags(tags) => tags.iter_mut().for_each(compose),
+            Answer::Value(_) => {}
+        }
+    }
 }
 
 pub(super) enum Answer {

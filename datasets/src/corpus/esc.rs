@@ -15,7 +15,7 @@ use super::gate::Gate;
 use super::list::{Entry, Listing, NumberedLabels, Table, passed_over};
 use super::query::flag;
 use super::spec::Spec;
-use crate::audio::has_audio_extension;
+use crate::audio::is_recording;
 use crate::files::entries;
 use crate::item::{Source, TargetKind};
 use crate::{Error, Result};
@@ -101,6 +101,7 @@ fn listed(spec: &Spec, root: &Path, gate: &mut Gate) -> Result<Clips> {
                 Entry {
                     id: stem.to_owned(),
                     file: folder.join(name),
+                    cut: None,
                     answer: Answer::Class(row.get(category).to_owned()),
                     part: part_of(fold, &test_folds),
                     group: Some(recording.to_owned()),
@@ -116,7 +117,7 @@ fn listed(spec: &Spec, root: &Path, gate: &mut Gate) -> Result<Clips> {
     }
     Ok(Clips {
         labels: labels.in_order(),
-        ignored_files: passed_over(&folder, &listing.drafts)?.saturating_sub(left_out),
+        ignored_files: passed_over(&folder, &listing.drafts, gate)?.saturating_sub(left_out),
         clips: folds.into_iter().zip(listing.drafts).collect(),
     })
 }
@@ -150,8 +151,8 @@ fn in_folders(spec: &Spec, root: &Path, gate: &mut Gate) -> Result<Clips> {
         found.labels.push(label.to_owned());
         for name in entries(&folder)? {
             let path = folder.join(&name);
-            if !has_audio_extension(&path) {
-                found.ignored_files += 1;
+            if !is_recording(&path) {
+                found.ignored_files += gate.pass_over(&name);
                 continue;
             }
             let place = path.display().to_string();

@@ -1,5 +1,6 @@
 //! One sub-folder per class, perhaps below `train`, `valid` and `test`.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::chosen::chosen_by_name;
@@ -7,10 +8,11 @@ use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::query::number;
 use super::spec::Spec;
-use crate::audio::{EXTENSIONS, has_audio_extension};
+use crate::audio::{EXTENSIONS, is_recording};
 use crate::files::entries;
 use crate::item::{Source, TargetKind};
 use crate::part::Part;
+use crate::spelling::{composed, into_composed};
 use crate::{Error, Result};
 
 /// The fraction of each class that becomes the test part where the folder has no parts.
@@ -18,10 +20,10 @@ const TEST_FRACTION: f64 = 0.1;
 /// The seed of that choice, which must not depend on a run's.
 const TEST_SEED: u64 = 0;
 
-pub(super) fn find(spec: &Spec, _gate: &mut Gate) -> Result<Found> {
+pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let test_fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
     let root = Path::new(&spec.location);
-    let (folders, mut ignored_files) = sub_folders(root)?;
+    let (folders, mut ignored_files) = sub_folders(root, gate)?;
     let is_part = |name: &String| name.parse::<Part>().is_ok();
 
     let mut drafts = Vec::new();
@@ -37,23 +39,25 @@ pub(super) fn find(spec: &Spec, _gate: &mut Gate) -> Result<Found> {
             .filter(|part| folders.iter().any(|name| name == part.name()))
         {
             let folder = root.join(part.name());
-            let (classes, ignored) = sub_folders(&folder)?;
+            let (classes, ignored) = sub_folders(&folder, gate)?;
             ignored_files += ignored;
             for class in classes {
                 let prefix = format!("{part}/{class}");
-                ignored_files += add_class(root, &prefix, &class, *part, &mut drafts)?;
+                ignored_files += add_class(root, &prefix, *part, gate, &mut drafts)?;
             }
         }
+        distinguish(&mut drafts);
     } else {
         for class in folders {
-            let first = drafts.len();
-            ignored_files += add_class(root, &class, &class, Part::Train, &mut drafts)?;
-            let ids: Vec<&str> = drafts[first..]
-                .iter()
-                .map(|draft| draft.id.as_str())
-                .collect();
+            ignored_files += add_class(root, &class, Part::Train, gate, &mut drafts)?;
+        }
+        distinguish(&mut drafts);
+        let is_of_one = |a: &Draft, b: &Draft| class_of(a) == class_of(b);
+        for of_class in drafts.chunk_by_mut(is_of_one) {
+            let ids: Vec<String> = of_class.iter().map(|draft| draft.id.clone()).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             for chosen in chosen_by_name(&ids, test_fraction, TEST_SEED) {
-                drafts[first + chosen].part = Part::Test;
+                of_class[chosen].part = Part::Test;
             }
         }
     }
@@ -66,7 +70,7 @@ pub(super) fn find(spec: &Spec, _gate: &mut Gate) -> Result<Found> {
 }
 
 /// Names of the folders (or links to folders) in a folder, and how many files lie beside them.
-fn sub_folders(folder: &Path) -> Result<(Vec<String>, usize)> {
+fn sub_folders(folder: &Path, gate: &mut Gate) -> Result<(Vec<String>, usize)> {
     let (folders, files): (Vec<String>, Vec<String>) = entries(folder)?
         .into_iter()
         .partition(|name| folder.join(name).is_dir());
@@ -76,31 +80,33 @@ fn sub_folders(folder: &Path) -> Result<(Vec<String>, usize)> {
             reason: "it has no sub-folders; one per class was expected, named as the class".into(),
         });
     }
-    Ok((folders, files.len()))
+    let ignored = files.iter().map(|name| gate.pass_over(name)).sum();
+    Ok((folders, ignored))
 }
 
 /// Adds the audio files of `root/prefix`; returns how many other entries lie there.
 fn add_class(
     root: &Path,
     prefix: &str,
-    class: &str,
     part: Part,
+    gate: &mut Gate,
     drafts: &mut Vec<Draft>,
 ) -> Result<usize> {
     let folder = root.join(prefix);
+    let class = composed(prefix.rsplit('/').next().unwrap_or(prefix));
     let first = drafts.len();
     let mut ignored = 0;
     for name in entries(&folder)? {
         let path = folder.join(&name);
-        if !has_audio_extension(&path) || path.is_dir() {
-            ignored += 1;
+        if !is_recording(&path) {
+            ignored += gate.pass_over(&name);
             continue;
         }
         drafts.push(Draft {
-            id: format!("{prefix}/{name}"),
+            id: into_composed(format!("{prefix}/{name}")),
             place: path.display().to_string(),
             source: Source::File(path),
-            answer: Answer::Class(class.to_owned()),
+            answer: Answer::Class(class.clone().into_owned()),
             part,
             group: None,
             domain: None,
@@ -116,4 +122,24 @@ fn add_class(
         });
     }
     Ok(ignored)
+}
+
+fn class_of(draft: &Draft) -> Option<&str> {
+    match &draft.answer {
+        Answer::Class(class) => Some(class),
+        _ => None,
+    }
+}
+
+/// Numbers recordings whose names are alike but for their spelling. A class may have a folder in
+/// either spelling of its name; such folders follow each other.
+fn distinguish(drafts: &mut [Draft]) {
+    let mut seen = HashMap::<String, usize>::new();
+    for draft in drafts {
+        let count = seen.entry(draft.id.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            draft.id.push_str(&format!(" ({count})"));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::spec::Spec;
-use crate::files::entries;
+use crate::files::{entries, is_file_or_lost};
 use crate::item::{Source, TargetKind};
 use crate::part::Part;
 use crate::{Error, Result};
@@ -67,8 +67,9 @@ pub(super) fn recordings(spec: &Spec, gate: &mut Gate) -> Result<(Vec<DigitRecor
     let mut ignored_files = 0;
     for name in entries(&folder)? {
         let path = folder.join(&name);
-        let Some(stem) = name.strip_suffix(".wav") else {
-            ignored_files += 1;
+        let stem = name.strip_suffix(".wav");
+        let Some(stem) = stem.filter(|_| is_file_or_lost(&path)) else {
+            ignored_files += gate.pass_over(&name);
             continue;
         };
         match parsed(stem) {

@@ -46,6 +46,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             let entry = labels_in(row.get(labels), &[',']).map(|labels| Entry {
                 id: format!("{set}/{}", row.get(name)),
                 file: folder.join(row.get(name)),
+                cut: None,
                 answer: Answer::Tags(labels),
                 part,
                 group: None,
@@ -53,7 +54,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             });
             listing.add(gate, row.line, entry)?;
         }
-        found.ignored_files += passed_over(&folder, &listing.drafts)?;
+        found.ignored_files += passed_over(&folder, &listing.drafts, gate)?;
         found.drafts.extend(listing.drafts);
     }
     found.drafts.sort_by(|a, b| a.id.cmp(&b.id));

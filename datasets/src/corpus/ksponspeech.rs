@@ -22,11 +22,12 @@ use super::gate::Gate;
 use super::list::{Entry, Listing};
 use super::query::chosen_sets;
 use super::spec::Spec;
-use crate::files::entries;
+use crate::files::{entries, is_file_or_lost};
 use crate::item::{Source, TargetKind};
 use crate::named::named;
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::spelling::on_disk;
+use crate::{Error, Result, files};
 
 const SETS: [(&str, Part); 4] = [
     ("train", Part::Train),
@@ -128,6 +129,7 @@ fn listed(
             Some((path, text)) if !path.trim().is_empty() => Ok(Entry {
                 id: stem(path.trim()).to_owned(),
                 file: located(root, path.trim()),
+                cut: None,
                 answer: Answer::Text(spoken(text, notation)),
                 part,
                 group: None,
@@ -143,6 +145,7 @@ fn listed(
 /// The path of a listed file, whether or not it is there.
 fn located(root: &Path, path: &str) -> PathBuf {
     let beside = root.join("KsponSpeech_train").join(path);
+    let beside = on_disk(beside);
     match beside.is_file() {
         true => beside,
         false => root.join(path),
@@ -167,12 +170,12 @@ impl Pairs {
             let path = folder.join(&name);
             if path.is_dir() {
                 self.add(&path, notation, gate)?;
-            } else if is_raw(&path) {
+            } else if is_raw(&path) && is_file_or_lost(&path) {
                 recordings.push((stem(&name).to_owned(), path));
             } else if name.ends_with(".txt") {
                 texts.insert(stem(&name).to_owned(), path);
             } else {
-                self.ignored_files += 1;
+                self.ignored_files += gate.pass_over(&name);
             }
         }
         if recordings.is_empty() {
@@ -223,7 +226,7 @@ fn stem(path: &str) -> &str {
 
 /// Reads text in UTF-8 or in code page 949.
 fn korean(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bytes = files::read(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(text.to_owned());

@@ -1,5 +1,6 @@
 //! The labels of a corpus, and answers as indices of them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::{Answer, Draft};
@@ -25,7 +26,7 @@ pub(super) fn labels_of(drafts: &[Draft]) -> Vec<String> {
 
 pub(super) fn target(
     draft: &Draft,
-    index: &BTreeMap<&str, usize>,
+    index: &BTreeMap<Cow<'_, str>, usize>,
     labels: &[String],
 ) -> Result<Target> {
     let find = |label: &String| {

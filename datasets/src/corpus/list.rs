@@ -7,11 +7,13 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 use super::draft::{Answer, Draft};
 use super::gate::Gate;
+use super::quotes::check_quotes;
 use crate::error::listed;
 use crate::files::entries;
-use crate::item::Source;
+use crate::item::{Segment, Source};
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::spelling::on_disk;
+use crate::{Error, Result, files};
 
 /// A table of comma- or tab-separated values with a header (RFC 4180).
 pub(super) struct Table {
@@ -44,8 +46,9 @@ impl Table {
     /// Reads a table; rows that are not text, or are longer or shorter than the header, go to the
     /// gate.
     pub(super) fn read(path: &Path, delimiter: u8, gate: &mut Gate) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        let bytes = files::read(path)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        check_quotes(path, bytes, delimiter)?;
         // Lengths are checked here, so that a row is refused by its line.
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
@@ -75,6 +78,10 @@ impl Table {
             line += lines_in(&bytes[counted..begin]);
             counted = begin;
             let Ok(fields) = StringRecord::from_byte_record(record.clone()) else {
+                // The first row would be taken for the header, and be lost.
+                if header.is_none() {
+                    return Err(refuse("its header is not text in UTF-8".into()));
+                }
                 gate.reject_line(path, line, "it is not text in UTF-8".into())?;
                 continue;
             };
@@ -136,15 +143,22 @@ impl Table {
     }
 }
 
-/// The number of line ends in these bytes.
+/// The number of line ends in these bytes: `\n`, `\r\n` or, as tables from old Macs have them, `\r`.
 pub(super) fn lines_in(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&byte| byte == b'\n').count()
+    let after = bytes.iter().skip(1).map(Some).chain([None]);
+    bytes
+        .iter()
+        .zip(after)
+        .filter(|&(&byte, after)| byte == b'\n' || (byte == b'\r' && after != Some(&b'\n')))
+        .count()
 }
 
 /// A recording that a line of a list names.
 pub(super) struct Entry {
     pub(super) id: String,
     pub(super) file: PathBuf,
+    /// The beginning and the length of the part that it is, in milliseconds; none if it is all.
+    pub(super) cut: Option<(u64, u64)>,
     pub(super) answer: Answer,
     pub(super) part: Part,
     pub(super) group: Option<String>,
@@ -154,7 +168,7 @@ pub(super) struct Entry {
 /// The recordings a list names: each is there, and no two lines name the same.
 pub(super) struct Listing<'a> {
     list: &'a Path,
-    lines_of: HashMap<PathBuf, usize>,
+    lines_of: HashMap<(PathBuf, Option<(u64, u64)>), usize>,
     pub(super) drafts: Vec<Draft>,
 }
 
@@ -175,12 +189,19 @@ impl<'a> Listing<'a> {
         line: usize,
         entry: std::result::Result<Entry, String>,
     ) -> Result<bool> {
-        let checked = entry.and_then(|entry| match self.lines_of.get(&entry.file) {
-            Some(earlier) => Err(format!("'{}' is in line {earlier} already", entry.id)),
-            None if !entry.file.is_file() => {
-                Err(format!("there is no audio file {}", entry.file.display()))
+        let checked = entry.and_then(|mut entry| {
+            entry.file = on_disk(entry.file);
+            let key = (entry.file.clone(), entry.cut);
+            if let Some(earlier) = self.lines_of.get(&key) {
+                return Err(format!("'{}' is in line {earlier} already", entry.id));
             }
-            None => Ok(entry),
+            match entry.file.metadata() {
+                Ok(metadata) if metadata.is_file() => {}
+                Ok(_) => return Err(format!("{} is not a file", entry.file.display())),
+                Err(_) => return Err(format!("there is no audio file {}", entry.file.display())),
+            }
+            self.lines_of.insert(key, line);
+            Ok(entry)
         });
         let entry = match checked {
             Ok(entry) => entry,
@@ -189,11 +210,17 @@ impl<'a> Listing<'a> {
                 return Ok(false);
             }
         };
-        self.lines_of.insert(entry.file.clone(), line);
         self.drafts.push(Draft {
             id: entry.id,
             place: format!("{}:{line}", self.list.display()),
-            source: Source::File(entry.file),
+            source: match entry.cut {
+                None => Source::File(entry.file),
+                Some((start_ms, length_ms)) => Source::Segment(Segment {
+                    path: entry.file,
+                    start_ms,
+                    length_ms,
+                }),
+            },
             answer: entry.answer,
             part: entry.part,
             group: entry.group,
@@ -243,7 +270,7 @@ impl NumberedLabels {
 }
 
 /// The number of a folder's entries that are not among the recordings.
-pub(super) fn passed_over(folder: &Path, drafts: &[Draft]) -> Result<usize> {
+pub(super) fn passed_over(folder: &Path, drafts: &[Draft], gate: &mut Gate) -> Result<usize> {
     let used: BTreeSet<&str> = drafts
         .iter()
         .filter_map(|draft| match &draft.source {
@@ -252,7 +279,9 @@ pub(super) fn passed_over(folder: &Path, drafts: &[Draft]) -> Result<usize> {
         })
         .collect();
     let unused = |name: &&String| !used.contains(name.as_str());
-    Ok(entries(folder)?.iter().filter(unused).count())
+    let names = entries(folder)?;
+    let unused = names.iter().filter(unused);
+    Ok(unused.map(|name| gate.pass_over(name)).sum())
 }
 
 #[cfg(test)]
@@ -266,10 +295,7 @@ mod tests {
         let path = folder.path().join("list.csv");
         let text = "\u{feff}a,b\r\n1,2\r\n\r\n\r\n3,\"4\r\n5\"\r\n6\r\n\"7, or 8\", 9 \r\n";
         std::fs::write(&path, text).unwrap();
-        let mut gate = Gate {
-            skip_bad: true,
-            rejected: Vec::new(),
-        };
+        let mut gate = Gate::new(true);
         let table = Table::read(&path, b',', &mut gate).unwrap();
         let lines: Vec<usize> = table.rows.iter().map(|row| row.line).collect();
         assert_eq!(lines, [2, 5, 8]);

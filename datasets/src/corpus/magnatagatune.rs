@@ -76,6 +76,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             Ok((!tags.is_empty()).then(|| Entry {
                 id: name.to_owned(),
                 file: folder.join(name),
+                cut: None,
                 answer: Answer::Tags(tags),
                 part,
                 group: None,

@@ -1,8 +1,9 @@
 //! A list of recordings, one JSON object per line:
 //! `{"audio": PATH, "label": …}`, `{"audio": PATH, "tags": […]}`, `{"audio": PATH, "text": …}` or
 //! `{"audio": PATH, "value": NUMBER}`, with an optional `"split"` and an optional `"domain"` (such as
-//! the speaker, [`Item::domain`](super::Item::domain)). NeMo's `audio_filepath` is taken for `audio`;
-//! fields of other names are ignored.
+//! the speaker, [`Item::domain`](super::Item::domain)). NeMo's `audio_filepath` is taken for `audio`,
+//! and its `offset` and `duration` in seconds name the part of the file that a line is about; fields
+//! of other names are ignored.
 //!
 //! Or, if its name ends in `.csv`, a table of comma-separated values: its header names a column
 //! `audio`, one of `label`, `tags`, `text` and `value`, and perhaps `split` and `domain`; columns of
@@ -11,6 +12,7 @@
 //!
 //! Relative paths begin at the manifest's folder.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -20,9 +22,11 @@ use super::gate::Gate;
 use super::labels::VALUE;
 use super::list::{Entry, Listing, Row, Table, labels_in};
 use super::spec::Spec;
+use super::stretch::Stretch;
 use crate::item::TargetKind;
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::spelling::on_disk;
+use crate::{Error, Result, files};
 
 #[derive(Deserialize)]
 struct Line {
@@ -35,6 +39,7 @@ struct Line {
     split: Option<String>,
     domain: Option<Name>,
     offset: Option<f64>,
+    duration: Option<f64>,
 }
 
 /// A label, written as a string or as a whole number.
@@ -65,6 +70,7 @@ struct Recording {
     answer: Answer,
     part: Part,
     domain: Option<String>,
+    stretch: Stretch,
 }
 
 type Said = std::result::Result<Recording, String>;
@@ -83,6 +89,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut listing = Listing::new(path);
     // The kind of target, and the line that set it.
     let mut kind = None::<(TargetKind, usize)>;
+    let mut lengths_s = HashMap::new();
     for (line, said) in lines {
         let entry = said.and_then(|recording| {
             let task = recording.answer.kind();
@@ -93,12 +100,21 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                      label, tags, text and value throughout"
                 ));
             }
+            let file = on_disk(folder.join(&recording.audio));
+            let cut = recording.stretch.cut(&file, &mut lengths_s)?;
             Ok(Entry {
-                file: folder.join(&recording.audio),
-                id: recording.audio,
+                file,
+                id: match cut {
+                    None => recording.audio.clone(),
+                    Some((start, length)) => {
+                        format!("{}#{start}-{}ms", recording.audio, start + length)
+                    }
+                },
                 answer: recording.answer,
                 part: recording.part,
-                group: None,
+                // Parts of one file belong together.
+                group: cut.map(|_| recording.audio),
+                cut,
                 domain: recording.domain,
             })
         });
@@ -116,7 +132,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
 }
 
 fn json_lines(path: &Path) -> Result<Vec<(usize, Said)>> {
-    let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bytes = files::read(path)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     Ok(bytes
         .split(|&byte| byte == b'\n')
@@ -172,6 +188,7 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
             answer,
             part,
             domain: domain.filter(|name| !name.is_empty()).map(str::to_owned),
+            stretch: Stretch::default(),
         })
     };
     Ok(table.rows.iter().map(|row| (row.line, said(row))).collect())
@@ -215,9 +232,6 @@ fn parsed(line: &[u8]) -> Said {
         .audio
         .filter(|audio| !audio.is_empty())
         .ok_or_else(|| format!("it has no \"audio\"; one line is such as {EXAMPLE}"))?;
-    if line.offset.is_some_and(|offset| offset != 0.0) {
-        return Err("an \"offset\" into a longer file is not supported; cut the file".into());
-    }
     let answer = match (line.label, line.tags, line.text, line.value) {
         (Some(label), None, None, None) => Answer::Class(label.into_text()?),
         (None, Some(tags), None, None) => Answer::Tags(
@@ -248,5 +262,9 @@ fn parsed(line: &[u8]) -> Said {
         answer,
         part,
         domain: line.domain.map(Name::into_domain).unwrap_or_default(),
+        stretch: Stretch {
+            offset_s: line.offset,
+            duration_s: line.duration,
+        },
     })
 }

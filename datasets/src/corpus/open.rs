@@ -1,6 +1,7 @@
 //! A corpus, from its name to its recordings.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use super::draft::Draft;
 use super::gate::Gate;
@@ -9,6 +10,7 @@ use super::spec::Spec;
 use super::table;
 use crate::item::{Item, Rejected, TargetKind};
 use crate::part::Part;
+use crate::spelling::{composed, into_composed};
 use crate::{Error, Result};
 
 /// Options for opening a corpus.
@@ -44,13 +46,20 @@ pub struct Corpus {
     pub labels: Vec<String>,
     /// The recordings, in an order that depends on names only.
     pub items: Vec<Item>,
-    /// Sample rate of the first recording.
+    /// The sample rate of most recordings, the higher of two that are as frequent. At the highest
+    /// that there is, one recording could make all others several times as long to no gain.
     pub native_rate_hz: u32,
+    /// The number of recordings of each sample rate, in corpora whose form leaves the rate open;
+    /// of one recording elsewhere. More than one: some are resampled even at the native rate.
+    pub rates_hz: BTreeMap<u32, usize>,
     /// Recordings and lines that could not be used, with [`OpenOptions::skip_bad`].
     pub rejected: Vec<Rejected>,
     /// Files that were ignored: they have no audio extension, or the corpus's list does not name
     /// them.
     pub ignored_files: usize,
+    /// Those of them that are sound by their names, in formats that are not read: how many there are
+    /// of each extension, such as `opus`.
+    pub unread_sounds: BTreeMap<String, usize>,
 }
 
 impl Corpus {
@@ -87,11 +96,9 @@ impl Corpus {
     /// [`Error::UnknownLabel`] for a label not among those given, [`Error::Nothing`] if no
     /// recording is left, and those of [`sample_rate_hz`](crate::audio::sample_rate_hz).
     pub fn open_with(spec: &Spec, options: &OpenOptions) -> Result<Self> {
-        let mut gate = Gate {
-            skip_bad: options.skip_bad,
-            rejected: Vec::new(),
-        };
-        let found = table::find(spec, &mut gate)?;
+        let mut gate = Gate::new(options.skip_bad);
+        let mut found = table::find(spec, &mut gate)?;
+        found.drafts.iter_mut().for_each(Draft::compose);
         let labels = match (&options.labels, found.labels) {
             _ if found.task == TargetKind::Transcribe => Vec::new(),
             (Some(given), Some(own)) if found.task == TargetKind::Regress => {
@@ -99,7 +106,7 @@ impl Corpus {
                 given.clone()
             }
             (Some(given), _) => given.clone(),
-            (None, Some(published)) => published,
+            (None, Some(published)) => published.into_iter().map(into_composed).collect(),
             (None, None) => labels_of(&found.drafts),
         };
         let wanted = match spec.query.get("split") {
@@ -111,10 +118,10 @@ impl Corpus {
             })?),
             None => None,
         };
-        let index: BTreeMap<&str, usize> = labels
+        let index: BTreeMap<_, usize> = labels
             .iter()
             .enumerate()
-            .map(|(index, label)| (label.as_str(), index))
+            .map(|(index, label)| (composed(label), index))
             .collect();
         let mut items = Vec::with_capacity(found.drafts.len());
         for draft in unique(found.drafts, &mut gate)? {
@@ -147,14 +154,17 @@ impl Corpus {
                 reason,
             });
         }
+        let rates = rates_of(spec, &items, options.skip_bad)?;
         Ok(Self {
-            native_rate_hz: native_rate_hz(&items, options.skip_bad)?,
+            native_rate_hz: most_frequent(&rates),
+            rates_hz: rates,
             spec: spec.clone(),
             task: found.task,
             labels,
             items,
             rejected: gate.rejected,
             ignored_files: found.ignored_files,
+            unread_sounds: gate.unread,
         })
     }
 }
@@ -190,20 +200,46 @@ fn unique(drafts: Vec<Draft>, gate: &mut Gate) -> Result<Vec<Draft>> {
     Ok(kept)
 }
 
-/// The rate of the first recording whose header can be read.
-fn native_rate_hz(items: &[Item], skip_bad: bool) -> Result<u32> {
+/// The corpora whose recordings may be of any rate: each one's is looked at.
+const ANY_RATE: [&str; 3] = ["folder", "manifest", "urbansound8k"];
+
+/// How many recordings there are of each rate, as far as headers can be read; of the first alone
+/// where all are of one rate.
+fn rates_of(spec: &Spec, items: &[Item], skip_bad: bool) -> Result<BTreeMap<u32, usize>> {
+    let is_open = ANY_RATE.contains(&spec.corpus.as_str());
+    let mut rates = BTreeMap::new();
     let mut first_error = None;
+    let mut of_file = HashMap::<&Path, u32>::new();
     for item in items {
-        match item.source.sample_rate_hz() {
-            Ok(rate) => return Ok(rate),
-            Err(error) if !skip_bad => return Err(error),
+        let file = item.source.files().first().map(|&(path, _)| path);
+        let known = file.and_then(|file| of_file.get(file)).copied();
+        match known.map_or_else(|| item.source.sample_rate_hz(), Ok) {
+            Ok(rate) => {
+                *rates.entry(rate).or_default() += 1;
+                if !is_open {
+                    break;
+                }
+                if let Some(file) = file {
+                    of_file.insert(file, rate);
+                }
+            }
+            Err(error) if rates.is_empty() && !skip_bad => return Err(error),
+            // Found again when it is loaded.
             Err(error) => {
                 first_error.get_or_insert(error);
             }
         }
     }
-    Err(first_error.unwrap_or(Error::Nothing {
-        place: "the corpus".into(),
-        reason: "it holds no recordings".into(),
-    }))
+    if rates.is_empty() {
+        return Err(first_error.unwrap_or(Error::Nothing {
+            place: "the corpus".into(),
+            reason: "it holds no recordings".into(),
+        }));
+    }
+    Ok(rates)
+}
+
+fn most_frequent(rates: &BTreeMap<u32, usize>) -> u32 {
+    let most = rates.iter().max_by_key(|&(&rate, &count)| (count, rate));
+    most.map_or(0, |(&rate, _)| rate)
 }

@@ -15,6 +15,7 @@ use super::transcripts::{Transcribed, test_by_speaker};
 use crate::files::entries;
 use crate::item::TargetKind;
 use crate::part::Part;
+use crate::spelling::composed;
 use crate::{Error, Result};
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
@@ -25,13 +26,13 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     for speaker in entries(root)? {
         let folder = root.join(&speaker);
         if !folder.is_dir() {
-            found.ignored_files += 1;
+            found.ignored_files += gate.pass_over(&speaker);
             continue;
         }
         let first = found.drafts.len();
         found.add(&folder, Part::Train, gate)?;
         for draft in &mut found.drafts[first..] {
-            draft.group = Some(speaker.clone());
+            draft.group = Some(composed(&speaker).into_owned());
         }
     }
     if found.drafts.is_empty() && gate.rejected.is_empty() {

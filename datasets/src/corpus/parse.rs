@@ -54,6 +54,8 @@ fn unescape(text: &str) -> String {
         plain.push_str(&rest[..at]);
         let code = rest
             .get(at + 1..at + 3)
+            // A sign would be taken for a digit.
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
             .and_then(|digits| u8::from_str_radix(digits, 16).ok())
             .filter(u8::is_ascii);
         match code {

@@ -19,11 +19,12 @@ use super::chosen::chosen_by_name;
 use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::spec::Spec;
-use crate::audio::{self, has_audio_extension};
+use crate::audio::{self, is_recording};
 use crate::files::entries;
 use crate::item::{Segment, Source, TargetKind};
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::spelling::composed;
+use crate::{Error, Result, files};
 
 const NOISE: &str = "_background_noise_";
 const SILENCE: &str = "_silence_";
@@ -95,8 +96,8 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         let folder = root.join(word);
         for name in entries(&folder)? {
             let path = folder.join(&name);
-            if !has_audio_extension(&path) {
-                ignored_files += 1;
+            if !is_recording(&path) {
+                ignored_files += gate.pass_over(&name);
                 continue;
             }
             let id = format!("{word}/{name}");
@@ -147,14 +148,13 @@ impl Lists {
         let mut named = BTreeMap::new();
         for (list, part) in lists {
             let path = root.join(list);
-            let text =
-                std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+            let text = files::read_text(&path)?;
             for (index, name) in text.lines().enumerate() {
                 let (name, line) = (name.trim(), index + 1);
                 if name.is_empty() {
                     continue;
                 }
-                let reason = match named.insert(name.to_owned(), (part, list, line)) {
+                let reason = match named.insert(composed(name).into_owned(), (part, list, line)) {
                     None if name.contains('/') => continue,
                     None => format!("'{name}' is not WORD/FILE.wav"),
                     Some((_, list, line)) => {
@@ -172,7 +172,9 @@ impl Lists {
 
     /// The part of a recording, which is then no longer missing.
     fn take(&mut self, id: &str) -> Part {
-        self.named.remove(id).map_or(Part::Train, |(part, ..)| part)
+        self.named
+            .remove(&*composed(id))
+            .map_or(Part::Train, |(part, ..)| part)
     }
 
     /// Hands the gate what the lists name of these words and is not there.
@@ -193,8 +195,8 @@ fn add_noise(folder: &Path, gate: &mut Gate, drafts: &mut Vec<Draft>) -> Result<
     let mut ignored = 0;
     for name in entries(folder)? {
         let path = folder.join(&name);
-        if !has_audio_extension(&path) {
-            ignored += 1;
+        if !is_recording(&path) {
+            ignored += gate.pass_over(&name);
             continue;
         }
         let seconds = match audio::decode(&path) {

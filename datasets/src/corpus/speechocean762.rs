@@ -53,7 +53,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
         .collect();
     let mut ignored_files = 0;
     for folder in folders {
-        ignored_files += passed_over(folder, &drafts)?;
+        ignored_files += passed_over(folder, &drafts, gate)?;
     }
     Ok(Found {
         task: TargetKind::Transcribe,
@@ -78,6 +78,7 @@ fn by_kaldi_lists(root: &Path, folder: &str, part: Part, gate: &mut Gate) -> Res
                 group: speaker_of(&path),
                 domain: None,
                 file: root.join(path),
+                cut: None,
                 answer: Answer::Text(text),
                 part,
                 id,
@@ -110,6 +111,7 @@ fn by_table(root: &Path, gate: &mut Gate) -> Result<Vec<Draft>> {
             (_, speaker) => Ok(Entry {
                 id: name.to_owned(),
                 file: root.join(name),
+                cut: None,
                 answer: Answer::Text(row.get(text).to_owned()),
                 part: Part::Train,
                 group: Some(speaker.to_owned()),

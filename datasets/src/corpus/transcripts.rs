@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use super::chosen::chosen_by_name;
 use super::draft::{Answer, Draft};
 use super::gate::Gate;
-use crate::audio::has_audio_extension;
+use crate::audio::is_recording;
 use crate::files::entries;
 use crate::item::Source;
 use crate::part::Part;
-use crate::{Error, Result};
+use crate::spelling::composed;
+use crate::{Error, Result, files};
 
 /// The ending of the lists that LibriSpeech and others keep beside their recordings.
 const BESIDE: &str = ".trans.txt";
@@ -30,7 +31,7 @@ impl ById {
     /// Reads a list; lines that are not text, and those with the id of an earlier one, go to the
     /// gate.
     pub(super) fn read(path: &Path, gate: &mut Gate) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        let bytes = files::read(path)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let mut lines = BTreeMap::<String, (usize, String)>::new();
         for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
@@ -43,7 +44,8 @@ impl ById {
             if line.is_empty() {
                 continue;
             }
-            let (id, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let line = composed(line);
+            let (id, value) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
             if let Some((earlier, _)) = lines.get(id) {
                 let reason = format!("'{id}' is in line {earlier} already");
                 gate.reject_line(path, number, reason)?;
@@ -63,7 +65,8 @@ impl ById {
 
     /// Takes an id's value out of the list.
     pub(super) fn take(&mut self, id: &str) -> Option<String> {
-        self.lines.remove(id).map(|(_, value)| value)
+        let (_, value) = self.lines.remove(&*composed(id))?;
+        Some(value)
     }
 
     /// Every id with its line and value, in the order of the ids.
@@ -110,10 +113,10 @@ impl Transcribed {
                 self.add(&path, part, gate)?;
             } else if name.ends_with(BESIDE) {
                 lists.push(ById::read(&path, gate)?);
-            } else if has_audio_extension(&path) {
+            } else if is_recording(&path) {
                 recordings.push((name, path));
             } else {
-                self.ignored_files += 1;
+                self.ignored_files += gate.pass_over(&name);
             }
         }
         for (name, path) in recordings {

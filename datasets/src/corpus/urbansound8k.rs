@@ -37,6 +37,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             Ok(Entry {
                 id: name.to_owned(),
                 file: root.join("audio").join(format!("fold{fold}")).join(name),
+                cut: None,
                 answer: Answer::Class(row.get(class).to_owned()),
                 part: part_of(fold, &test_folds),
                 group: Some(row.get(recording).to_owned()),
@@ -49,7 +50,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     for fold in 1..=FOLDS {
         let folder = root.join("audio").join(format!("fold{fold}"));
         if folder.is_dir() {
-            ignored_files += passed_over(&folder, &listing.drafts)?;
+            ignored_files += passed_over(&folder, &listing.drafts, gate)?;
         }
     }
     let mut drafts = listing.drafts;

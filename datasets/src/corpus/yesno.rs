@@ -10,7 +10,7 @@ use std::path::Path;
 use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::spec::Spec;
-use crate::audio::has_audio_extension;
+use crate::audio::is_recording;
 use crate::files::entries;
 use crate::item::{Source, TargetKind};
 use crate::part::Part;
@@ -26,8 +26,8 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut misnamed = 0;
     for name in entries(folder)? {
         let path = folder.join(&name);
-        if !has_audio_extension(&path) {
-            ignored_files += 1;
+        if !is_recording(&path) {
+            ignored_files += gate.pass_over(&name);
             continue;
         }
         let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);

@@ -47,7 +47,10 @@ impl FeatureExtractor {
         Ok(Self {
             stft: Stft::new(config),
             filters: MelFilters::new(config),
-            cosines: Cosines::new(config.num_mels, config.num_mfccs),
+            cosines: match config.kind {
+                FeatureKind::Mfcc => Cosines::new(config.num_mels, config.num_mfccs),
+                _ => Cosines::new(config.num_mels, 0),
+            },
             lanes: vec![[0.0; LANES]; config.num_mels],
             all_mels: Vec::new(),
             config: config.clone(),

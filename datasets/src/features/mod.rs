@@ -25,4 +25,4 @@ pub use stream::FeatureStream;
 
 /// Changes whenever the same configuration gives other values than before, so that features kept
 /// by an earlier version are not taken for those of this one.
-pub const FEATURE_VERSION: u32 = 2;
+pub const FEATURE_VERSION: u32 = 3;

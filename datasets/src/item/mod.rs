@@ -14,6 +14,7 @@ pub use segment::Segment;
 pub use source::Source;
 pub use target::{Target, TargetKind};
 
+use crate::spelling::composed;
 use crate::{Part, Result, Waveform};
 
 /// One recording of a corpus, with its right answer.
@@ -51,7 +52,11 @@ impl Item {
     pub fn fingerprint(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         for (path, start_ms) in self.source.files() {
-            let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+            let name = path.file_name().unwrap_or_default();
+            let composed = name.to_str().map(composed);
+            let name = composed
+                .as_ref()
+                .map_or(name.as_encoded_bytes(), |name| name.as_bytes());
             hasher.update(&(name.len() as u64).to_le_bytes());
             hasher.update(name).update(&start_ms.to_le_bytes());
         }

@@ -10,7 +10,7 @@ use crate::audio::AudioMemory;
 use crate::synth::dtmf::{self, DtmfClip};
 use crate::synth::morse::{self, MorseClip};
 use crate::synth::scenes::{self, SceneClip};
-use crate::{Error, Result, Waveform, audio};
+use crate::{Result, Waveform, audio, files};
 
 /// The source of a recording's sound.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,8 +101,7 @@ impl Source {
 
     /// Hashes everything the sound follows from: the bytes of its files, not their names.
     pub(crate) fn hash_into(&self, hasher: &mut blake3::Hasher) -> Result<()> {
-        let read =
-            |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, error));
+        let read = |path: &Path| files::read(path);
         match self {
             Self::File(path) => {
                 hasher.update(b"file").update(&read(path)?);

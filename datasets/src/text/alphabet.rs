@@ -11,7 +11,7 @@ use super::normalization::Normalization;
 use super::units::jamo;
 use crate::error::listed;
 use crate::named::named;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// The symbol that stands for those an alphabet does not have; `<unk>` in a file.
 pub const UNKNOWN: char = '⁇';
@@ -123,7 +123,7 @@ impl Alphabet {
     /// [`Error::Io`]; [`Error::ManifestLine`] for a line that is no symbol, one that is there
     /// already, or one that never occurs in text of this kind and normalisation.
     pub fn read(kind: AlphabetKind, normalization: Normalization, path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, error))?;
+        let bytes = files::read(path)?;
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let text = std::str::from_utf8(bytes).map_err(|_| Error::Layout {
             path: path.to_owned(),

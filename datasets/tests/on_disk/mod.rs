@@ -10,6 +10,7 @@ pub fn put(folder: &Path, name: &str) {
 }
 
 /// A wav of these samples at 8 kHz.
+#[allow(dead_code, reason = "not every test file calls it")]
 pub fn put_sound(folder: &Path, name: &str, samples: &[i16]) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -40,15 +41,18 @@ pub fn spec(corpus: &str, location: &Path, query: &str) -> Spec {
         .unwrap()
 }
 
+#[allow(dead_code, reason = "not every test file calls it")]
 pub fn open(corpus: &str, location: &Path, query: &str) -> Result<Corpus, Error> {
     Corpus::open(&spec(corpus, location, query))
 }
 
 /// What went wrong, in words.
+#[allow(dead_code, reason = "not every test file calls it")]
 pub fn complaint(result: Result<Corpus, Error>) -> String {
     result.unwrap_err().to_string()
 }
 
+#[allow(dead_code, reason = "not every test file calls it")]
 pub fn ids(corpus: &Corpus, part: Part) -> Vec<&str> {
     corpus
         .part(part)
@@ -57,6 +61,7 @@ pub fn ids(corpus: &Corpus, part: Part) -> Vec<&str> {
         .collect()
 }
 
+#[allow(dead_code, reason = "not every test file calls it")]
 pub fn skip_bad() -> OpenOptions {
     OpenOptions {
         skip_bad: true,

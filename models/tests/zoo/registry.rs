@@ -50,7 +50,12 @@ fn a_configuration_knows_its_card_and_its_role() {
             Purpose::Generate => Role::Adversarial,
         };
         assert_eq!(config.role(), role, "{}", card.name);
-        assert_eq!(card.bench.is_none(), role.generates(), "{}", card.name);
+        assert_eq!(
+            card.bench.is_none(),
+            role.generates(),
+            "{}: a model that generates has no `bench`, any other has one",
+            card.name
+        );
         let model: Model<NdArray> = config.init(&Default::default()).expect("valid defaults");
         assert_eq!(model.contract().role(), role, "{}", card.name);
     }

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// Longer lines are not ARPA, and could fill the memory.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// The log-probability of a token that has none in the file, as in KenLM.
+/// The log-probability of a token that has none in the file, as in KenLM, or a probability of 0.
 const UNKNOWN_LOG10: f32 = -100.0;
 
 /// The lines of a file.
@@ -257,7 +257,11 @@ impl Building {
     fn line(&mut self, lines: &Lines, order: usize, tokens: &mut Vec<u32>) -> Result<()> {
         let text = lines.text()?;
         let mut fields = text.split([' ', '\t']).filter(|field| !field.is_empty());
-        let log10 = lines.number(fields.next().unwrap_or_default(), "log10 probability")?;
+        // Some programs give `<s>`, which is never predicted, the logarithm of 0.
+        let log10 = match fields.next().unwrap_or_default() {
+            "-inf" => UNKNOWN_LOG10,
+            field => lines.number(field, "log10 probability")?,
+        };
         if log10 > 0.0 {
             return Err(lines.error(format!(
                 "the log10 probability is {log10}; it must be at most 0"
