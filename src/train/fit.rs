@@ -69,7 +69,7 @@ pub(crate) fn fit_corpus<A: Architecture>(
 ) -> Result<Trained<A>> {
     let start = Start::New {
         settings,
-        corpus,
+        corpus: corpus.map(Box::new),
         path,
         backend,
     };
@@ -110,7 +110,7 @@ pub(crate) fn resume_run<A: Architecture>(
 enum Start<'a, A: Architecture> {
     New {
         settings: &'a Settings<A>,
-        corpus: Option<Corpus>,
+        corpus: Option<Box<Corpus>>,
         path: &'a Path,
         backend: BackendName,
     },
@@ -142,7 +142,7 @@ impl<A: Architecture> Job for Fit<'_, A> {
                 let name = backend.as_str();
                 let (run, data) = begin::<A, B::InnerBackend>(
                     settings,
-                    corpus,
+                    corpus.map(|corpus| *corpus),
                     path,
                     name,
                     device,
