@@ -38,7 +38,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Those of [`audio::load`]; [`Error::Truncated`] if a file ends before a segment of it does.
+    /// Those of [`audio::load`]; [`Error::Truncated`](crate::Error::Truncated) if a file ends before a segment of it does.
     pub fn waveform(&self, sample_rate_hz: u32) -> Result<Waveform> {
         self.waveform_from(&AudioMemory::default(), sample_rate_hz)
     }
