@@ -18,8 +18,7 @@ fn accuracy(model: &str, data: &str, changes: &[&str]) -> f64 {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let mut settings = Settings::new(model, data, 8000).unwrap();
-    // Two threads make the sound, which says nothing of what is learned.
-    for change in changes.iter().chain(&["train.workers=2"]) {
+    for change in changes {
         settings = settings.with_override(change).unwrap();
     }
     let run = folder.path().join("run");
