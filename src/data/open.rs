@@ -42,7 +42,7 @@ impl Data {
             all.filter(|(item, _)| part.is_none_or(|part| item.part == part))
                 .fold(0.0, |longest: f64, (_, &duration)| longest.max(duration))
         };
-        let (longest_s, window_s) = (longest(Some(Part::Train)), longest(None));
+        let (longest_s, longest_of_any_s) = (longest(Some(Part::Train)), longest(None));
         if let Some(alphabet) = &alphabet
             && settings.model.learns_by_ctc()
         {
@@ -66,7 +66,7 @@ impl Data {
             skipped: listing.rejected,
             stats: scanned.stats,
             longest_s,
-            window_s,
+            longest_of_any_s,
             contents,
         })
     }

@@ -22,7 +22,7 @@ pub struct Data {
     /// The longest training recording in seconds.
     pub longest_s: f64,
     /// The longest recording of any part in seconds.
-    pub window_s: f64,
+    pub longest_of_any_s: f64,
     /// Hashes of the recordings' files when the run began; empty where unknown or synthesised.
     pub(crate) contents: Vec<String>,
 }

@@ -51,10 +51,10 @@ impl Data {
             else {
                 return refuse(run, &kept.id, "no longer in its data");
             };
-            // It may be drawn from files that have changed. Runs of before files were hashed may have written
+            // It may be drawn from files that have changed. Runs that are older than hashes of files may have
             // it in decomposed Unicode.
             let is_same = |print: &String| *print == item.fingerprint();
-            let may_differ = kept.contents.is_empty() && !kept.is_ascii(&item.target);
+            let may_differ = kept.contents.is_empty() && !kept.has_one_spelling(&item.target);
             if !kept.fingerprint.as_ref().is_none_or(is_same) && !may_differ {
                 let is = "made of other files than it was, or has another answer, in its data";
                 return refuse(run, &kept.id, is);
@@ -71,7 +71,7 @@ impl Data {
             skipped: Vec::new(),
             stats: None,
             longest_s: 0.0,
-            window_s: 0.0,
+            longest_of_any_s: 0.0,
             contents,
         })
     }

@@ -65,8 +65,8 @@ impl<A: Architecture> RunFolder<A> {
     /// Drops the lines of epochs that a resumed run will train again.
     ///
     /// # Errors
-    /// When the line of an epoch that has ended is missing, unless the whole file is, or was when the run
-    /// went on before.
+    /// When lines of epochs that have ended are missing: all of them, or the last ones. Earlier ones may be
+    /// missing, because the file may be removed between two sessions.
     pub(crate) fn keep_metrics(&self, epochs: usize) -> Result<()> {
         let path = self.metrics_path();
         if !path.exists() {

@@ -40,9 +40,8 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Whether neither its id nor its answer, if that is a text, has letters that Unicode writes in two
-    /// ways.
-    pub(crate) fn is_ascii(&self, target: &Target) -> bool {
+    /// Whether Unicode has only one spelling for its id and for its answer, if that is a text.
+    pub(crate) fn has_one_spelling(&self, target: &Target) -> bool {
         self.id.is_ascii() && target.text().is_none_or(str::is_ascii)
     }
 }

@@ -153,7 +153,7 @@ fn start<A: Architecture, B: Backend>(
         },
         skipped: data.skipped.len(),
         longest_s: data.longest_s,
-        window_s: data.window_s.min(seen_s),
+        window_s: data.longest_of_any_s.min(seen_s),
         stats: data.stats.clone(),
     };
     B::seed(device, derive(settings.train.seed, SeedUse::Initialize, 1));

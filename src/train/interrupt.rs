@@ -12,8 +12,11 @@ static STOP: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 /// The signal that set the flag.
 static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
+/// SIGHUP, which a terminal sends when it closes.
+const HANGUP: i32 = 1;
+
 #[cfg(unix)]
-const SIGNALS: &[i32] = &[SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+const SIGNALS: &[i32] = &[SIGINT, SIGTERM, HANGUP];
 #[cfg(not(unix))]
 const SIGNALS: &[i32] = &[SIGINT, SIGTERM];
 
@@ -27,11 +30,10 @@ pub(crate) fn stop_flag() -> &'static AtomicBool {
 pub fn stop_on_interrupt() -> &'static AtomicBool {
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| {
-        for signal in SIGNALS
-            .iter()
-            .copied()
-            .filter(|&signal| !is_ignored(signal))
-        {
+        for &signal in SIGNALS {
+            if is_nohup(signal) {
+                continue;
+            }
             // In this order, so that the first signal only sets the flags. Without a handler the signal
             // just kills, and the last checkpoint counts.
             let _ = register_conditional_shutdown(signal, 128 + signal, Arc::clone(&STOP));
@@ -42,12 +44,16 @@ pub fn stop_on_interrupt() -> &'static AtomicBool {
     stop_flag()
 }
 
-/// Whether the process was started with this signal ignored, as `nohup` does with SIGHUP.
-fn is_ignored(signal: i32) -> bool {
+/// Whether this is SIGHUP in a process that was started with it ignored, as by `nohup`. A script's
+/// background process is started with SIGINT ignored too, and is stopped by it all the same.
+fn is_nohup(signal: i32) -> bool {
+    if signal != HANGUP {
+        return false;
+    }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.is_some_and(|mask| mask >> (HANGUP - 1) & 1 == 1)
 }
 
 /// The exit status of a process that a signal has stopped: 130 after Ctrl-C, 143 after SIGTERM, 129

@@ -330,19 +330,6 @@ impl FeatureConfig {
         for_frames.max(for_mirror).max(1)
     }
 
-    /// Seconds of sound that gives this many frames: the shortest that does.
-    #[must_use]
-    pub fn duration_s(&self, frames: usize) -> f64 {
-        let rate = f64::from(self.sample_rate_hz);
-        let samples = match (self.kind, frames) {
-            (_, 0) => 0,
-            (FeatureKind::Waveform, frames) => frames,
-            (_, frames) if self.centered => ((frames - 1) * self.hop_samples()).max(1),
-            (_, frames) => (frames - 1) * self.hop_samples() + self.fft_samples(),
-        };
-        samples as f64 / rate
-    }
-
     /// Distance of two frames in seconds, as the whole number of samples it is.
     #[must_use]
     pub fn frame_period_s(&self) -> f64 {
