@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("attention", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("attention", "synth:dtmf")?
         .with_override("d_hidden=64")?
         .with_override("num_layers=1")?
         .with_override("epochs=6")?;

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("cnn1d", "synth:dtmf", 8000)?.with_override("epochs=10")?;
+    let settings = Settings::for_data("cnn1d", "synth:dtmf")?.with_override("epochs=10")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-cnn1d")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("crnn", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("crnn", "synth:dtmf")?
         .with_override("learning_rate=0.003")?
         .with_override("epochs=6")?;
     let backend = BackendName::default();

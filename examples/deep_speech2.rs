@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("deep_speech2", "synth:morse", 8000)?;
+    let settings = Settings::for_data("deep_speech2", "synth:morse")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-deep_speech2")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

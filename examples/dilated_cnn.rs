@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("dilated_cnn", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("dilated_cnn", "synth:dtmf")?
         .with_override("channels=32")?
         .with_override("skip_channels=64")?
         .with_override("num_layers_per_cycle=4")?

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("fcn", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("fcn", "synth:dtmf")?
         .with_override("dropout=0.2")?
         .with_override("learning_rate=0.003")?
         .with_override("epochs=6")?;

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("las", "synth:morse", 8000)?;
+    let settings = Settings::for_data("las", "synth:morse")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-las")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

@@ -10,7 +10,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("mlp", "synth:dtmf", 8000)?.with_override("epochs=12")?;
+    let settings = Settings::for_data("mlp", "synth:dtmf")?.with_override("epochs=12")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-mlp")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("musicnn", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("musicnn", "synth:dtmf")?
         .with_override("timbral_channels=32")?
         .with_override("temporal_sizes=[33, 17]")?
         .with_override("temporal_channels=8")?

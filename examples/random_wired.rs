@@ -8,7 +8,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("random_wired", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("random_wired", "synth:dtmf")?
         .with_override("stem_channels=[32]")?
         .with_override("channels=[32, 48]")?
         .with_override("num_nodes=12")?

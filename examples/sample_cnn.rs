@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, guesses};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("sample_cnn", "synth:dtmf", 8000)?
+    let settings = Settings::for_data("sample_cnn", "synth:dtmf")?
         .with_override("channels=[32, 32, 48, 48, 64, 64]")?
         .with_override("first_channels=32")?
         .with_override("dropout=0.2")?

@@ -9,7 +9,7 @@ use sori::train::fresh_folder;
 use sori::{BackendName, Settings, Show, fit, generate};
 
 fn main() -> sori::Result<()> {
-    let settings = Settings::new("vae", "synth:dtmf", 8000)?.with_override("epochs=20")?;
+    let settings = Settings::for_data("vae", "synth:dtmf")?.with_override("epochs=20")?;
     let backend = BackendName::default();
     let folder = fresh_folder("runs".as_ref(), "example-vae")?;
     let trained = fit(&settings, &folder, backend, Show::Auto)?;

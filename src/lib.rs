@@ -31,7 +31,7 @@ pub use backend::BackendName;
 pub use error::{Error, Result};
 pub use infer::{Predictor, Transcriber, generate, generate_as, guesses, guesses_as};
 pub use run::{RunFolder, load_weights};
-pub use settings::Settings;
+pub use settings::{RecipeName, Settings};
 pub use show::{Show, report};
 pub use train::{Trained, fit, fit_as, resume, resume_as};
 

@@ -278,3 +278,84 @@ fn what_only_training_needs_is_looked_for_first_and_not_missed_later() {
     let measured = sori(&["eval", out]);
     assert!(measured.status.success(), "{measured:?}");
 }
+
+#[test]
+fn a_search_goes_on_where_it_was_and_gives_settings_to_train_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, run) = (folder.path().join("tune"), folder.path().join("run"));
+    let [out_text, run_text] = [&out, &run].map(|path| path.to_str().unwrap());
+    let tune = || {
+        let data = [
+            "tune",
+            "mlp",
+            "--data",
+            "synth:dtmf?size=64",
+            "--epochs",
+            "9",
+        ];
+        let size = [
+            "--set",
+            "model.d_hidden=[16]",
+            "--minutes",
+            "0.00001",
+            "--json",
+        ];
+        let done = sori(&[&data[..], &size, &["--out", out_text]].concat());
+        assert!(
+            done.status.success(),
+            "{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        lines(&done)
+    };
+    let first = tune();
+    // Three candidates in so little time, one of them to the end.
+    let epochs: Vec<_> = first
+        .iter()
+        .map(|line| line["epochs"].as_u64().unwrap())
+        .collect();
+    assert_eq!(epochs, [9, 3, 1, 1, 1]);
+    assert!(
+        first
+            .iter()
+            .all(|line| line["metric"] == "accuracy" && line["valid"].is_number())
+    );
+    let best = first[2..]
+        .iter()
+        .map(|line| line["valid"].as_f64().unwrap());
+    let best = best.fold(0.0, f64::max);
+    let went_on = first[2..]
+        .iter()
+        .find(|line| line["settings"] == first[0]["settings"]);
+    assert_eq!(went_on.unwrap()["valid"].as_f64().unwrap(), best);
+    assert_eq!(tune(), first);
+
+    let config = out.join("config.toml");
+    let done = sori(&[
+        "train",
+        "mlp",
+        "--config",
+        config.to_str().unwrap(),
+        "--quiet",
+        "--out",
+        run_text,
+    ]);
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    let other = sori(&[
+        "tune",
+        "mlp",
+        "--data",
+        "synth:dtmf?size=32",
+        "--out",
+        out_text,
+    ]);
+    let said = String::from_utf8_lossy(&other.stderr);
+    assert!(
+        !other.status.success() && said.contains("another search"),
+        "{said}"
+    );
+}

@@ -125,7 +125,8 @@ fn train(folder: &Path, name: &str, epochs: &str, settings: &[&str]) -> String {
     let out = folder.join(name).to_str().unwrap().to_string();
     let data = format!("manifest:{}", manifest.display());
     let mut args = vec!["train", "deep_speech2", "--data", &data, "--epochs", epochs];
-    args.extend(["--out", &out, "--seed", "1", "--quiet"]);
+    args.extend(["--out", &out, "--seed", "1", "--quiet", "--recipe", "paper"]);
+    args.extend(["--set", "batch_size=16", "--set", "learning_rate=0.002"]);
     args.extend(settings.iter().flat_map(|set| ["--set", set]));
     let output = sori(&args).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();

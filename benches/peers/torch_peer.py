@@ -39,7 +39,8 @@ LABELS = {"deep_speech2": 60, "ctc": 40, "las": 80}
 SECONDS, RATE = 60, 16_000
 
 
-def model(name):
+def model(name, **sizes):
+    """The twin of a preset; `mlp`, both CNNs, the recurrent ones and `deep_speech2` in other sizes too."""
     import torch
     import torch.nn.functional as F
     from torch import nn
@@ -47,13 +48,13 @@ def model(name):
     class Recurrent(nn.Module):
         """Two layers both ways, then the mean over time or additive attention."""
 
-        def __init__(self, kind, attention=False):
+        def __init__(self, kind, attention=False, bins=161, outputs=10, d_hidden=256, num_layers=2, dropout=0.0):
             super().__init__()
-            self.layers = kind(161, 256, 2, batch_first=True, bidirectional=True)
+            self.layers = kind(bins, d_hidden, num_layers, batch_first=True, bidirectional=True, dropout=dropout)
             self.score = (
                 nn.Sequential(nn.Linear(512, 128), nn.Tanh(), nn.Linear(128, 1)) if attention else None
             )
-            self.classifier = nn.Linear(512, 10)
+            self.classifier = nn.Linear(2 * d_hidden, outputs)
 
         def forward(self, x):
             states = self.layers(x)[0]
@@ -65,22 +66,26 @@ def model(name):
     class DeepSpeech2(nn.Module):
         """Two convolutions, three GRUs whose directions are added, steps first, norms after each of them."""
 
-        def __init__(self):
+        def __init__(self, bins=161, outputs=29, channels=(32, 32), d_hidden=512, num_layers=3, dropout=0.0):
             super().__init__()
+            (first, second), steps_bins = channels, (bins + 3) // 4
             self.convs = nn.Sequential(
-                nn.Conv2d(1, 32, (41, 11), (2, 2), (20, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
-                nn.Conv2d(32, 32, (21, 11), (2, 1), (10, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
+                nn.Conv2d(1, first, (41, 11), (2, 2), (20, 5)), nn.BatchNorm2d(first), nn.Hardtanh(0, 20, inplace=True),
+                nn.Conv2d(first, second, (21, 11), (2, 1), (10, 5)), nn.BatchNorm2d(second),
+                nn.Hardtanh(0, 20, inplace=True),
             )
-            self.layers = nn.ModuleList(nn.GRU(a, 512, bidirectional=True) for a in (41 * 32, 512, 512))
-            self.norms = nn.ModuleList(nn.BatchNorm1d(512) for _ in self.layers)
-            self.output = nn.Linear(512, 29, bias=False)
+            below = [steps_bins * second] + [d_hidden] * (num_layers - 1)
+            self.layers = nn.ModuleList(nn.GRU(a, d_hidden, bidirectional=True) for a in below)
+            self.norms = nn.ModuleList(nn.BatchNorm1d(d_hidden) for _ in self.layers)
+            self.dropout = nn.Dropout(dropout)
+            self.output = nn.Linear(d_hidden, outputs, bias=False)
 
         def forward(self, x):
             x = self.convs(x).flatten(1, 2).permute(2, 0, 1)  # [steps, batch, channels * bands]
             for layer, norm in zip(self.layers, self.norms):
                 x = layer(x)[0]
-                x = x.view(*x.shape[:2], 2, 512).sum(2)
-                x = norm(x.flatten(0, 1)).view(x.shape)
+                x = x.unflatten(2, (2, -1)).sum(2)
+                x = self.dropout(norm(x.flatten(0, 1)).view(x.shape))
             return self.output(x)
 
     class Las(nn.Module):
@@ -295,19 +300,25 @@ def model(name):
         mean = nn.AdaptiveAvgPool1d(1) if dims == 1 else nn.AdaptiveAvgPool2d(1)
         return [mean, nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels, outputs)]
 
+    def mlp(inputs=4000, outputs=10, d_hidden=(512, 256), dropout=0.0):
+        layers, widths = [nn.Flatten()], [inputs, *d_hidden]
+        for a, b in zip(widths, widths[1:]):
+            layers += [nn.Linear(a, b), nn.ReLU()] + ([nn.Dropout(dropout)] if dropout else [])
+        return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
+
+    def cnn(dims, bins=96, outputs=10, channels=None, values_per_channel=1, dropout=0.0):
+        """The last four modules pool and classify; pooling of another kind may find more values a channel."""
+        channels = channels or {1: [128] * 3, 2: [32, 64, 64, 64]}[dims]
+        widths = [bins if dims == 1 else 1, *channels]
+        pairs = zip(widths, widths[1:])
+        blocks = [block1d(a, b, 3, 1, 2) if dims == 1 else block2d(a, b, 2) for a, b in pairs]
+        return nn.Sequential(*sum(blocks, []), *ends(values_per_channel * widths[-1], outputs, dims, dropout))
+
     match name:
         case "mlp":
-            return nn.Sequential(
-                nn.Flatten(), nn.Linear(4000, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
-            )
-        case "cnn1d":
-            widths = [96, 128, 128, 128]
-            blocks = [block1d(a, b, 3, 1, 2) for a, b in zip(widths, widths[1:])]
-            return nn.Sequential(*sum(blocks, []), *ends(128, 10, 1))
-        case "cnn2d":
-            widths = [1, 32, 64, 64, 64]
-            blocks = [block2d(a, b, 2) for a, b in zip(widths, widths[1:])]
-            return nn.Sequential(*sum(blocks, []), *ends(64, 10, 2))
+            return mlp(**sizes)
+        case "cnn1d" | "cnn2d":
+            return cnn(2 if name == "cnn2d" else 1, **sizes)
         case "dilated_cnn":
             return DilatedCnn()
         case "res_cnn":
@@ -332,15 +343,15 @@ def model(name):
         case "random_wired":
             return RandomWired()
         case "rnn":
-            return Recurrent(nn.RNN)
+            return Recurrent(nn.RNN, **sizes)
         case "lstm":
-            return Recurrent(nn.LSTM)
+            return Recurrent(nn.LSTM, **sizes)
         case "gru":
-            return Recurrent(nn.GRU)
+            return Recurrent(nn.GRU, **sizes)
         case "attention":
             return Recurrent(nn.LSTM, attention=True)
         case "deep_speech2":
-            return DeepSpeech2()
+            return DeepSpeech2(**sizes)
         case "las":
             return Las()
 

@@ -6,20 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::features::FEATURE_VERSION;
 use crate::item::Item;
-use crate::{Error, FeatureConfig, Features, Result};
+use crate::{Error, FeatureConfig, Features, Result, SoundFeatures};
 
 const MAGIC: &[u8; 8] = b"sorifea2";
 const HEADER_BYTES: usize = MAGIC.len() + 24;
 const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
-
-/// Features and the length of the sound that they are of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SoundFeatures {
-    /// The features.
-    pub features: Features,
-    /// Samples of the sound, at the rate of the features.
-    pub samples: usize,
-}
 
 /// A folder that keeps features from one run to the next.
 ///

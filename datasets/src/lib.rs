@@ -47,6 +47,7 @@ mod files;
 mod finite;
 pub mod item;
 mod level;
+mod memory;
 mod named;
 mod part;
 pub mod pipeline;
@@ -57,17 +58,18 @@ mod spelling;
 pub mod synth;
 pub mod text;
 
-pub use audio::{AudioMemory, Waveform};
+pub use audio::Waveform;
 pub use augment::{AugmentConfig, Augmentation, Augmenter};
-pub use cache::{FeatureCache, SoundFeatures};
-pub use corpus::{Corpus, OpenOptions, Spec};
+pub use cache::FeatureCache;
+pub use corpus::{Corpus, GroupProposal, OpenOptions, Spec, Whole};
 pub use error::{Error, Result};
 pub use features::{
-    BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream, Features,
+    BinStats, FeatureConfig, FeatureExtractor, FeatureKind, FeatureStream, Features, SoundFeatures,
 };
 pub use item::{
     Item, Joined, Mixture, Piece, Rejected, Segment, Source, Target, TargetKind, Voice,
 };
+pub use memory::AudioMemory;
 pub use part::Part;
 pub use pipeline::{Example, FeatureLoader, MixedFeatures, Pipeline};
 pub use prefetch::{Prefetch, prefetch, prefetch_with};

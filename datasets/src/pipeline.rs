@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::audio::AudioMemory;
 use crate::augment::{AugmentConfig, Augmenter, MixKind, mix_features, mix_waveforms};
 use crate::features::{FeatureStream, Normalize};
 use crate::item::{Item, Target};
 use crate::{
-    BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Result,
-    SoundFeatures, Waveform,
+    AudioMemory, BinStats, Error, FeatureCache, FeatureConfig, FeatureExtractor, Features, Part,
+    Result, SoundFeatures, Waveform,
 };
 
 /// One recording as features, with its right answer.
@@ -98,8 +97,8 @@ impl Pipeline {
         self
     }
 
-    /// Adds a memory for decoded recordings. With a cache of features as well, recordings are decoded
-    /// only for augmented features, which the cache cannot hold.
+    /// Adds a memory for recordings: it holds the sound of those in training whose sound is augmented,
+    /// and the features of others, but for those to test on.
     #[must_use]
     pub fn with_memory(mut self, memory: Arc<AudioMemory>) -> Self {
         self.memory = memory;
@@ -286,6 +285,8 @@ impl FeatureLoader {
 
     /// The normalised features of an item, from the cache where there is one.
     fn plain_features(&mut self, item: &Item) -> Result<SoundFeatures> {
+        let varies = |augmenter: &Augmenter| augmenter.config().needs_waveforms();
+        let keeps_sound = item.part == Part::Train && self.augmenter.as_ref().is_some_and(varies);
         let Self {
             extractor,
             stats,
@@ -295,7 +296,11 @@ impl FeatureLoader {
         } = self;
         let config = extractor.config().clone();
         let mut make = || {
-            let waveform = item.source.waveform_from(memory, config.sample_rate_hz)?;
+            let rate_hz = config.sample_rate_hz;
+            let waveform = match keeps_sound {
+                true => item.source.waveform_from(memory, rate_hz)?,
+                false => item.source.waveform_once(memory, rate_hz)?,
+            };
             let features = extractor
                 .extract(&waveform)
                 .map_err(|error| error.at(item.place()))?;
@@ -304,9 +309,14 @@ impl FeatureLoader {
                 samples: waveform.samples.len(),
             })
         };
-        let mut loaded = match cache {
-            Some(cache) => cache.fetch(item, &config, make)?,
-            None => make()?,
+        let make = || match cache {
+            Some(cache) => cache.fetch(item, &config, make),
+            None => make(),
+        };
+        // What is tested on is read once more at the most, by another loader.
+        let mut loaded = match keeps_sound || item.part == Part::Test {
+            true => make()?,
+            false => Arc::unwrap_or_clone(memory.features(&item.source, &config, make)?),
         };
         normalize(&mut loaded.features, stats.as_deref())
             .map_err(|error| error.at(item.place()))?;

@@ -368,6 +368,42 @@ fn a_recording_in_memory_is_not_read_again_whether_augmented_or_not() {
 }
 
 #[test]
+fn memory_keeps_features_or_the_sound_that_is_augmented_within_its_limit() {
+    let folder = TempDir::new().unwrap();
+    let item = |name: &str, part: Part| Item {
+        part,
+        ..recording(&folder.path().join(name), 800)
+    };
+    let items = [
+        item("a.wav", Part::Train),
+        item("b.wav", Part::Valid),
+        item("c.wav", Part::Test),
+    ];
+    let pipeline = Pipeline::new(config()).unwrap();
+    let example = pipeline.loader().unwrap().load(&items[0]).unwrap();
+    let (sound, features) = (800 * 4, 4 * example.features.values.len());
+    let held = |augment: &AugmentConfig, bytes: usize| {
+        let memory = Arc::new(AudioMemory::new(bytes));
+        let pipeline = pipeline.clone().with_augment(augment).unwrap();
+        let mut loader = pipeline.with_memory(memory.clone()).loader().unwrap();
+        for item in &items {
+            loader.load(item).unwrap();
+            loader.load_augmented(item, 1).unwrap();
+        }
+        memory.held()
+    };
+    // What is tested on is not kept.
+    assert_eq!(held(&AugmentConfig::default(), 1 << 20), (2, 2 * features));
+    assert_eq!(
+        held(&AugmentConfig::default(), 2 * features - 1),
+        (1, features)
+    );
+    let shift = AugmentConfig::only(Augmentation::Shift);
+    // Each is augmented here, whatever its part.
+    assert_eq!(held(&shift, 1 << 20), (4, 3 * sound + features));
+}
+
+#[test]
 fn a_recording_shortened_below_what_features_need_is_filled_up() {
     let folder = TempDir::new().unwrap();
     let item = recording(&folder.path().join("short.wav"), 300);

@@ -37,7 +37,7 @@ impl PublicCorpus {
         let mut text = format!("{}:{}", self.corpus, folder.display());
         // A '?' in the folder's name would otherwise begin a query.
         if text.contains('?') {
-            text.push('?');
+            text.push_str(if text.contains('=') { "?&&" } else { "?" });
         }
         text
     }
@@ -398,5 +398,6 @@ mod tests {
         let spec = fsdd.spec(Path::new("data/fsdd/recordings"));
         assert_eq!(spec, "fsdd:data/fsdd/recordings");
         assert_eq!(fsdd.spec(Path::new("why?")), "fsdd:why??");
+        assert_eq!(fsdd.spec(Path::new("a?b=c")), "fsdd:a?b=c?&&");
     }
 }

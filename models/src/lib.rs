@@ -51,15 +51,17 @@ mod config;
 mod contract;
 mod emissions;
 mod num_params;
+mod purpose;
 
 #[cfg(feature = "ndarray")]
 mod kernels;
 pub mod layers;
 pub mod loss;
 pub mod ops;
+pub mod recipe;
 mod zoo;
 
-pub use card::{BenchShape, Card, Purpose, Recipe};
+pub use card::{BenchShape, Card};
 pub use config::ConfigError;
 pub use contract::{
     Adversarial, Architecture, Autoencoder, Classifier, Contract, EmissionStream, Emitter,
@@ -68,6 +70,7 @@ pub use contract::{
 pub use emissions::Emissions;
 pub use loss::GanLosses;
 pub use num_params::num_params;
+pub use purpose::Purpose;
 pub use zoo::deep_speech2::DeepSpeech2Stream;
 pub use zoo::recurrent_classifier::RecurrentClassifier;
 pub use zoo::vae::{Posterior, VaeOutput};

@@ -1,13 +1,7 @@
 //! `sori compare`: trains one model in several ways.
 
-use std::collections::VecDeque;
-use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread::{self, available_parallelism};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -16,23 +10,22 @@ use serde_json::json;
 use super::deviation::mean_and_deviation;
 use super::options::{Common, of_set};
 use super::output::{print, print_json};
-use super::recipe::RunArgs;
+use super::run_args::RunArgs;
+use super::trials::{Share, Trial, train_all};
 use crate::file::{is_temporary, remove_temporary, write_atomically};
 use crate::metric::csv_cell;
-use crate::run::claim::is_locked;
 use crate::run::folder::has_begun;
 use crate::run::{EpochRecord, RunResult};
 use crate::show::curves::{Curve, curves_picture};
 use crate::show::text::time;
-use crate::train::stop_on_interrupt;
-use crate::{BackendName, Error, Result, RunFolder, Settings};
+use crate::{Error, Result, RunFolder, Settings};
 
 #[derive(Args)]
 pub(super) struct CompareArgs {
     /// The architecture, as in `sori models`
     pub(super) model: String,
     #[command(flatten)]
-    pub(super) recipe: RunArgs,
+    pub(super) run: RunArgs,
     /// One way to train: settings parted by semicolons, such as 'optimizer=sgd; learning_rate=0.1'.
     /// Given once for each way
     #[arg(long = "try", value_name = "KEY=VALUE;…", required = true)]
@@ -70,11 +63,6 @@ impl CompareArgs {
     }
 }
 
-/// The time from one look at a process to the next.
-const LOOK: Duration = Duration::from_millis(20);
-/// The time that a process has for its last checkpoint.
-const GRACE: Duration = Duration::from_secs(10);
-
 /// The comparison, as in `compare.json`.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Plan {
@@ -85,17 +73,9 @@ struct Plan {
     backend: String,
 }
 
-/// A run to train: one way with one seed.
-#[derive(Clone, Copy)]
-struct Trial {
-    way: usize,
-    seed: u64,
-}
-
-impl Trial {
-    fn folder(self, out: &Path) -> PathBuf {
-        out.join(format!("{}-seed-{}", self.way + 1, self.seed))
-    }
+/// The folder of the run of one way with one seed.
+fn folder(out: &Path, way: usize, seed: u64) -> PathBuf {
+    out.join(format!("{}-seed-{seed}", way + 1))
 }
 
 /// The results of a way.
@@ -110,7 +90,7 @@ struct Outcome {
 }
 
 pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
-    let (base, _) = args.recipe.resolve(common, &args.model)?;
+    let (base, _) = args.run.resolve(common, &args.model)?;
     let settings = args.ways(&base)?;
     let plan = Plan {
         tries: args.tries.clone(),
@@ -125,26 +105,28 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
     };
     begin(&plan, &args.out)?;
 
-    let jobs: Vec<Trial> = plan
+    let ways = || 0..plan.tries.len();
+    let pairs: Vec<(usize, u64)> = plan
         .seeds
         .iter()
-        .flat_map(|&seed| (0..plan.tries.len()).map(move |way| Trial { way, seed }))
+        .flat_map(|&seed| ways().map(move |way| (way, seed)))
         .collect();
-    let cores = match common.threads {
-        Some(threads) => usize::from(threads),
-        None => available_parallelism().map_or(1, usize::from),
-    };
-    let at_once = args.jobs.map_or(cores, usize::from).min(jobs.len());
-    let threads = (cores / at_once).max(1);
-    let failures = train_all(
-        common,
-        &args.model,
-        &plan,
-        &args.out,
-        jobs,
-        [at_once, threads],
-    )?;
-    let outcomes = gather(&plan, &args.out, &failures)?;
+    let trials: Vec<Trial> = pairs
+        .iter()
+        .map(|&(way, seed)| Trial {
+            name: format!("{}  seed {seed}", plan.tries[way]),
+            settings: settings_path(&args.out, way),
+            seed,
+            folder: folder(&args.out, way, seed),
+        })
+        .collect();
+    let share = Share::of(common, args.jobs, trials.len());
+    let failures = train_all(common, &args.model, &trials, share)?;
+    let mut reasons = vec![Vec::new(); plan.tries.len()];
+    for (&(way, _), failure) in pairs.iter().zip(failures) {
+        reasons[way].extend(failure);
+    }
+    let outcomes = gather(&plan, &args.out, reasons)?;
     report(common, &plan, &args.out, &outcomes)
 }
 
@@ -189,161 +171,19 @@ fn settings_path(out: &Path, way: usize) -> PathBuf {
     out.join(format!("{}.toml", way + 1))
 }
 
-/// Trains the runs that are missing, each in its own process, because a process has a single
-/// random state. Returns the reasons of failed runs.
-fn train_all(
-    common: &Common,
-    model: &str,
-    plan: &Plan,
-    out: &Path,
-    jobs: Vec<Trial>,
-    [at_once, threads]: [usize; 2],
-) -> Result<Vec<(Trial, String)>> {
-    let stop = stop_on_interrupt();
-    let total = jobs.len();
-    let backend = common.backend_for(None);
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let done = Mutex::new((0, Vec::new()));
-    let work = || -> Result<()> {
-        while !stop.load(Ordering::Relaxed) {
-            let job = queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop_front();
-            let Some(job) = job else {
-                return Ok(());
-            };
-            let failure = match train(job, model, out, threads, backend, stop) {
-                Ok(failure) => failure,
-                Err(error) => Some(error.to_string()),
-            };
-            if stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.0 += 1;
-            let told = match &failure {
-                None => String::new(),
-                Some(reason) => format!(": {reason}"),
-            };
-            let (count, name) = (done.0, &plan.tries[job.way]);
-            common.tell(&format!("{count}/{total}  {name}  seed {}{told}", job.seed))?;
-            done.1.extend(failure.map(|reason| (job, reason)));
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..at_once).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    })?;
-    if stop.load(Ordering::Relaxed) {
-        return Err(Error::Interrupted {
-            again: "the same command".to_string(),
-        });
-    }
-    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner).1)
-}
-
-/// Trains one run to its end. Returns the reason if it failed.
-fn train(
-    job: Trial,
-    model: &str,
-    out: &Path,
-    threads: usize,
-    backend: BackendName,
-    stop: &AtomicBool,
-) -> Result<Option<String>> {
-    let path = job.folder(out);
-    // A run of a comparison that was killed stops by itself, after its step and a checkpoint.
-    while is_locked(&path) && !stop.load(Ordering::Relaxed) {
-        thread::sleep(LOOK);
-    }
-    let begun = has_begun(&path);
-    if begun && RunFolder::open(&path)?.result()?.is_some() {
-        return Ok(None);
-    }
-    let sori = std::env::current_exe().map_err(Error::io("cannot find", "sori".as_ref()))?;
-    let mut command = Command::new(&sori);
-    command.args(["train", "--quiet", "--threads", &threads.to_string()]);
-    // If this process is killed, the run's standard input ends, and it stops with a checkpoint.
-    command.arg("--stop-with-stdin");
-    command.args(["--backend", backend.as_str()]);
-    if begun {
-        command.arg("--resume").arg(&path);
-    } else {
-        let settings = settings_path(out, job.way);
-        command.arg(model).arg("--config").arg(settings);
-        command.args(["--seed", &job.seed.to_string()]);
-        command.arg("--out").arg(&path);
-    }
-    let mut said = tempfile::tempfile().map_err(Error::io("cannot make", "a log".as_ref()))?;
-    let log = said
-        .try_clone()
-        .map_err(Error::io("cannot open", "a log".as_ref()))?;
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn()
-        .map_err(Error::io("cannot start", &sori))?;
-    let status = wait(&mut child, stop).map_err(Error::io("cannot wait for", &sori))?;
-    let mut text = Vec::new();
-    // Without its output the run's failure has no reason, but stays one.
-    let _ = said.rewind().and_then(|()| said.read_to_end(&mut text));
-    if status.success() || stop.load(Ordering::Relaxed) {
-        return Ok(None);
-    }
-    let text = String::from_utf8_lossy(&text);
-    let reason = text
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("error: "));
-    let panic = || text.lines().find(|line| line.contains("panicked"));
-    Ok(Some(reason.or_else(panic).map_or_else(
-        || format!("its process ended by {status}"),
-        str::to_string,
-    )))
-}
-
-/// Waits for a run to end. When this process is told to stop, so is the run, which writes a checkpoint. If
-/// that takes too long, it is killed, which is safe at any moment.
-fn wait(child: &mut Child, stop: &AtomicBool) -> std::io::Result<ExitStatus> {
-    let mut stopped = None;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        if stop.load(Ordering::Relaxed) {
-            drop(child.stdin.take());
-            if stopped.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                child.kill()?;
-            }
-        }
-        thread::sleep(LOOK);
-    }
-}
-
 /// Reads the results of each way.
-fn gather(plan: &Plan, out: &Path, failures: &[(Trial, String)]) -> Result<Vec<Outcome>> {
-    let ways = 0..plan.tries.len();
-    ways.map(|way| {
+fn gather(plan: &Plan, out: &Path, reasons: Vec<Vec<String>>) -> Result<Vec<Outcome>> {
+    let ways = reasons.into_iter().enumerate();
+    ways.map(|(way, failures)| {
         let mut outcome = Outcome {
             results: Vec::new(),
-            failures: Vec::new(),
+            failures,
             epochs: Vec::new(),
             metric: None,
         };
         let mut unfinished = Vec::new();
-        let failed = failures.iter().filter(|(trial, _)| trial.way == way);
-        outcome
-            .failures
-            .extend(failed.map(|(_, reason)| reason.clone()));
         for &seed in &plan.seeds {
-            let path = Trial { way, seed }.folder(out);
+            let path = folder(out, way, seed);
             if !has_begun(&path) {
                 continue;
             }

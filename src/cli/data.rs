@@ -9,6 +9,7 @@ use serde_json::json;
 use sori_datasets::{Corpus, Item, OpenOptions, Part, Rejected, Scan, Spec, Target, scan};
 
 use super::fetch::{self, FetchArgs};
+use super::groups;
 use super::options::{Common, SettingArgs};
 use super::output::{print, print_json, remark};
 use crate::data::pipeline::{pipeline, with_cache};
@@ -75,7 +76,7 @@ fn read(
     let scanned = scan(
         &corpus.items,
         &pipeline,
-        settings.train.workers,
+        settings.train.num_workers(),
         common.skip_bad,
         |done| {
             dashboard.show(&Event::Scan { done, total });
@@ -172,7 +173,10 @@ fn info(common: &Common, spec: &str) -> Result<()> {
     for (name, count) in labels {
         print(&format!("{count:>7}  {name}"))?;
     }
-    Ok(())
+    match groups::proposal(&corpus) {
+        Some(line) => print(&line),
+        None => Ok(()),
+    }
 }
 
 fn prepare(

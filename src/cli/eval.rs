@@ -214,7 +214,13 @@ fn usable(run: &RunFolder, items: &[Item]) -> Result<Vec<Item>> {
     let settings = run.settings();
     let pipeline = pipeline(&settings.features, run.info().stats.as_ref())?;
     let on_progress = |_| ControlFlow::Continue(());
-    let (items, scanned) = scan(items, &pipeline, settings.train.workers, true, on_progress)?;
+    let (items, scanned) = scan(
+        items,
+        &pipeline,
+        settings.train.num_workers(),
+        true,
+        on_progress,
+    )?;
     left_out(&scanned.bad);
     Ok(items)
 }

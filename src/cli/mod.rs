@@ -9,6 +9,7 @@ mod eval;
 mod features;
 mod fetch;
 mod generate;
+mod groups;
 mod lm;
 #[cfg(feature = "mic")]
 mod microphone;
@@ -17,14 +18,16 @@ mod npy;
 mod options;
 mod output;
 mod predict;
-mod recipe;
 mod report;
+mod run_args;
 mod sound;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod train;
+mod trials;
+mod tune;
 mod word_times;
 
 use std::io::{self, Write};
@@ -56,6 +59,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Train one model in several ways, with repeated seeds, and compare them
     Compare(compare::CompareArgs),
+    /// Search settings on the validation part, for as long as you say
+    Tune(tune::TuneArgs),
     /// Measure a run's best checkpoint on a whole set
     Eval(eval::EvalArgs),
     /// Put a run on one page: how it learned, how it did, what it did worst on
@@ -109,6 +114,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Models(args) => models::run(common, &args),
         Command::Train(args) => train::run(common, args),
         Command::Compare(args) => compare::run(common, &args),
+        Command::Tune(args) => tune::run(common, &args),
         Command::Eval(args) => eval::run(common, &args),
         Command::Report(args) => report::run(common, &args),
         Command::Predict(args) => predict::run(common, &args),

@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::*;
+use crate::Settings;
 
 /// The `sori` commands of a page: those of its blocks of shell commands, with variables inserted, and
 /// those between backquotes.
@@ -52,23 +53,24 @@ fn check(words: &[String]) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(()),
         Err(error) => return Err(Error::Input(error.to_string())),
     };
-    let settings = |model: &str, recipe: &recipe::RunArgs| {
-        let specs = [&recipe.data, &recipe.valid_data, &recipe.test_data];
+    let settings = |model: &str, run: &run_args::RunArgs| {
+        let specs = [&run.data, &run.valid_data, &run.test_data];
         for spec in specs.into_iter().flatten() {
             spec.parse::<Spec>()?;
         }
-        let data = recipe.data.as_deref().unwrap_or("synth:dtmf");
-        recipe.settings_of(&cli.common, model, data, 16_000)
+        let data = run.data.as_deref().unwrap_or("synth:dtmf");
+        run.settings_over(&cli.common, Settings::new(model, data, 16_000)?, data)
     };
     match &cli.command {
         Command::Train(args) => match &args.model {
-            Some(model) => settings(model, &args.recipe).map(drop),
+            Some(model) => settings(model, &args.run).map(drop),
             None => Ok(()),
         },
         Command::Compare(args) => {
-            let base = settings(&args.model, &args.recipe)?;
+            let base = settings(&args.model, &args.run)?;
             args.ways(&base).map(drop)
         }
+        Command::Tune(args) => settings(&args.model, &args.run).map(drop),
         _ => Ok(()),
     }
 }
@@ -134,6 +136,37 @@ fn the_readme_lists_the_zoo() {
         found == table,
         "the table of README.md is not the registry's; WRITE_PAGES=1 makes this test write it"
     );
+}
+
+#[test]
+fn values_of_a_recipe_give_way_to_what_contradicts_them() {
+    let plain = Settings::new("cnn1d", "synth:dtmf", 8000).unwrap();
+    let recipe = "train.best_by = 'last'\naugment.mix.probability = 0.5\naugment.spec_augment.probability = 0.8";
+    let start = plain.with_toml(recipe, "recipe").unwrap();
+    let with = |sets: &[&str]| {
+        let words = sets.iter().flat_map(|set| ["--set", set]);
+        let words = ["sori", "train", "cnn1d"].into_iter().chain(words);
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Command::Train(args) = &cli.command else {
+            unreachable!("the command is train")
+        };
+        args.run
+            .settings_over(&cli.common, start.clone(), "synth:dtmf")
+    };
+    let waits = with(&["patience=3"]).unwrap();
+    assert_eq!(waits.train.best_by, crate::settings::BestBy::Metric);
+    let hides = with(&["adversary_weight=0.1"]).unwrap();
+    assert_eq!(hides.augment.mix.probability, 0.0);
+    let unmasked = with(&["normalize=none"]).unwrap();
+    assert_eq!(unmasked.augment.spec_augment.probability, 0.0);
+    // What was asked for is not changed.
+    let error = with(&["patience=3", "best_by=last"])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("train.best_by"), "{error}");
+    let error = with(&["adversary_weight=0.1", "augment.mix.probability=0.5"]);
+    assert!(error.unwrap_err().to_string().contains("augment.mix"));
+    assert_eq!(with(&["epochs=3"]).unwrap().augment, start.augment);
 }
 
 #[test]

@@ -11,9 +11,10 @@ use sori_models::Architecture;
 use super::deviation::mean_and_deviation;
 use super::options::Common;
 use super::output::print_json;
-use super::recipe::RunArgs;
+use super::run_args::RunArgs;
 use crate::run::RunResult;
 use crate::run::folder::has_begun;
+use crate::show::advice::advice;
 use crate::show::dashboard::Show;
 use crate::show::text::time;
 use crate::train::fit::{fit, fit_corpus, resume_run};
@@ -28,7 +29,7 @@ pub(super) struct TrainArgs {
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
     pub(super) model: Option<String>,
     #[command(flatten)]
-    pub(super) recipe: RunArgs,
+    pub(super) run: RunArgs,
     /// The run folder to make [default: runs/MODEL-CORPUS-N]
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -45,7 +46,7 @@ pub(super) struct TrainArgs {
     folds: Vec<u32>,
     /// Go on with this run to the end it was given
     #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "data", "valid_data", "test_data", "config", "set", "epochs", "max_minutes", "unk", "seed", "from",
+        "data", "valid_data", "test_data", "config", "set", "epochs", "max_minutes", "unk", "seed", "from", "recipe",
     ])]
     resume: Option<PathBuf>,
     /// Stop with a checkpoint when standard input ends
@@ -81,7 +82,7 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         resume_run(run, backend, show)?
     } else {
         let model = args.model.as_deref().unwrap_or_default();
-        let (settings, corpus) = args.recipe.resolve(common, model)?;
+        let (settings, corpus) = args.run.resolve(common, model)?;
         let path = match &args.out {
             Some(path) => path.clone(),
             None => {
@@ -105,16 +106,43 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         epochs,
         best_epoch,
         labels_left_out,
+        valid,
+        valid_worst,
         ..
     } = &trained.result;
     let mut others = metrics.clone();
     others.0.remove(metric);
+    let epoch = match best_epoch == epochs {
+        true if *epochs == 1 => "after 1 epoch".to_string(),
+        true => format!("after {epochs} epochs"),
+        false => format!("by the best of {epochs} epochs ({best_epoch})"),
+    };
     super::output::print(&format!(
-        "{metric} {value:.4} on the {split} part ({}), by the best of {epochs} epochs \
-         ({best_epoch}); {} of training",
+        "{metric} {value:.4} on the {split} part ({}), {epoch}; {} of training",
         others.text(""),
         time(std::time::Duration::from_secs_f64(*seconds)),
     ))?;
+    if split != "valid" {
+        let forecast = valid.get(metric);
+        let what = match trained.run.info().joins_at {
+            Some(_) => "the validation part's forecast was",
+            None => "on the validation part",
+        };
+        common.tell(&format!("{what} {forecast:.4}"))?;
+    }
+    if !valid_worst.is_empty() {
+        common.tell("worst on the validation part:")?;
+    }
+    for line in valid_worst.iter().take(3) {
+        common.tell(line)?;
+    }
+    let headline = trained.run.task().headline();
+    let num_valid = trained.run.info().splits.valid;
+    let train = &trained.run.settings().train;
+    let planned = (train.epochs, train.max_minutes);
+    for line in advice(&trained.run.metrics()?, headline, planned, num_valid) {
+        common.tell(&line)?;
+    }
     if !labels_left_out.is_empty() {
         common.tell(&format!(
             "no recording there has {}: left out of the means",
@@ -132,7 +160,7 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
 /// Trains a run for each fold, in its own folder below `--out`, and summarises them.
 fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
     let model = args.model.as_deref().unwrap_or_default();
-    let (settings, _) = args.recipe.resolve(common, model)?;
+    let (settings, _) = args.run.resolve(common, model)?;
     let backend = common.backend_for(None);
     let parent = args.out.clone().unwrap_or_default();
     let mut runs = Vec::new();

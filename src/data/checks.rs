@@ -60,11 +60,28 @@ fn every_label(spec: &str, listing: &Recordings, train: &[&Item], label: &str) -
             Target::Text(_) | Target::Value(_) => Vec::new(),
         })
         .collect();
-    let labels = listing.labels.iter().enumerate();
-    let missing = labels.filter(|(index, _)| !learned.contains(index));
+    let labels = &listing.labels;
+    let missing = labels
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !learned.contains(index));
     let Some((_, name)) = missing.into_iter().next() else {
         return Ok(());
     };
+    let index = labels.iter().position(|other| other == name);
+    let is_of_it = |item: &&Item| match &item.target {
+        Target::Class(class) => Some(*class) == index,
+        Target::Tags(tags) => index.is_some_and(|index| tags.contains(&index)),
+        Target::Text(_) | Target::Value(_) => false,
+    };
+    let set_aside = listing.items.iter().filter(|item| item.part == Part::Valid);
+    let set_aside = set_aside.filter(is_of_it).count();
+    if listing.valid_is_set_aside && set_aside > 0 {
+        return refuse(format!(
+            "{spec}: all {set_aside} recordings of the {label} {name} would be in the validation part, which \
+             keeps groups whole; name other groups, or recordings to validate on (data.valid)"
+        ));
+    }
     refuse(format!(
         "{spec}: no recording of the {label} {name} is left to train on ({} were left out); add one or \
          take the {label} away",
@@ -175,6 +192,6 @@ fn two_domains(spec: &str, train: &[&Item]) -> Result<()> {
     };
     refuse(format!(
         "{spec}: train.adversary_weight needs recordings of two domains or more, and {found}; fsdd \
-         names its speakers, and a manifest a \"domain\" of each recording"
+         names its speakers, a manifest a \"domain\" of each recording, and folder:DIR?group=REGEX too"
     ))
 }

@@ -1,10 +1,12 @@
 //! The recordings that the corpora of a run list, and the usable ones among them.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sori_datasets::{
-    Alphabet, Corpus, Item, OpenOptions, Part, Rejected, Scan, Target, TargetKind, scan,
+    Alphabet, AudioMemory, Corpus, Item, OpenOptions, Part, Rejected, Scan, Target, TargetKind,
+    scan,
 };
 use sori_models::loss::steps_needed;
 use sori_models::{Architecture, Purpose, catalogue};
@@ -22,6 +24,8 @@ pub(super) struct Recordings {
     /// Names of the labels, or of the quantity.
     pub(super) labels: Vec<String>,
     pub(super) items: Vec<Item>,
+    /// Whether the validation part was set aside from the training part.
+    pub(super) valid_is_set_aside: bool,
     pub(super) rejected: Vec<Rejected>,
 }
 
@@ -62,28 +66,27 @@ impl Recordings {
             },
         };
         let kind = (!role.generates()).then_some(kind);
-        let mut items = Vec::new();
-        let mut rejected = Vec::new();
+        // The test part comes first: the validation part is set aside to resemble it.
+        if !data.test.is_empty() {
+            corpus.items.retain(|item| item.part != Part::Test);
+            let (test, bad) = specs::whole(&data.test, &others, Part::Test, kind)?;
+            corpus.items.extend(test);
+            corpus.rejected.extend(bad);
+        }
+        let has_valid = corpus.items.iter().any(|item| item.part == Part::Valid);
         if data.valid.is_empty() {
             corpus.set_aside_valid(data.valid_fraction, settings.train.seed);
         } else {
             corpus.items.retain(|item| item.part != Part::Valid);
             let (valid, bad) = specs::whole(&data.valid, &others, Part::Valid, kind)?;
-            items.extend(valid);
-            rejected.extend(bad);
+            corpus.items.extend(valid);
+            corpus.rejected.extend(bad);
         }
-        if !data.test.is_empty() {
-            corpus.items.retain(|item| item.part != Part::Test);
-            let (test, bad) = specs::whole(&data.test, &others, Part::Test, kind)?;
-            items.extend(test);
-            rejected.extend(bad);
-        }
-        corpus.items.append(&mut items);
-        corpus.rejected.append(&mut rejected);
         Ok(Self {
             task,
             labels,
             items: corpus.items,
+            valid_is_set_aside: data.valid.is_empty() && !has_valid,
             rejected: corpus.rejected,
         })
     }
@@ -92,12 +95,15 @@ impl Recordings {
     pub(super) fn scan<A: Architecture>(
         &mut self,
         settings: &Settings<A>,
+        memory: &Arc<AudioMemory>,
         stop: &AtomicBool,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Scan> {
-        let pipeline = with_cache(pipeline(&settings.features, None)?, &settings.data)?;
+        let pipeline = with_cache(pipeline(&settings.features, None)?, &settings.data)?
+            .with_augment(&settings.augment)?
+            .with_memory(Arc::clone(memory));
         let total = self.items.len();
-        let workers = settings.train.workers.max(1);
+        let workers = settings.train.num_workers();
         let on_progress = |done| {
             if stop.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());

@@ -15,7 +15,7 @@ use crate::task::contract::Task;
 use crate::task::truth::Truth;
 use crate::{Error, Result};
 
-/// Batches that each worker loads ahead of the training step.
+/// Batches that are loaded ahead of the training step, beside one that each worker is at.
 const BATCHES_AHEAD: usize = 4;
 
 /// Loads the recordings of a part as lessons, on worker threads, in an order that does not depend on
@@ -43,7 +43,7 @@ impl<T: Task> Loader<T> {
             pipeline: pipeline(&settings.features, run.info().stats.as_ref())?,
             limits: FrameLimits::of(&settings.model),
             batch_size: settings.train.batch_size,
-            workers: settings.train.workers,
+            workers: settings.train.num_workers(),
             task,
             domains: Arc::default(),
         })
@@ -71,11 +71,10 @@ impl<T: Task> Loader<T> {
         Ok(self)
     }
 
-    /// Keeps up to `mib` MiB of decoded recordings in memory, so that each is decoded only once.
+    /// Keeps recordings in `memory`, so that each is decoded only once.
     #[must_use]
-    pub fn with_memory(mut self, mib: usize) -> Self {
-        let memory = AudioMemory::new(mib.saturating_mul(1 << 20));
-        self.pipeline = self.pipeline.with_memory(Arc::new(memory));
+    pub fn with_memory(mut self, memory: Arc<AudioMemory>) -> Self {
+        self.pipeline = self.pipeline.with_memory(memory);
         self
     }
 
@@ -123,7 +122,7 @@ impl<T: Task> Loader<T> {
         prefetch_with(
             batches,
             self.workers,
-            self.workers.max(1) * BATCHES_AHEAD,
+            self.workers + BATCHES_AHEAD,
             move || pipeline.loader(),
             move |loader, batch: Vec<Request>| {
                 let loader = match loader {

@@ -10,6 +10,7 @@ use super::checks;
 use super::contents::contents;
 use super::listing::Recordings;
 use super::parts::Data;
+use super::pipeline::memory;
 use crate::settings::schema::{Settings, TextSettings};
 use crate::task::any::AnyTask;
 use crate::task::name::TaskName;
@@ -36,7 +37,8 @@ impl Data {
             _ => None,
         };
         let had_test = listing.items.iter().any(|item| item.part == Part::Test);
-        let mut scanned = listing.scan(settings, stop, progress)?;
+        let memory = memory(&settings.data);
+        let mut scanned = listing.scan(settings, &memory, stop, progress)?;
         let longest = |part: Option<Part>| {
             let all = listing.items.iter().zip(&scanned.durations_s);
             all.filter(|(item, _)| part.is_none_or(|part| item.part == part))
@@ -67,6 +69,8 @@ impl Data {
             stats: scanned.stats,
             longest_s,
             longest_of_any_s,
+            valid_is_set_aside: listing.valid_is_set_aside,
+            memory,
             contents,
         })
     }

@@ -1,8 +1,9 @@
 //! The recordings of a run, each assigned to a part.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use sori_datasets::{BinStats, Item, Part, Rejected};
+use sori_datasets::{AudioMemory, BinStats, Item, Part, Rejected};
 
 use crate::run::splits::{SplitPart, Splits};
 use crate::task::any::AnyTask;
@@ -23,6 +24,10 @@ pub struct Data {
     pub longest_s: f64,
     /// The longest recording of any part in seconds.
     pub longest_of_any_s: f64,
+    /// Whether the validation part was set aside from the training part.
+    pub(crate) valid_is_set_aside: bool,
+    /// Recordings that are kept in memory.
+    pub(crate) memory: Arc<AudioMemory>,
     /// Hashes of the recordings' files when the run began; empty where unknown or synthesised.
     pub(crate) contents: Vec<String>,
 }

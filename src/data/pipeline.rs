@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sori_datasets::{BinStats, FeatureCache, FeatureConfig, Pipeline};
+use sori_datasets::{AudioMemory, BinStats, FeatureCache, FeatureConfig, Pipeline};
 
 use crate::Result;
 use crate::settings::schema::DataSettings;
@@ -23,4 +23,9 @@ pub(crate) fn with_cache(pipeline: Pipeline, data: &DataSettings) -> Result<Pipe
         "" => pipeline,
         folder => pipeline.with_cache(Arc::new(FeatureCache::new(folder)?)),
     })
+}
+
+/// The memory for recordings that `data` names.
+pub(crate) fn memory(data: &DataSettings) -> Arc<AudioMemory> {
+    Arc::new(AudioMemory::new(data.memory_mib.saturating_mul(1 << 20)))
 }

@@ -8,6 +8,7 @@ use sori_models::Architecture;
 
 use super::contents::contents;
 use super::parts::Data;
+use super::pipeline::memory;
 use super::specs;
 use crate::run::folder::RunFolder;
 use crate::run::splits::Splits;
@@ -72,6 +73,8 @@ impl Data {
             stats: None,
             longest_s: 0.0,
             longest_of_any_s: 0.0,
+            valid_is_set_aside: run.info().joins_at.is_some(),
+            memory: memory(data),
             contents,
         })
     }

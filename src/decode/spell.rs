@@ -356,7 +356,6 @@ mod tests {
     use burn_ndarray::NdArray;
     use sori_models::las::{Las, LasConfig, Sampling};
     use sori_models::loss::{CtcOptions, Reduction};
-    use sori_models::{Model, ModelConfig};
 
     use super::*;
     use crate::decode::fusion::tests::{language_score, of_abc};
@@ -380,10 +379,7 @@ mod tests {
             ctc_weight: 0.5,
             ..LasConfig::default()
         };
-        match random_network(&ModelConfig::Las(config), 1, &Default::default()).unwrap() {
-            Model::Las(model) => model,
-            _ => unreachable!("the configuration is of las"),
-        }
+        random_network(&config, 1, &Default::default()).unwrap()
     }
 
     fn features(batch: usize, frames: usize) -> Tensor<B, 3> {

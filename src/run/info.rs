@@ -26,6 +26,9 @@ pub struct RunInfo {
     pub labels: Vec<String>,
     /// Number of recordings in each part.
     pub splits: SplitSizes,
+    /// The epoch from which on the validation part is learned from as well, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins_at: Option<usize>,
     /// Number of recordings left out.
     pub skipped: usize,
     /// The longest training recording in seconds.

@@ -29,6 +29,10 @@ pub struct EpochRecord {
     pub valid_loss: f64,
     /// Over the whole validation part.
     pub valid: Metrics,
+    /// Whether the validation part was learned from in this epoch. Its figures are then those of the last
+    /// epoch before, which are a forecast.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
     /// Whether this is the best checkpoint so far.
     pub best: bool,
     /// Seconds of training since the run began, without pauses.
@@ -67,8 +71,12 @@ pub struct RunResult {
     pub seed: u64,
     /// The epoch of the best checkpoint.
     pub best_epoch: usize,
-    /// Metrics of the best checkpoint on the validation part.
+    /// Metrics of the best checkpoint on the validation part; of a part that was learned from in the end,
+    /// the last ones before.
     pub valid: Metrics,
+    /// Its worst mistakes there, one per line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub valid_worst: Vec<String>,
     /// Tags that no recording of the part has. Means over tags leave them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels_left_out: Vec<String>,

@@ -4,11 +4,8 @@ use sori_datasets::FeatureKind;
 use sori_models::{Architecture, ConfigError, Role};
 
 use super::schema::{Settings, TextSettings};
-use super::training::{BestBy, OptimizerKind, ScheduleKind, TrainSettings};
+use super::training::{BestBy, MAX_WORKERS, OptimizerKind, ScheduleKind, TrainSettings};
 use crate::{Error, Result};
-
-/// More threads than any data pipeline needs.
-const MAX_WORKERS: usize = 256;
 
 /// More than fits into any memory.
 const MAX_BATCH: usize = 1 << 20;
@@ -67,7 +64,7 @@ impl TrainSettings {
             self.workers <= MAX_WORKERS,
             "train.workers",
             self.workers,
-            "it must be at most 256; one or two keep up with most models",
+            "it must be at most 256; 0 is as many as compute",
         )?;
         for (key, value) in [
             ("train.ema_decay", self.ema_decay),
@@ -127,6 +124,12 @@ impl TrainSettings {
             "train.best_by",
             "last",
             "it must be metric or loss with patience or the schedule plateau, which wait for a better epoch",
+        )?;
+        require(
+            self.join_valid > 0.0 && self.join_valid <= 1.0,
+            "train.join_valid",
+            self.join_valid,
+            "it must be above 0 and at most 1, such as 0.5; 1 is never",
         )?;
         require(
             self.optimizer != OptimizerKind::Lbfgs || self.adversary_weight == 0.0,

@@ -38,6 +38,9 @@ impl<A: Architecture> Settings<A> {
         let frames = begun.model.fixed_frames().unwrap_or(0);
         let (bins, outputs) = (run.features.num_bins(), run.model.num_outputs());
         begun.model = begun.model.with_input(frames, bins, outputs);
+        // How it is computed is no part of what is.
+        begun.train.workers = run.train.workers;
+        begun.data.memory_mib = run.data.memory_mib;
         Ok(begun == *run)
     }
 }

@@ -2,18 +2,36 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use sori_datasets::features::Normalize;
-use sori_datasets::{AugmentConfig, FeatureConfig};
+use sori_datasets::{AugmentConfig, Corpus, FeatureConfig, Spec};
 use sori_models::{Architecture, ModelConfig};
 
+use super::facts::facts;
 use super::layers;
 use super::schema::{DataSettings, Settings, TextSettings};
 use super::training::TrainSettings;
 use crate::{Error, Result};
 
+/// The share of a recipe's epochs that its quick form takes, and the fewest.
+const QUICK_SHARE: f64 = 0.25;
+const QUICK_EPOCHS: usize = 5;
+
+/// The recipes of an architecture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum RecipeName {
+    /// What does well on new recordings: features, augmentation and epochs that suit the data
+    #[default]
+    Best,
+    /// The same with a quarter of the epochs
+    Quick,
+    /// The plain settings of the architecture's paper, without augmentation
+    Paper,
+}
+
 impl Settings {
-    /// The settings of a run of the architecture `model` on the corpus `train`, with features of
-    /// `sample_rate_hz`: the general defaults, and the architecture's recipe for this corpus.
+    /// The settings of the paper of the architecture `model`, for the corpus `train`, with features of
+    /// `sample_rate_hz`.
     ///
     /// # Errors
     /// When there is no such architecture.
@@ -27,14 +45,31 @@ impl Settings {
     pub fn new(model: &str, train: &str, sample_rate_hz: u32) -> Result<Self> {
         Self::of(ModelConfig::from_name(model)?, train, sample_rate_hz)
     }
+
+    /// The settings of the best recipe of the architecture `model` for the corpus `train`, which is
+    /// opened for it: as of `sori train MODEL --data SPEC`.
+    ///
+    /// # Errors
+    /// When there is no such architecture, or the corpus cannot be opened.
+    ///
+    /// ```
+    /// let settings = sori::Settings::for_data("cnn1d", "synth:dtmf")?;
+    /// assert_eq!(settings.features.sample_rate_hz, 8000);
+    /// # Ok::<(), sori::Error>(())
+    /// ```
+    pub fn for_data(model: &str, train: &str) -> Result<Self> {
+        let corpus = Corpus::open(&train.parse::<Spec>()?)?;
+        let model = ModelConfig::from_name(model)?;
+        Self::by_recipe(model, RecipeName::Best, &corpus)
+    }
 }
 
 impl<A: Architecture> Settings<A> {
-    /// The settings of a run of `model` on the corpus `train`, with features of `sample_rate_hz`: the
-    /// general defaults, and the architecture's recipe for this corpus.
+    /// The settings of the paper of `model`, for the corpus `train`, with features of
+    /// `sample_rate_hz`.
     ///
     /// # Errors
-    /// When the recipe does not fit the settings.
+    /// When the card's settings do not fit the configuration.
     pub fn of(model: A, train: &str, sample_rate_hz: u32) -> Result<Self> {
         let card = model.card();
         let general = Self {
@@ -52,10 +87,27 @@ impl<A: Architecture> Settings<A> {
             model,
             train: TrainSettings::default(),
         };
-        match card.recipe(train) {
-            Some(recipe) => general.with_toml(recipe.settings, card.name),
-            None => Ok(general),
+        general.with_toml(card.paper_settings, card.name)
+    }
+
+    /// The settings of a recipe of `model` for this corpus. Reads some of its recordings.
+    ///
+    /// # Errors
+    /// When the recipe does not fit the configuration.
+    pub fn by_recipe(model: A, recipe: RecipeName, corpus: &Corpus) -> Result<Self> {
+        let card = model.card();
+        let settings = Self::of(model, &corpus.spec.to_string(), corpus.native_rate_hz)?;
+        if recipe == RecipeName::Paper {
+            return Ok(settings);
         }
+        let text = (card.recipe)(&facts(corpus));
+        let mut settings = settings.with_toml(&text, card.name)?;
+        if recipe == RecipeName::Quick {
+            let epochs = (settings.train.epochs as f64 * QUICK_SHARE).ceil() as usize;
+            let epochs = epochs.max(QUICK_EPOCHS).min(settings.train.epochs);
+            settings.train.shorten(epochs);
+        }
+        Ok(settings)
     }
 
     /// These settings changed by the TOML text `text`. Errors call the text `origin`.

@@ -97,8 +97,8 @@ pub struct DataSettings {
     pub skip_bad: bool,
     /// Folder for computed features. Empty: they are computed each time.
     pub cache: String,
-    /// The most memory, in MiB, for decoded recordings during training, so that each recording is
-    /// decoded once and not in each epoch. 0: none.
+    /// The most memory, in MiB, for recordings during training: features, or sound where it is augmented,
+    /// so that each is made once and not in each epoch. 0: none.
     pub memory_mib: usize,
     /// A run whose best weights this one starts from, where names and shapes match. Empty: none.
     pub from: String,

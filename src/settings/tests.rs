@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sori_datasets::AugmentConfig;
+use sori_datasets::{AugmentConfig, Corpus};
 use sori_models::layers::Cell;
 use sori_models::{ModelConfig, catalogue};
 use toml::Table;
@@ -11,6 +11,45 @@ use super::*;
 
 fn settings() -> Settings {
     Settings::new("mlp", "synth:dtmf", 8000).unwrap()
+}
+
+/// Four recordings with transcripts.
+fn recordings(folder: &Path) -> String {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut lines = String::new();
+    for index in 0..4i16 {
+        let name = format!("{index}.wav");
+        let mut file = hound::WavWriter::create(folder.join(&name), spec).unwrap();
+        for sample in 0..8000i16 {
+            file.write_sample(sample.wrapping_mul(index + 1)).unwrap();
+        }
+        file.finalize().unwrap();
+        lines.push_str(&format!("{{\"audio\": \"{name}\", \"text\": \"ab\"}}\n"));
+    }
+    let list = folder.join("list.jsonl");
+    std::fs::write(&list, lines).unwrap();
+    format!("manifest:{}", list.display())
+}
+
+#[test]
+fn a_recipe_follows_from_the_data_and_a_quick_one_is_shorter() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpus = Corpus::open(&recordings(folder.path()).parse().unwrap()).unwrap();
+    let of = |recipe| {
+        let model = ModelConfig::from_name("deep_speech2").unwrap();
+        Settings::by_recipe(model, recipe, &corpus).unwrap()
+    };
+    let [best, quick, paper] = [RecipeName::Best, RecipeName::Quick, RecipeName::Paper].map(of);
+    // Few recordings: many epochs of small batches.
+    assert_eq!((best.train.epochs, best.train.batch_size), (250, 4));
+    assert_eq!((quick.train.epochs, paper.train.epochs), (63, 15));
+    assert!(best.augment.acts_on_waveforms() && !paper.augment.acts_on_waveforms());
+    assert_eq!(best.features.sample_rate_hz, 16_000);
 }
 
 #[test]
@@ -31,10 +70,20 @@ fn a_bare_key_means_the_one_setting_of_that_name() {
 
 #[test]
 fn every_model_takes_the_features_it_has_by_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let corpora = ["synth:dtmf?size=16".to_string(), recordings(folder.path())];
     for entry in catalogue() {
-        for corpus in ["synth:dtmf", "folder:DIR"] {
-            let settings = Settings::new(entry.name, corpus, 16_000).unwrap();
-            settings.check().unwrap();
+        for corpus in &corpora {
+            Settings::new(entry.name, corpus, 16_000)
+                .unwrap()
+                .check()
+                .unwrap();
+            let corpus = Corpus::open(&corpus.parse().unwrap()).unwrap();
+            for recipe in [RecipeName::Best, RecipeName::Quick, RecipeName::Paper] {
+                let model = ModelConfig::from_name(entry.name).unwrap();
+                let settings = Settings::by_recipe(model, recipe, &corpus).unwrap();
+                settings.check().unwrap();
+            }
         }
     }
 }
@@ -93,17 +142,19 @@ fn a_file_with_an_unknown_key_is_refused() {
 
 #[test]
 fn recognisers_of_morse_start_from_features_of_tones() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = recordings(folder.path());
     for model in ["deep_speech2", "las"] {
-        let morse = Settings::new(model, "synth:morse?size=8", 8000).unwrap();
+        let morse = Settings::for_data(model, "synth:morse?size=8").unwrap();
         assert_eq!(morse.features.num_mels, 6);
         assert_eq!(morse.augment, AugmentConfig::default());
         morse.check().unwrap();
-        let speech = Settings::new(model, "digits:DIR", 8000).unwrap();
+        let speech = Settings::for_data(model, &recordings).unwrap();
         assert_ne!(speech.features.num_mels, 6);
         assert_ne!(speech.augment, AugmentConfig::default());
         speech.check().unwrap();
     }
-    let labels = Settings::new("cnn1d", "synth:morse", 8000).unwrap();
+    let labels = Settings::for_data("cnn1d", "synth:morse?answer=speed&size=8").unwrap();
     assert_ne!(labels.features.num_mels, 6);
 }
 
@@ -167,13 +218,13 @@ fn the_settings_of_every_example_can_be_made() {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let models = quoted(&text, "Settings::new(");
+        let models = quoted(&text, "Settings::for_data(");
         let Some(model) = models.first() else {
             // A module that is not of the zoo.
             continue;
         };
         let made = quoted(&text, ".with_override(").into_iter().try_fold(
-            Settings::new(model, "synth:dtmf", 8000).unwrap(),
+            Settings::for_data(model, "synth:dtmf?size=16").unwrap(),
             |set, change| set.with_override(change),
         );
         let made = made.and_then(|settings| settings.check());

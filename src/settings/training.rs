@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::scale::RegressionLoss;
 
+/// More threads than any data pipeline needs.
+pub(super) const MAX_WORKERS: usize = 256;
+
 /// The optimizers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,13 +131,19 @@ pub struct TrainSettings {
     /// The criterion for the best epoch, whose weights are kept: `metric`, `loss` or `last`. `last`
     /// does not go with `patience` or the schedule `plateau`.
     pub best_by: BestBy,
+    /// The share of the epochs after which the validation part is learned from as well, with the schedule
+    /// begun anew: what was measured on it until then is the forecast. Only a part that was set aside
+    /// from the training part, where there is a test part beside, `best_by` is `last` and there is no adversary.
+    /// 1: never.
+    pub join_valid: f64,
     /// Stop after this many epochs without a better validation result. 0: never.
     pub patience: usize,
-    /// Minutes of training after which to stop; 0: no limit.
+    /// Minutes of training after which to stop; 0: no limit. The schedules `cosine` and `one-cycle` come
+    /// to their end by then.
     pub max_minutes: f64,
     /// Steps between two checkpoints within an epoch; 0: only at its end.
     pub checkpoint_steps: usize,
-    /// Threads that load recordings ahead of the training step.
+    /// Threads that load recordings ahead of the training step. 0: as many as compute.
     pub workers: usize,
 }
 
@@ -166,10 +175,30 @@ impl Default for TrainSettings {
             sort_first_epoch: false,
             freeze: Vec::new(),
             best_by: BestBy::Metric,
+            join_valid: 1.0,
             patience: 0,
             max_minutes: 0.0,
             checkpoint_steps: 200,
-            workers: 1,
+            workers: 0,
+        }
+    }
+}
+
+impl TrainSettings {
+    /// Sets the number of epochs, and makes the moving average reach over the same share of them.
+    pub(crate) fn shorten(&mut self, epochs: usize) {
+        if self.ema_decay > 0.0 {
+            let faster = self.epochs as f64 / epochs.max(1) as f64;
+            self.ema_decay = 1.0 - ((1.0 - self.ema_decay) * faster).min(0.5);
+        }
+        self.epochs = epochs;
+    }
+
+    /// Threads that load recordings on this machine.
+    pub fn num_workers(&self) -> usize {
+        match self.workers {
+            0 => rayon::current_num_threads().min(MAX_WORKERS),
+            workers => workers,
         }
     }
 }

@@ -140,7 +140,7 @@ impl Dashboard {
             labels => format!("{} {}; ", labels.len(), task.label(labels.len())),
         };
         self.line(&format!(
-            "{} ({} parameters) on {}, {}: {labels}{} recordings to train on, {} to choose by, \
+            "{} ({} parameters) on {}, {}: {labels}{} recordings to train on, {} to validate, \
              {} to test on{}",
             info.model,
             thousands(info.params),
@@ -154,6 +154,12 @@ impl Dashboard {
                 n => format!("; {n} left out, listed in skipped.jsonl"),
             }
         ));
+        if let Some(epochs) = info.joins_at {
+            self.line(&format!(
+                "after epoch {epochs} the validation part is trained on too; its figures until then are the \
+                 forecast"
+            ));
+        }
         if info.window_s < info.longest_s {
             self.line(&format!(
                 "{} sees the first {:.2} s of each; the longest has {:.2} s (set model.num_frames \
@@ -220,7 +226,11 @@ impl Dashboard {
             record.epoch,
             self.epochs,
             record.train_loss,
-            if record.best { "  best" } else { "      " },
+            match (record.joined, record.best) {
+                (true, _) => "  forecast",
+                (_, true) => "  best",
+                _ => "      ",
+            },
             record.items_per_second,
             time(Duration::from_secs_f64(record.seconds)),
         ));

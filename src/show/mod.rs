@@ -1,5 +1,6 @@
 //! Pictures, reports, dashboards and numbers as text: everything that people look at.
 
+pub(crate) mod advice;
 pub(crate) mod alignment;
 mod canvas;
 pub(crate) mod confusion;

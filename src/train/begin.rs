@@ -27,6 +27,7 @@ use crate::run::folder::{RunFolder, alphabet_path, best_checkpoint_in, last_path
 use crate::run::info::{RunInfo, SplitSizes};
 use crate::seed::{SeedUse, derive};
 use crate::settings::schema::Settings;
+use crate::settings::training::{BestBy, TrainSettings};
 use crate::{Error, Result};
 
 /// Reads the data that `settings` name and begins a run in the folder `path`, without training.
@@ -151,6 +152,7 @@ fn start<A: Architecture, B: Backend>(
             valid: data.part(Part::Valid).len(),
             test: data.part(Part::Test).len(),
         },
+        joins_at: joins_at(&settings.train, data),
         skipped: data.skipped.len(),
         longest_s: data.longest_s,
         window_s: data.longest_of_any_s.min(seen_s),
@@ -173,6 +175,17 @@ fn start<A: Architecture, B: Backend>(
     let no_optimizer = None::<(&Optimizer<B>, &Average<B>)>;
     let checkpoint = Checkpoint::of(&learner, no_optimizer, &RunState::default())?;
     write(path, &settings, &info, data, &checkpoint)
+}
+
+/// The epoch from which on the validation part is learned from as well: if it is a part of the training
+/// part that was set aside, another part is there to test on, and nothing is chosen by it.
+fn joins_at(train: &TrainSettings, data: &Data) -> Option<usize> {
+    let epoch = ((train.epochs as f64 * train.join_valid).round() as usize).max(1);
+    let is_free = data.valid_is_set_aside && data.held_out_part() == Part::Test;
+    let chooses = train.best_by != BestBy::Last;
+    // An adversary knows the domains of the training part alone.
+    let may_join = is_free && !chooses && train.adversary_weight == 0.0;
+    (may_join && epoch < train.epochs).then_some(epoch)
 }
 
 /// `model` with the weights of the run that `settings` name, where names and shapes match.

@@ -98,14 +98,15 @@ fn text(bytes: u64) -> String {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use burn_ndarray::NdArray;
+    use sori_models::Cnn1dConfig;
 
     use super::*;
-    use crate::Settings;
+    use crate::settings::Settings;
 
     #[test]
     fn what_cannot_fit_is_refused_before_it_is_made() {
         let check = |change: &str, frames| {
-            let settings = Settings::new("cnn1d", "synth:dtmf", 8000).unwrap();
+            let settings = Settings::of(Cnn1dConfig::default(), "synth:dtmf", 8000).unwrap();
             let settings = settings.with_override(change).unwrap();
             let batches = Batches {
                 rows: 32,

@@ -9,6 +9,7 @@ pub(crate) mod begin;
 pub(crate) mod fit;
 pub(crate) mod folder;
 pub(crate) mod interrupt;
+mod legs;
 mod memory;
 pub(crate) mod network_and_adversary;
 pub(crate) mod open;

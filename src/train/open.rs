@@ -1,5 +1,6 @@
 //! Opens the training session of a run at its last checkpoint.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use sori_datasets::Part;
 use sori_models::{Architecture, Network};
 
 use super::adversary::{adversary, check_domains};
+use super::legs::Legs;
 use super::network_and_adversary::NetworkAndAdversary;
 use super::progress::{Event, Outcome};
 use super::session::Session;
@@ -161,7 +163,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 ),
             ));
         }
-        let steps_per_epoch = part.len().div_ceil(train.batch_size * train.accumulate);
+        let legs = Legs::of(run, data);
         Ok(Self {
             run,
             data,
@@ -169,16 +171,18 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             loader: Loader::new(run, task.clone())?
                 .with_augment(&settings.augment)?
                 .with_cache(&settings.data)?
-                .with_memory(settings.data.memory_mib)
+                .with_memory(Arc::clone(&data.memory))
                 .with_domains(info.domains.clone()),
             task,
-            schedule: Schedule::new(train, steps_per_epoch),
+            schedule: Schedule::new(train, &legs.lengths()),
             stepper,
             started: Instant::now(),
             seconds_before: state.seconds,
             items_here: 0,
             state,
-            steps_per_epoch,
+            legs,
+            last_rate: None,
+            ahead: None,
         })
     }
 }

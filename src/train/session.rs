@@ -8,9 +8,11 @@ use burn::tensor::backend::AutodiffBackend;
 use sori_datasets::{Item, Part};
 use sori_models::{Architecture, Network};
 
+use super::legs::Legs;
 use super::progress::{Event, Outcome, Progress};
 use super::state::{Best, RunState};
 use super::step::{Rates, Stepper};
+use crate::data::lesson::HostLesson;
 use crate::data::loader::Loader;
 use crate::data::order::order;
 use crate::data::parts::Data;
@@ -38,9 +40,15 @@ pub(super) struct Session<'a, A: Architecture, B: AutodiffBackend, T: Task> {
     pub(super) seconds_before: f64,
     /// Training recordings of this session.
     pub(super) items_here: usize,
-    /// Steps of an epoch.
-    pub(super) steps_per_epoch: usize,
+    pub(super) legs: Legs,
+    /// The learning rate of the last step of this session.
+    pub(super) last_rate: Option<f64>,
+    /// The lessons of the next epoch, which load while this one is validated.
+    pub(super) ahead: Option<Lessons<T>>,
 }
+
+/// The lessons of an epoch, as they are loaded.
+pub(super) type Lessons<T> = Box<dyn Iterator<Item = Result<HostLesson<T>>>>;
 
 impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
     /// Trains to the end of the run, or until `stop` is set.
@@ -57,6 +65,9 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             if self.epoch(stop, report)?.is_break() {
                 return Ok(Outcome::Interrupted);
             }
+            if self.state.epoch + 1 < train.epochs && !self.is_time_over() {
+                self.ahead = Some(self.lessons(self.state.epoch + 1, 0));
+            }
             self.end_epoch(report)?;
         }
         self.finish()
@@ -70,15 +81,9 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         report: &mut dyn FnMut(&Event<'_>),
     ) -> Result<ControlFlow<()>> {
         let train = &self.run.settings().train;
-        let part = self.data.part(Part::Train);
-        let targets: Vec<_> = part.iter().map(|item| &item.target).collect();
-        let frames = self.data.frames_of(Part::Train);
-        let num_labels = self.run.info().labels.len();
-        let order = order(train, self.state.epoch, &targets, &frames, num_labels);
-        let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
         let skip = self.state.step_in_epoch * train.accumulate;
-        let epoch_seed = derive(train.seed, SeedUse::Augment, self.state.epoch as u64);
-        let mut lessons = self.loader.augmented(&items, epoch_seed, skip);
+        let ahead = self.ahead.take();
+        let mut lessons = ahead.unwrap_or_else(|| self.lessons(self.state.epoch, skip));
         loop {
             let asked = Instant::now();
             let loaded = lessons
@@ -90,8 +95,10 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
             let rise = self.schedule.adversary_rise(self.state.step);
+            let learning_rate = self.learning_rate(self.state.step);
+            self.last_rate = Some(learning_rate);
             let rates = Rates {
-                learning_rate: self.learning_rate(self.state.step),
+                learning_rate,
                 adversary_weight: train.adversary_weight * rise,
             };
             self.weigh_divergence()?;
@@ -124,9 +131,21 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         }
     }
 
+    /// The lessons of this epoch without the first `skip`, loaded from now on.
+    fn lessons(&self, epoch: usize, skip: usize) -> Lessons<T> {
+        let train = &self.run.settings().train;
+        let (part, frames) = self.legs.recordings(epoch, self.data);
+        let targets: Vec<_> = part.iter().map(|item| &item.target).collect();
+        let num_labels = self.run.info().labels.len();
+        let order = order(train, epoch, &targets, &frames, num_labels);
+        let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
+        let epoch_seed = derive(train.seed, SeedUse::Augment, epoch as u64);
+        Box::new(self.loader.augmented(&items, epoch_seed, skip))
+    }
+
     /// Sets the weight of an autoencoder's divergence for the next step.
     fn weigh_divergence(&mut self) -> Result<()> {
-        let epoch = self.state.step as f64 / self.steps_per_epoch as f64;
+        let epoch = self.state.step as f64 / self.legs.steps_of(0) as f64;
         let network = T::network(self.stepper.network().contract())?;
         let kl_weight = T::kl_weight_at(network, epoch);
         self.stepper.objective.kl_weight = kl_weight;
@@ -135,21 +154,16 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
 
     /// Evaluates the network on the validation part, keeps the best checkpoint and records the epoch.
     fn end_epoch(&mut self, report: &mut dyn FnMut(&Event<'_>)) -> Result<()> {
-        let valid = self.validate()?;
-        if !valid.loss.is_finite() {
-            return Err(self.diverged(valid.loss));
-        }
         let (info, train) = (self.run.info(), &self.run.settings().train);
-        let learning_rate = self.learning_rate(self.state.step.saturating_sub(1));
-        let metrics = self.task.metrics(&valid.answers);
-        let epoch = Best {
-            epoch: self.state.epoch + 1,
-            metrics: metrics.clone(),
-            loss: valid.loss,
-            thresholds: self.task.best_thresholds(&valid.answers),
-        };
+        let last_step = self.state.step.saturating_sub(1);
+        let learning_rate = self
+            .last_rate
+            .unwrap_or_else(|| self.learning_rate(last_step));
+        let joined = self.legs.joined(self.state.epoch);
+        let valid = self.validate(joined)?;
+        let (valid_loss, metrics) = (valid.loss, valid.metrics.clone());
         let by = (train.best_by, T::HEADLINE);
-        let best = self.state.end_epoch(by, train.decay_epochs, epoch);
+        let best = self.state.end_epoch(by, train.decay_epochs, valid);
         let state = &self.state;
         let items = state.epoch_items.max(1) as f64;
         let seconds = state.epoch_seconds.max(f64::MIN_POSITIVE);
@@ -161,8 +175,9 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             train_accuracy: self.accuracy(),
             train_blank: state.blank(),
             train_domain_accuracy: (!info.domains.is_empty()).then(|| state.domain_accuracy()),
-            valid_loss: valid.loss,
+            valid_loss,
             valid: metrics,
+            joined,
             best,
             seconds: self.seconds(),
             items_per_second: items / seconds,
@@ -181,7 +196,27 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         Ok(())
     }
 
-    fn validate(&self) -> Result<Evaluation<T>> {
+    /// What the network does on the validation part after this epoch. Once that part is learned from, the
+    /// last figures from before are the forecast.
+    fn validate(&self, joined: bool) -> Result<Best> {
+        let epoch = self.state.epoch + 1;
+        if let Some(forecast) = self.state.best.clone().filter(|_| joined) {
+            return Ok(Best { epoch, ..forecast });
+        }
+        let valid = self.evaluate_valid()?;
+        if !valid.loss.is_finite() {
+            return Err(self.diverged(valid.loss));
+        }
+        Ok(Best {
+            epoch,
+            metrics: self.task.metrics(&valid.answers),
+            loss: valid.loss,
+            thresholds: self.task.best_thresholds(&valid.answers),
+            worst: self.task.worst(&valid.answers),
+        })
+    }
+
+    fn evaluate_valid(&self) -> Result<Evaluation<T>> {
         let part = self.data.part(Part::Valid).into_iter();
         let mut part: Vec<_> = part.zip(self.data.frames_of(Part::Valid)).collect();
         // Batches of even length are fastest.
@@ -218,6 +253,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             seed: info.seed,
             best_epoch: best.epoch,
             valid: best.metrics.clone(),
+            valid_worst: best.worst.clone(),
             labels_left_out: found.labels_left_out,
         };
         let (name, csv) = found.csv;
@@ -248,7 +284,12 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
     }
 
     fn learning_rate(&self, step: usize) -> f64 {
-        self.schedule.learning_rate(step, self.state.plateaus)
+        let minutes = self.run.settings().train.max_minutes;
+        let time = match minutes > 0.0 {
+            true => (self.seconds() / (minutes * 60.0)).min(1.0),
+            false => 0.0,
+        };
+        self.schedule.learning_rate(step, self.state.plateaus, time)
     }
 
     /// Seconds of training since the run began.
@@ -270,8 +311,9 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         let train = &self.run.settings().train;
         let state = &self.state;
         let items_per_second = self.items_here as f64 / self.started.elapsed().as_secs_f64();
-        let items = self.run.info().splits.train;
-        let items_left = items * (train.epochs - state.epoch) - state.epoch_items;
+        let lengths = self.legs.lengths().into_iter();
+        let steps: usize = lengths.map(|(epochs, steps)| epochs * steps).sum();
+        let items_left = steps.saturating_sub(state.step) * train.batch_size * train.accumulate;
         let mut left = items_left as f64 / items_per_second;
         if train.max_minutes > 0.0 {
             left = left.min((train.max_minutes * 60.0 - self.seconds()).max(0.0));
@@ -280,7 +322,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             epoch: state.epoch + 1,
             epochs: train.epochs,
             step: state.step_in_epoch,
-            steps: self.steps_per_epoch,
+            steps: self.legs.steps_of(state.epoch),
             loss: state.epoch_loss / state.epoch_items as f64,
             accuracy: self.accuracy(),
             blank: state.blank(),

@@ -39,6 +39,9 @@ pub(crate) struct Best {
     pub(crate) loss: f64,
     /// The threshold of each tag's score. Empty for other tasks.
     pub(crate) thresholds: Vec<f32>,
+    /// The worst mistakes on the validation part, one per line.
+    #[serde(default)]
+    pub(crate) worst: Vec<String>,
 }
 
 impl RunState {
@@ -137,6 +140,7 @@ mod tests {
             metrics: Metrics([(headline.metric.to_string(), value)].into()),
             loss,
             thresholds: Vec::new(),
+            worst: Vec::new(),
         };
         let beats = |by, headline, value, loss| {
             of(headline, 0.5, 2.0).is_beaten_by(by, headline, &of(headline, value, loss))

@@ -260,7 +260,7 @@ mod tests {
     use burn_autodiff::Autodiff;
     use burn_ndarray::NdArray;
     use sori_datasets::{Alphabet, AlphabetKind, Features, Normalization, Target};
-    use sori_models::{Architecture, ModelConfig};
+    use sori_models::{Architecture, Cnn1dConfig, GruConfig, LasConfig, MlpConfig};
 
     use super::*;
     use crate::data::batch::FrameLimits;
@@ -280,8 +280,11 @@ mod tests {
     /// The running statistics of a batch-norm network after a step, and the loss of a second step.
     fn after_a_step(optimizer: OptimizerKind, learning_rate: f64) -> (Vec<Vec<f32>>, f64) {
         let device = Default::default();
-        let config: ModelConfig =
-            toml::from_str("name = \"cnn1d\"\nchannels = [4]\ndropout = 0.0").unwrap();
+        let config = Cnn1dConfig {
+            channels: vec![4],
+            dropout: 0.0,
+            ..Cnn1dConfig::default()
+        };
         let config = config.with_input(0, 3, 2);
         let rows = [1.0, -1.0, 0.5, 2.0]
             .iter()
@@ -330,10 +333,14 @@ mod tests {
     }
 
     /// The losses of two steps, each over these batches at once.
-    fn losses<T: Task>(table: &str, task: &T, objective: &Objective, rows: &[&[Row]]) -> [f64; 2] {
+    fn losses<A: Architecture, T: Task>(
+        config: &A,
+        task: &T,
+        objective: &Objective,
+        rows: &[&[Row]],
+    ) -> [f64; 2] {
         let device = Default::default();
-        let config: ModelConfig = toml::from_str(table).unwrap();
-        let config = config.with_input(6, 3, task.num_outputs());
+        let config = config.clone().with_input(6, 3, task.num_outputs());
         let settings = TrainSettings {
             optimizer: OptimizerKind::Sgd,
             clip_norm: 0.0,
@@ -356,9 +363,14 @@ mod tests {
         })
     }
 
-    fn assert_accumulates<T: Task>(table: &str, task: &T, objective: &Objective, rows: &[Row]) {
-        let whole = losses(table, task, objective, &[rows]);
-        let parts = losses(table, task, objective, &[&rows[..1], &rows[1..]]);
+    fn assert_accumulates<A: Architecture, T: Task>(
+        config: &A,
+        task: &T,
+        objective: &Objective,
+        rows: &[Row],
+    ) {
+        let whole = losses(config, task, objective, &[rows]);
+        let parts = losses(config, task, objective, &[&rows[..1], &rows[1..]]);
         for (whole, part) in whole.iter().zip(parts) {
             assert!((whole - part).abs() < 1e-5 * whole, "{whole} is not {part}");
         }
@@ -381,25 +393,38 @@ mod tests {
             weights: vec![0.6, 5.0],
             ..Objective::default()
         };
-        let mlp = "name = \"mlp\"\nd_hidden = [4]\ndropout = 0.0";
-        assert_accumulates(mlp, &two_classes(), &weighed, &classes);
+        let mlp = MlpConfig {
+            d_hidden: vec![4],
+            dropout: 0.0,
+            ..MlpConfig::default()
+        };
+        assert_accumulates(&mlp, &two_classes(), &weighed, &classes);
 
         let texts = [(6, "abba"), (3, "a"), (5, ""), (4, "ba")];
         let texts = texts.map(|(frames, text)| row(frames, Target::Text(text.to_string())));
         let kind = AlphabetKind::Characters;
         let alphabet = Alphabet::build(kind, Normalization::default(), ["ab"]).unwrap();
-        let las = "name = \"las\"\nd_listener = 3\nnum_plain_layers = 1\nnum_pyramid_layers = 1\n\
-                   d_embedding = 3\nd_speller = 4\nnum_speller_layers = 1\nd_attention = 4\ndropout = 0.0";
+        let las = LasConfig {
+            d_listener: 3,
+            num_plain_layers: 1,
+            num_pyramid_layers: 1,
+            d_embedding: 3,
+            d_speller: 4,
+            num_speller_layers: 1,
+            d_attention: 4,
+            dropout: 0.0,
+            ..LasConfig::default()
+        };
         let task = Transcribe {
             alphabet: Arc::new(alphabet),
         };
-        assert_accumulates(las, &task, &Objective::default(), &texts);
+        assert_accumulates(&las, &task, &Objective::default(), &texts);
     }
 
     #[test]
     fn a_network_of_another_contract_is_refused() {
         let device = Default::default();
-        let config = ModelConfig::from_name("gru").unwrap().with_input(0, 3, 2);
+        let config = GruConfig::default().with_input(0, 3, 2);
         let network = random_network::<_, Cpu>(&config, 1, &device).unwrap();
         let task = Transcribe {
             alphabet: Arc::new(

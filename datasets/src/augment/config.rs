@@ -400,6 +400,12 @@ impl AugmentConfig {
             .any(|&each| each.acts_on_features() && self.probability(each) > 0.0)
     }
 
+    /// Whether features are made anew of sound each time, rather than mixed or masked afterwards.
+    #[must_use]
+    pub fn needs_waveforms(&self) -> bool {
+        self.acts_on_waveforms() || (self.mixes() && self.mix.kind == MixKind::BetweenClass)
+    }
+
     /// Whether recordings may be mixed.
     #[must_use]
     pub fn mixes(&self) -> bool {

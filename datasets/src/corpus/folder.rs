@@ -1,13 +1,22 @@
 //! One sub-folder per class, perhaps below `train`, `valid` and `test`.
+//!
+//! `group=REGEX` says which recordings belong together, such as those of one speaker. The expression
+//! is looked for in each path from the folder on, with `/`, such as `dog/7_theo_12.wav`; what its first
+//! bracket matches (or all of it, without brackets) is the group, and the domain. Groups stay whole
+//! where Sori chooses parts or folds; parts that the folder has are taken as they are.
+//!
+//! `folds=K&of=N` tests on fold `K` of `N`, by group if there are groups, and by class.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::chosen::chosen_by_name;
 use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
+use super::own_folds::{asks_for_folds, divide, members};
+use super::pattern::{give_groups, pattern};
 use super::query::number;
 use super::spec::Spec;
+use super::together::choose;
 use crate::audio::{EXTENSIONS, is_recording};
 use crate::files::entries;
 use crate::item::{Source, TargetKind};
@@ -15,19 +24,31 @@ use crate::part::Part;
 use crate::spelling::{composed, into_composed};
 use crate::{Error, Result};
 
-/// The fraction of each class that becomes the test part where the folder has no parts.
+/// The fraction, of each class if there are no groups, that becomes the test part where the folder has no parts.
 const TEST_FRACTION: f64 = 0.1;
 /// The seed of that choice, which must not depend on a run's.
 const TEST_SEED: u64 = 0;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let test_fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
+    if asks_for_folds(spec) && spec.query.contains_key("test_fraction") {
+        return Err(Error::Query {
+            corpus: spec.corpus.clone(),
+            key: "test_fraction".into(),
+            value: spec.query["test_fraction"].clone(),
+            expected: "test_fraction and folds both choose the test part; give one of them".into(),
+        });
+    }
+    // Refused before anything is read.
+    pattern(spec)?;
     let root = Path::new(&spec.location);
     let (folders, mut ignored_files) = sub_folders(root, gate)?;
     let is_part = |name: &String| name.parse::<Part>().is_ok();
 
     let mut drafts = Vec::new();
-    if folders.iter().any(|name| name == Part::Train.name()) || folders.iter().all(is_part) {
+    let has_parts =
+        folders.iter().any(|name| name == Part::Train.name()) || folders.iter().all(is_part);
+    if has_parts {
         if let Some(other) = folders.iter().find(|name| !is_part(name)) {
             return Err(Error::Layout {
                 path: root.join(other),
@@ -46,19 +67,18 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 ignored_files += add_class(root, &prefix, *part, gate, &mut drafts)?;
             }
         }
-        distinguish(&mut drafts);
     } else {
         for class in folders {
             ignored_files += add_class(root, &class, Part::Train, gate, &mut drafts)?;
         }
-        distinguish(&mut drafts);
-        let is_of_one = |a: &Draft, b: &Draft| class_of(a) == class_of(b);
-        for of_class in drafts.chunk_by_mut(is_of_one) {
-            let ids: Vec<String> = of_class.iter().map(|draft| draft.id.clone()).collect();
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            for chosen in chosen_by_name(&ids, test_fraction, TEST_SEED) {
-                of_class[chosen].part = Part::Test;
-            }
+    }
+    give_groups(spec, gate, &mut drafts)?;
+    distinguish(&mut drafts);
+    divide(spec, &mut drafts)?;
+    if !has_parts && !asks_for_folds(spec) {
+        let all: Vec<&Draft> = drafts.iter().collect();
+        for chosen in choose(&members(&all), test_fraction, TEST_SEED).indices {
+            drafts[chosen].part = Part::Test;
         }
     }
     Ok(Found {
@@ -122,13 +142,6 @@ fn add_class(
         });
     }
     Ok(ignored)
-}
-
-fn class_of(draft: &Draft) -> Option<&str> {
-    match &draft.answer {
-        Answer::Class(class) => Some(class),
-        _ => None,
-    }
 }
 
 /// Numbers recordings whose names are alike but for their spelling. A class may have a folder in

@@ -1,26 +1,31 @@
 //! A list of recordings, one JSON object per line:
 //! `{"audio": PATH, "label": …}`, `{"audio": PATH, "tags": […]}`, `{"audio": PATH, "text": …}` or
-//! `{"audio": PATH, "value": NUMBER}`, with an optional `"split"` and an optional `"domain"` (such as
-//! the speaker, [`Item::domain`](super::Item::domain)). NeMo's `audio_filepath` is taken for `audio`,
-//! and its `offset` and `duration` in seconds name the part of the file that a line is about; fields
-//! of other names are ignored.
+//! `{"audio": PATH, "value": NUMBER}`, with an optional `"split"`, an optional `"domain"` (such as the
+//! speaker, [`Item::domain`](crate::Item::domain)) and an optional `"group"`: what has the same group
+//! stays in one part ([`Item::group`](crate::Item::group)). NeMo's `audio_filepath` is taken for
+//! `audio`, and its `offset` and `duration` in seconds name the part of the file that a line is about;
+//! fields of other names are ignored. Parts of one file are of one group, the file, unless each of its
+//! lines names the same other one.
 //!
 //! Or, if its name ends in `.csv`, a table of comma-separated values: its header names a column
-//! `audio`, one of `label`, `tags`, `text` and `value`, and perhaps `split` and `domain`; columns of
-//! other names are ignored. Tags are separated by `|` or `;`, and a recording may have none; a `split`
-//! that is empty is `train`, and a `domain` that is empty is none.
+//! `audio`, one of `label`, `tags`, `text` and `value`, and perhaps `split`, `domain` and `group`;
+//! columns of other names are ignored. Tags are separated by `|` or `;`, and a recording may have none;
+//! a `split` that is empty is `train`, and a `domain` or a `group` that is empty is none.
+//!
+//! `folds=K&of=N` tests on fold `K` of `N`, by group if there are groups, and by class.
 //!
 //! Relative paths begin at the manifest's folder.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::draft::{Answer, Found};
+use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::labels::VALUE;
 use super::list::{Entry, Listing, Row, Table, labels_in};
+use super::own_folds::divide;
 use super::spec::Spec;
 use super::stretch::Stretch;
 use crate::item::TargetKind;
@@ -38,6 +43,7 @@ struct Line {
     value: Option<f64>,
     split: Option<String>,
     domain: Option<Name>,
+    group: Option<Name>,
     offset: Option<f64>,
     duration: Option<f64>,
 }
@@ -59,7 +65,8 @@ impl Name {
         }
     }
 
-    fn into_domain(self) -> Option<String> {
+    /// A name that may be empty, which is none.
+    fn into_optional(self) -> Option<String> {
         self.into_text().ok()
     }
 }
@@ -70,6 +77,7 @@ struct Recording {
     answer: Answer,
     part: Part,
     domain: Option<String>,
+    group: Option<String>,
     stretch: Stretch,
 }
 
@@ -90,6 +98,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     // The kind of target, and the line that set it.
     let mut kind = None::<(TargetKind, usize)>;
     let mut lengths_s = HashMap::new();
+    let mut groups = GroupsOfFiles::default();
     for (line, said) in lines {
         let entry = said.and_then(|recording| {
             let task = recording.answer.kind();
@@ -102,6 +111,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
             }
             let file = on_disk(folder.join(&recording.audio));
             let cut = recording.stretch.cut(&file, &mut lengths_s)?;
+            groups.check(&file, recording.group.as_deref(), line)?;
             Ok(Entry {
                 file,
                 id: match cut {
@@ -113,7 +123,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 answer: recording.answer,
                 part: recording.part,
                 // Parts of one file belong together.
-                group: cut.map(|_| recording.audio),
+                group: recording.group.or(cut.map(|_| recording.audio)),
                 cut,
                 domain: recording.domain,
             })
@@ -123,12 +133,47 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let Some((task, _)) = kind else {
         return Err(nothing_usable(path, is_table, gate));
     };
+    let mut drafts = listing.drafts;
+    drafts.iter_mut().for_each(Draft::compose);
+    divide(spec, &mut drafts)?;
     Ok(Found {
         task,
         labels: (task == TargetKind::Regress).then(|| vec![VALUE.to_owned()]),
-        drafts: listing.drafts,
+        drafts,
         ignored_files: 0,
     })
+}
+
+/// The group that the first line of each file names, if it names one, and that line.
+#[derive(Default)]
+struct GroupsOfFiles(HashMap<PathBuf, (Option<String>, usize)>);
+
+impl GroupsOfFiles {
+    /// Refuses a line whose group is another than that of an earlier one of the same file.
+    fn check(
+        &mut self,
+        file: &Path,
+        group: Option<&str>,
+        line: usize,
+    ) -> std::result::Result<(), String> {
+        let Some((first, first_line)) = self.0.get(file) else {
+            let first = (group.map(str::to_owned), line);
+            self.0.insert(file.to_owned(), first);
+            return Ok(());
+        };
+        if first.as_deref() == group {
+            return Ok(());
+        }
+        let said = |group: Option<&str>| match group {
+            Some(group) => format!("the group '{group}'"),
+            None => "no group".to_owned(),
+        };
+        Err(format!(
+            "it names {}, line {first_line} of the same file {}; parts of one file are of one group",
+            said(group),
+            said(first.as_deref()),
+        ))
+    }
 }
 
 fn json_lines(path: &Path) -> Result<Vec<(usize, Said)>> {
@@ -159,7 +204,7 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
         });
     };
     let split = table.find("split");
-    let domain = table.find("domain");
+    let [domain, group] = ["domain", "group"].map(|name| table.find(name));
     let said = |row: &Row| {
         let audio = row.get(audio);
         if audio.is_empty() {
@@ -182,12 +227,16 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
             None | Some("") => Part::Train,
             Some(split) => part_named(split)?,
         };
-        let domain = domain.map(|domain| row.get(domain));
+        let optional = |column: Option<usize>| {
+            let name = column.map(|column| row.get(column));
+            name.filter(|name| !name.is_empty()).map(str::to_owned)
+        };
         Ok(Recording {
             audio: audio.to_owned(),
             answer,
             part,
-            domain: domain.filter(|name| !name.is_empty()).map(str::to_owned),
+            domain: optional(domain),
+            group: optional(group),
             stretch: Stretch::default(),
         })
     };
@@ -261,7 +310,8 @@ fn parsed(line: &[u8]) -> Said {
         audio,
         answer,
         part,
-        domain: line.domain.map(Name::into_domain).unwrap_or_default(),
+        domain: line.domain.and_then(Name::into_optional),
+        group: line.group.and_then(Name::into_optional),
         stretch: Stretch {
             offset_s: line.offset,
             duration_s: line.duration,

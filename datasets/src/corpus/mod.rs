@@ -9,14 +9,14 @@
 //! | `digits:DIR` | `size=`, `seed=`, `speaker=theo`, `speaker=!theo` | connected digits of FSDD: recordings 0 to 4 to test, 5 to 8 to validate |
 //! | `esc:DIR` | `folds=5`, `esc10=true` | ESC-50 or ESC-10: fold 5 to test, the rest to train |
 //! | `esc-mix:DIR` | as `esc`, `size=`, `seed=`, `valid_fold=` | mixtures within a fold: fold 5 to test, an eighth of the clips of the others to validate |
-//! | `folder:DIR` | `test_fraction=0.1` | its folders `train`, `valid`, `test`, or a tenth to test |
+//! | `folder:DIR` | `test_fraction=0.1`, `group=REGEX`, `folds=1`, `of=5` | its folders `train`, `valid`, `test`, or a tenth to test |
 //! | `fsd50k:DIR` | | as published: `train`, `val`, evaluation set |
 //! | `fsdd:DIR` | `speaker=theo`, `speaker=!theo` | recordings 0 to 4 to test |
 //! | `fsdkaggle2019:DIR` | `noisy=true` | curated set to train, test set |
 //! | `ksponspeech:DIR` | `notation=pronunciation`, `sets=train,dev,eval_clean` | by its lists; without them `KsponSpeech_eval` to test |
 //! | `librispeech:DIR` | `sets=train-clean-100,dev-clean,test-clean` | its folders `train-*`, `dev-*`, `test-*` |
 //! | `magnatagatune:DIR` | `tags=50` | folders 0 to b, c, d to f |
-//! | `manifest:FILE.jsonl`, `.csv` | | each line's `split`, or all to train |
+//! | `manifest:FILE.jsonl`, `.csv` | `folds=1`, `of=5` | each line's `split`, or all to train |
 //! | `pansori:DIR` | | a tenth of the recordings, by speaker, to test |
 //! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
 //! | `speechocean762:DIR` | | its folders `train` and `test`, or a tenth, by speaker, to test |
@@ -25,10 +25,15 @@
 //! | `yesno:DIR` | | the second half of the recordings to test |
 //!
 //! `folds=` names the folds to test on, separated by commas. A k-fold run opens the corpus once for
-//! each: `folds=1`, `folds=2` and so on. Every corpus takes `split=` for one part alone.
+//! each: `folds=1`, `folds=2` and so on. Folders and manifests are divided into `of=` folds, five
+//! unless it says otherwise. Every corpus takes `split=` for one part alone.
+//!
+//! Recordings that belong together ([`Item::group`](crate::Item::group)), such as those of one speaker,
+//! stay in one part wherever parts are chosen: of a folder by `group=REGEX`, of a manifest by `group`.
 
 mod chosen;
 mod clovacall;
+mod counter;
 mod digits;
 mod draft;
 mod dtmf;
@@ -49,8 +54,11 @@ mod magnatagatune;
 mod manifest;
 mod morse;
 mod open;
+mod own_folds;
 mod pansori;
 mod parse;
+mod pattern;
+mod proposal;
 mod query;
 mod quotes;
 mod scenes;
@@ -60,10 +68,13 @@ mod speech_commands;
 mod speechocean762;
 mod stretch;
 mod table;
+mod together;
 mod transcripts;
 mod urbansound8k;
 mod yesno;
 
 pub use open::{Corpus, OpenOptions};
+pub use proposal::GroupProposal;
+pub use set_aside::Whole;
 pub use spec::Spec;
 pub use table::{CORPORA, KnownCorpus, Location};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::spec::Spec;
+use super::spec::{Spec, split_at_query};
 use super::table::{CORPORA, known_corpora};
 use crate::{Error, Result};
 
@@ -26,7 +26,7 @@ impl FromStr for Spec {
         if !CORPORA.iter().any(|known| known.name == corpus) {
             return Err(refuse(format!("there is no corpus '{corpus}'")));
         }
-        let (location, query_text) = rest.rsplit_once('?').unwrap_or((rest, ""));
+        let (location, query_text) = split_at_query(rest);
         if location.is_empty() {
             return Err(refuse(format!("nothing follows '{corpus}:'")));
         }

@@ -11,6 +11,9 @@
 //! commands, `_silence_` (seconds of the background noise) and `_unknown_`, other words, of which in
 //! each part, by a hash of their names, as many are taken as there are recordings of a command on
 //! average.
+//!
+//! Files are named by a hash of their speaker, `0a7c2a8d_nohash_0.wav`, who is in one of the published
+//! parts, and stays in one part where a validation part is set aside.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +29,8 @@ use crate::part::Part;
 use crate::spelling::composed;
 use crate::{Error, Result, files};
 
+/// What follows the hash of the speaker in the name of a file.
+const SPEAKER_END: &str = "_nohash_";
 const NOISE: &str = "_background_noise_";
 const SILENCE: &str = "_silence_";
 const UNKNOWN: &str = "_unknown_";
@@ -106,7 +111,9 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                 source: Source::File(path),
                 answer: Answer::Class(word.clone()),
                 part: lists.take(&id),
-                group: None,
+                group: name
+                    .split_once(SPEAKER_END)
+                    .map(|(speaker, _)| speaker.to_owned()),
                 domain: None,
                 id,
             });

@@ -95,7 +95,7 @@ pub const CORPORA: &[KnownCorpus] = &[
     KnownCorpus {
         name: "folder",
         location: Location::Folder,
-        keys: &["test_fraction"],
+        keys: &["folds", "group", "of", "test_fraction"],
         parts: "its folders `train`, `valid`, `test`, or a tenth to test",
         find: folder::find,
     },
@@ -144,7 +144,7 @@ pub const CORPORA: &[KnownCorpus] = &[
     KnownCorpus {
         name: "manifest",
         location: Location::List,
-        keys: &[],
+        keys: &["folds", "of"],
         parts: "each line's `split`, or all to train",
         find: manifest::find,
     },

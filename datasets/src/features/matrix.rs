@@ -46,3 +46,12 @@ impl Features {
         }
     }
 }
+
+/// Features and the length of the sound that they are of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SoundFeatures {
+    /// The features.
+    pub features: Features,
+    /// Samples of the sound, at the rate of the features.
+    pub samples: usize,
+}

@@ -19,7 +19,7 @@ mod window;
 
 pub use config::{FeatureConfig, FeatureKind, MelNorm, MelScale, Normalize, PadMode, WindowKind};
 pub use extractor::FeatureExtractor;
-pub use matrix::Features;
+pub use matrix::{Features, SoundFeatures};
 pub use normalize::{BinAccumulator, BinStats};
 pub use stream::FeatureStream;
 

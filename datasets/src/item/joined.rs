@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::audio::AudioMemory;
 use crate::draw::Draw;
 use crate::level::add_at_snr;
-use crate::{Error, Result, Waveform, audio};
+use crate::{AudioMemory, Error, Result, Waveform, audio};
 
 /// Several audio files one after another, as loud as they are, with pauses before, between and
 /// after them and a low white noise over it all, so that a pause is not plain zeros.

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::audio::AudioMemory;
 use crate::level::{decibels, mean_power_f64 as mean_power, scaled_to_peak};
-use crate::{Result, Waveform};
+use crate::{AudioMemory, Result, Waveform};
 
 /// The largest sample of a mixture.
 const PEAK: f64 = 0.95;

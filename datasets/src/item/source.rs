@@ -6,11 +6,10 @@ use std::sync::Arc;
 use super::joined::{Joined, no_pieces};
 use super::mixture::Mixture;
 use super::segment::Segment;
-use crate::audio::AudioMemory;
 use crate::synth::dtmf::{self, DtmfClip};
 use crate::synth::morse::{self, MorseClip};
 use crate::synth::scenes::{self, SceneClip};
-use crate::{Result, Waveform, audio, files};
+use crate::{AudioMemory, Result, Waveform, audio, files};
 
 /// The source of a recording's sound.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,23 +42,41 @@ impl Source {
         self.waveform_from(&AudioMemory::default(), sample_rate_hz)
     }
 
-    /// The sound as [`waveform`](Self::waveform), with whole files (alone, mixed or joined) looked up
-    /// in `memory` first. Segments and files without a header are decoded each time.
+    /// The sound as [`waveform`](Self::waveform), looked up in `memory` first; of mixed and joined
+    /// recordings their files.
     ///
     /// # Errors
     ///
     /// Those of [`waveform`](Self::waveform).
     pub fn waveform_from(&self, memory: &AudioMemory, sample_rate_hz: u32) -> Result<Waveform> {
+        let resampled = |waveform: &Waveform| audio::resample(waveform, sample_rate_hz);
+        let waveform = match self {
+            Self::Mixture(mixture) => return mixture.waveform(memory, sample_rate_hz),
+            Self::Joined(joined) => return joined.waveform(memory, sample_rate_hz),
+            Self::File(path) => memory.load(path, sample_rate_hz),
+            Self::Segment(segment) => {
+                memory.sound(self, sample_rate_hz, || segment.waveform(sample_rate_hz))
+            }
+            Self::Raw(path) => memory.sound(self, sample_rate_hz, || {
+                resampled(&audio::decode_raw(path)?)
+                    .map_err(|error| error.at(path.display().to_string()))
+            }),
+            Self::Dtmf(clip) => memory.sound(self, sample_rate_hz, || resampled(&clip.waveform())),
+            Self::Morse(clip) => memory.sound(self, sample_rate_hz, || resampled(&clip.waveform())),
+            Self::Scene(clip) => memory.sound(self, sample_rate_hz, || resampled(&clip.waveform())),
+        };
+        waveform.map(Arc::unwrap_or_clone)
+    }
+
+    /// The sound for a single use: only files that several recordings are made of are kept in `memory`.
+    pub(crate) fn waveform_once(
+        &self,
+        memory: &AudioMemory,
+        sample_rate_hz: u32,
+    ) -> Result<Waveform> {
         match self {
-            Self::File(path) => memory.load(path, sample_rate_hz).map(Arc::unwrap_or_clone),
-            Self::Segment(segment) => segment.waveform(sample_rate_hz),
-            Self::Raw(path) => audio::resample(&audio::decode_raw(path)?, sample_rate_hz)
-                .map_err(|error| error.at(path.display().to_string())),
-            Self::Mixture(mixture) => mixture.waveform(memory, sample_rate_hz),
-            Self::Joined(joined) => joined.waveform(memory, sample_rate_hz),
-            Self::Dtmf(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
-            Self::Morse(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
-            Self::Scene(clip) => audio::resample(&clip.waveform(), sample_rate_hz),
+            Self::Mixture(_) | Self::Joined(_) => self.waveform_from(memory, sample_rate_hz),
+            _ => self.waveform(sample_rate_hz),
         }
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_size};
 use crate::layers::{AdditivePooling, Cell, Linear, Recurrent, RecurrentConfig, assert_input};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -23,7 +24,8 @@ pub const CARD: Card = Card {
     paper: "Raffel and Ellis (2015): Feed-forward networks with attention can solve some long-term memory problems",
     paper_url: "https://arxiv.org/abs/1512.08756",
     summary: "Stacked bidirectional LSTM layers, summed over time by additive attention.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 8,
         frames: 100,

@@ -20,6 +20,7 @@ use crate::config::{
 };
 use crate::layers::{ConvBlock1d, Init, Linear, assert_input, masked_mean};
 use crate::ops::{self, Activation};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -30,7 +31,8 @@ pub const CARD: Card = Card {
     paper: "Dieleman and Schrauwen (2014): End-to-end learning for music audio",
     paper_url: "https://doi.org/10.1109/ICASSP.2014.6854950",
     summary: "Convolutions that span all bins and move in time, averaged over time.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 32,
         frames: 128,

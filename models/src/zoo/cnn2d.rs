@@ -19,6 +19,7 @@ use crate::config::{
 };
 use crate::layers::{ConvBlock2d, GlobalPooling, Init, Linear, assert_input};
 use crate::ops::{self, Activation};
+use crate::recipe::{Facts, classifier};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -29,13 +30,27 @@ pub const CARD: Card = Card {
     paper: "Hershey et al. (2017): CNN architectures for large-scale audio classification",
     paper_url: "https://arxiv.org/abs/1609.09430",
     summary: "Small convolutions over time and frequency, the spectrogram read as a picture.",
-    recipes: &[],
+    paper_settings: "",
+    recipe,
     bench: Some(BenchShape {
         batch: 16,
         frames: 100,
         bins: 64,
     }),
 };
+
+/// The recipe of a classifier, with wider blocks and all that pooling offers.
+fn recipe(facts: &Facts) -> String {
+    let settings = classifier(facts);
+    if settings.is_empty() {
+        return settings;
+    }
+    settings
+        + "model.channels = [32, 64, 128, 128]
+model.pooling = \"mean_max_deviation\"
+model.dropout = 0.3
+"
+}
 
 /// Configuration of [`Cnn2d`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

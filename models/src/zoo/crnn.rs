@@ -21,7 +21,8 @@ use crate::layers::{
     Cell, ConvBlock2d, Init, Linear, MaskedBatchNorm, Recurrent, RecurrentConfig, assert_input,
 };
 use crate::ops::{self, Activation};
-use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Recipe, Role};
+use crate::recipe::{Facts, classifier_of_mels};
+use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
 pub const CARD: Card = Card {
@@ -31,34 +32,34 @@ pub const CARD: Card = Card {
     paper: "Choi et al. (2016): Convolutional recurrent neural networks for music classification",
     paper_url: "https://arxiv.org/abs/1609.04243",
     summary: "Four convolutions with strong pooling, summed up over time by a GRU.",
-    recipes: &[
-        Recipe {
-            corpus: "",
-            settings: "
-# The pooling sizes are the paper's, for music of half a minute.
-[features]
-num_mels = 96
-",
-        },
-        Recipe {
-            corpus: "synth:",
-            settings: "
-# Short recordings: fewer and smaller blocks, which need fewer frames.
-[features]
-num_mels = 40
-
-[model]
-channels = [32, 48, 64]
-pools = [[2, 2], [2, 4], [2, 5]]
-",
-        },
-    ],
+    // The pooling sizes are the paper's, for music of half a minute.
+    paper_settings: "features.num_mels = 96\n",
+    recipe,
     bench: Some(BenchShape {
         batch: 2,
         frames: 1366,
         bins: 96,
     }),
 };
+
+/// The paper's poolings leave nothing of recordings that are shorter than this.
+const SHORT_S: f64 = 10.0;
+
+/// The recipe of a classifier; for short recordings with fewer and smaller blocks, which need fewer
+/// frames and bands.
+fn recipe(facts: &Facts) -> String {
+    if facts.length_s >= SHORT_S {
+        return classifier_of_mels(facts, 96);
+    }
+    let bands = match facts.synthesised {
+        Some(_) => "features.num_mels = 40\n".to_string(),
+        None => classifier_of_mels(facts, 40),
+    };
+    bands
+        + "model.channels = [32, 48, 64]
+model.pools = [[2, 2], [2, 4], [2, 5]]
+"
+}
 
 /// Configuration of [`Crnn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

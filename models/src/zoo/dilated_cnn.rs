@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_odd, check_probability, check_size};
 use crate::layers::{Init, Linear, PointwiseConv1d, assert_input, masked_mean};
 use crate::ops::{self, Activation, ConvOptions};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The longest cycle: its last dilation is longer than any recording.
@@ -35,7 +36,8 @@ pub const CARD: Card = Card {
     paper: "van den Oord et al. (2016): WaveNet: a generative model for raw audio",
     paper_url: "https://arxiv.org/abs/1609.03499",
     summary: "Gated convolutions whose dilation doubles from block to block, with residual and skip connections.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 16,
         frames: 100,

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
 use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d};
 use crate::ops::{self, Activation};
-use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Recipe, Role};
+use crate::recipe::{Facts, classifier_of_mels};
+use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
 pub const CARD: Card = Card {
@@ -26,34 +27,34 @@ pub const CARD: Card = Card {
     paper: "Choi, Fazekas and Sandler (2016): Automatic tagging using deep convolutional neural networks",
     paper_url: "https://arxiv.org/abs/1606.00298",
     summary: "Five convolutions with strong pooling over a long mel spectrogram.",
-    recipes: &[
-        Recipe {
-            corpus: "",
-            settings: "
-# The pooling sizes are the paper's, for music of half a minute.
-[features]
-num_mels = 96
-",
-        },
-        Recipe {
-            corpus: "synth:",
-            settings: "
-# Short recordings: fewer and smaller blocks, which need fewer frames.
-[features]
-num_mels = 40
-
-[model]
-channels = [32, 48, 64]
-pools = [[2, 2], [2, 4], [4, 5]]
-",
-        },
-    ],
+    // The pooling sizes are the paper's, for music of half a minute.
+    paper_settings: "features.num_mels = 96\n",
+    recipe,
     bench: Some(BenchShape {
         batch: 2,
         frames: 1366,
         bins: 96,
     }),
 };
+
+/// The paper's poolings leave nothing of recordings that are shorter than this.
+const SHORT_S: f64 = 10.0;
+
+/// The recipe of a classifier; for short recordings with fewer and smaller blocks, which need fewer
+/// frames and bands.
+fn recipe(facts: &Facts) -> String {
+    if facts.length_s >= SHORT_S {
+        return classifier_of_mels(facts, 96);
+    }
+    let bands = match facts.synthesised {
+        Some(_) => "features.num_mels = 40\n".to_string(),
+        None => classifier_of_mels(facts, 40),
+    };
+    bands
+        + "model.channels = [32, 48, 64]
+model.pools = [[2, 2], [2, 4], [4, 5]]
+"
+}
 
 /// Configuration of [`Fcn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -32,7 +32,8 @@ use crate::config::{ConfigError, check_channels, check_size};
 use crate::layers::{Conv2d, ConvBlock2d, Init, Linear, MaskedBatchNorm, to_patches};
 use crate::loss::{AdversarialLoss, GanLosses};
 use crate::ops::Activation;
-use crate::{Adversarial, Architecture, Card, Contract, Generator, Network, Purpose, Recipe, Role};
+use crate::recipe::plain;
+use crate::{Adversarial, Architecture, Card, Contract, Generator, Network, Purpose, Role};
 
 /// Slope of the discriminator's nonlinearity below zero, DCGAN's.
 pub const LEAKY_SLOPE: f64 = 0.2;
@@ -48,9 +49,7 @@ pub const CARD: Card = Card {
     paper: "Goodfellow et al. (2014): Generative adversarial networks",
     paper_url: "https://arxiv.org/abs/1406.2661",
     summary: "One network makes patches of a spectrogram, another tells them from real ones, and each learns from the other.",
-    recipes: &[Recipe {
-        corpus: "",
-        settings: r#"
+    paper_settings: r#"
 [features]
 num_mels = 40
 
@@ -62,7 +61,7 @@ momentum = 0.5
 schedule = "constant"
 ema_decay = 0.999
 "#,
-    }],
+    recipe: plain,
     bench: None,
 };
 

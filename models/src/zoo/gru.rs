@@ -16,6 +16,7 @@
 
 use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
+use crate::recipe::classifier;
 use crate::{BenchShape, Card, Purpose};
 
 /// The entry of the catalogue.
@@ -26,7 +27,8 @@ pub const CARD: Card = Card {
     paper: "Cho et al. (2014): Learning phrase representations using RNN encoder-decoder for statistical machine translation",
     paper_url: "https://arxiv.org/abs/1406.1078",
     summary: "Stacked bidirectional GRU layers, averaged over time.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 8,
         frames: 100,

@@ -15,6 +15,7 @@
 
 use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
+use crate::recipe::classifier;
 use crate::{BenchShape, Card, Purpose};
 
 /// The entry of the catalogue.
@@ -25,7 +26,8 @@ pub const CARD: Card = Card {
     paper: "Hochreiter and Schmidhuber (1997): Long short-term memory",
     paper_url: "https://doi.org/10.1162/neco.1997.9.8.1735",
     summary: "Stacked bidirectional LSTM layers, averaged over time.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 8,
         frames: 100,

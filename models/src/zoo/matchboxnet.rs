@@ -22,6 +22,7 @@ use crate::layers::{
     Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d, assert_input, masked_mean,
 };
 use crate::ops::{self, Activation};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -32,7 +33,8 @@ pub const CARD: Card = Card {
     paper: "Majumdar and Ginsburg (2020): MatchboxNet: 1D time-channel separable convolutional neural network architecture for speech commands recognition",
     paper_url: "https://arxiv.org/abs/2004.08531",
     summary: "Separable convolutions over time with residual connections, for keywords.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 32,
         frames: 101,

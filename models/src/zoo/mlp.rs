@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
 use crate::layers::{Init, Linear, assert_input};
 use crate::ops::{self, Activation};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -24,7 +25,8 @@ pub const CARD: Card = Card {
     paper: "Rumelhart, Hinton and Williams (1986): Learning representations by back-propagating errors",
     paper_url: "https://doi.org/10.1038/323533a0",
     summary: "The whole spectrogram as one vector, through fully-connected layers; fixed length.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 64,
         frames: 100,

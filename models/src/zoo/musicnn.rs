@@ -25,6 +25,7 @@ use crate::layers::{
     ConvBlock1d, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
 };
 use crate::ops::{self, Activation, ConvOptions};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// Frames that a timbral filter, and a filter of the dense layers, spans.
@@ -40,7 +41,8 @@ pub const CARD: Card = Card {
     paper: "Pons and Serra (2019): musicnn: pre-trained convolutional neural networks for music audio tagging",
     paper_url: "https://arxiv.org/abs/1909.06654",
     summary: "Timbral and temporal filters, dense convolutions, and their maxima and means over time.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 4,
         frames: 187,

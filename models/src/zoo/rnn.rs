@@ -12,6 +12,7 @@
 
 use super::recurrent_classifier::{Recurrence, RecurrentClassifier, RecurrentClassifierConfig};
 use crate::layers::Cell;
+use crate::recipe::classifier;
 use crate::{BenchShape, Card, Purpose};
 
 /// The entry of the catalogue.
@@ -22,7 +23,8 @@ pub const CARD: Card = Card {
     paper: "Elman (1990): Finding structure in time",
     paper_url: "https://doi.org/10.1207/s15516709cog1402_1",
     summary: "Stacked tanh recurrent layers, averaged over time.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 8,
         frames: 100,

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_channels, check_probability, check_size, pooled_size};
 use crate::layers::{ConvBlock1d, Init, Linear, assert_input, masked_mean};
 use crate::ops::{self, Activation};
-use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Recipe, Role};
+use crate::recipe::{Facts, classifier_of_waveforms, poolings_by_three};
+use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// Samples that a window spans, everywhere in the network.
 const WINDOW: usize = 3;
@@ -30,19 +31,26 @@ pub const CARD: Card = Card {
     paper: "Lee et al. (2017): Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms",
     paper_url: "https://arxiv.org/abs/1703.01789",
     summary: "Convolutions of three samples and poolings by three, on the raw waveform.",
-    recipes: &[Recipe {
-        corpus: "",
-        settings: r#"
-[features]
-kind = "waveform"
-"#,
-    }],
+    paper_settings: "features.kind = \"waveform\"\n",
+    recipe,
     bench: Some(BenchShape {
         batch: 4,
         frames: 59_049,
         bins: 1,
     }),
 };
+
+/// The recipe of a classifier, with as many blocks as the recordings are long.
+fn recipe(facts: &Facts) -> String {
+    let settings = classifier_of_waveforms(facts);
+    if settings.is_empty() {
+        return settings;
+    }
+    let mut channels = SampleCnnConfig::default().channels;
+    channels.truncate(poolings_by_three(facts) - 1);
+    channels.push(512);
+    format!("{settings}model.channels = {channels:?}\n")
+}
 
 /// Configuration of [`SampleCnn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

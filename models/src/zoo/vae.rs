@@ -29,7 +29,8 @@ use crate::config::{ConfigError, check_size, check_sizes};
 use crate::layers::{Init, Linear, to_patches};
 use crate::loss::{Bound, gaussian_divergence, gaussian_log_likelihood, importance_bound};
 use crate::ops::{self, Activation};
-use crate::{Architecture, Autoencoder, Card, Contract, Generator, Network, Purpose, Recipe, Role};
+use crate::recipe::plain;
+use crate::{Architecture, Autoencoder, Card, Contract, Generator, Network, Purpose, Role};
 
 /// Lower bound of the logarithm of a deviation.
 pub const MIN_LOG_DEVIATION: f64 = -6.0;
@@ -42,16 +43,14 @@ pub const CARD: Card = Card {
     paper: "Kingma and Welling (2014): Auto-encoding variational Bayes",
     paper_url: "https://arxiv.org/abs/1312.6114",
     summary: "Patches of a spectrogram through a small random code and back, by the evidence lower bound.",
-    recipes: &[Recipe {
-        corpus: "",
-        settings: "
+    paper_settings: "
 [features]
 num_mels = 40
 
 [train]
 epochs = 60
 ",
-    }],
+    recipe: plain,
     bench: None,
 };
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::tensor::Tensor;
 use burn_ndarray::NdArray;
 use sori_models::las::Sampling;
+use sori_models::recipe::Facts;
 use sori_models::{
     Architecture, Card, Contract, Model, ModelConfig, Network, Purpose, Role, catalogue,
 };
@@ -40,7 +41,7 @@ fn the_catalogue_and_the_configurations_name_the_same_models() {
 #[test]
 fn a_configuration_knows_its_card_and_its_role() {
     for (config, card) in defaults().into_iter().zip(catalogue()) {
-        assert_eq!(config.card(), card);
+        assert_eq!(config.card().name, card.name);
         assert!(!card.paper.is_empty() && card.paper_url.starts_with("https://"));
         let role = match card.purpose {
             Purpose::Classify | Purpose::Tag => Role::Classifier,
@@ -76,39 +77,78 @@ fn a_configuration_takes_the_sizes_of_the_data() {
     }
 }
 
+/// Data of every kind that a recipe may meet.
+fn occasions() -> Vec<Facts> {
+    let mut occasions = Vec::new();
+    for task in [
+        Some(Purpose::Classify),
+        Some(Purpose::Tag),
+        Some(Purpose::Transcribe),
+        None,
+    ] {
+        for synthesised in [None, Some("dtmf"), Some("scenes"), Some("morse")] {
+            for (sample_rate_hz, length_s, num_recordings) in [
+                (8_000, 0.4, 2),
+                (16_000, 1.0, 3_000),
+                (44_100, 30.0, 1_000_000),
+                (22_050, 0.0, 0),
+            ] {
+                occasions.push(Facts {
+                    task,
+                    synthesised: synthesised.map(str::to_string),
+                    sample_rate_hz,
+                    length_s,
+                    num_recordings,
+                });
+            }
+        }
+    }
+    occasions
+}
+
 #[test]
 fn a_recipe_holds_settings_of_its_model() {
+    let known = ["features", "augment", "model", "train"];
     for card in catalogue() {
         let defaults = ModelConfig::from_name(card.name).expect("a model of the catalogue");
-        for recipe in card.recipes {
-            let settings: Table = recipe.settings.parse().expect("TOML");
-            let known = ["features", "augment", "model", "train"];
-            assert!(settings.keys().all(|key| known.contains(&key.as_str())));
+        let paper: Table = card.paper_settings.parse().expect("TOML");
+        for facts in occasions() {
+            let recipe: Table = (card.recipe)(&facts).parse().expect("TOML");
             let mut model = Table::try_from(&defaults).expect("a configuration as TOML");
-            let changes = settings.get("model").and_then(Value::as_table);
-            model.extend(changes.cloned().unwrap_or_default());
+            let mut bins = 40;
+            for settings in [&paper, &recipe] {
+                assert!(settings.keys().all(|key| known.contains(&key.as_str())));
+                let changes = settings.get("model").and_then(Value::as_table);
+                model.extend(changes.cloned().unwrap_or_default());
+                let mels = settings.get("features").and_then(|it| it.get("num_mels"));
+                bins = mels.and_then(Value::as_integer).unwrap_or(bins);
+            }
             let model: ModelConfig = model.try_into().expect("fields of the configuration");
-            let bins = settings.get("features").and_then(|it| it.get("num_mels"));
-            let bins = bins.and_then(Value::as_integer).unwrap_or(40) as usize;
             let frames = model.fixed_frames().unwrap_or(0);
-            let fitted = model.with_input(frames, bins, 10);
+            let fitted = model.with_input(frames, bins as usize, 10);
             fitted.check().expect("a recipe that fits its features");
         }
     }
 }
 
 #[test]
-fn of_the_recipes_the_one_with_the_longest_corpus_applies() {
-    let corpus = |name: &str, spec: &str| {
-        let config = ModelConfig::from_name(name).expect("a model of the catalogue");
-        config.card().recipe(spec).map(|recipe| recipe.corpus)
+fn synthesised_recordings_are_learned_from_as_they_are() {
+    let augments = |facts: &Facts| {
+        let cards = catalogue().iter();
+        let texts = cards.map(|card| (card.recipe)(facts));
+        texts.filter(|text| text.contains("augment")).count()
     };
-    assert_eq!(corpus("las", "fsdd:digits"), Some(""));
-    assert_eq!(corpus("las", "synth:digits"), Some(""));
-    assert_eq!(corpus("las", "synth:morse"), Some("synth:morse"));
-    assert_eq!(corpus("crnn", "synth:morse"), Some("synth:"));
-    assert_eq!(corpus("crnn", "mtat:clips"), Some(""));
-    assert_eq!(corpus("gru", "synth:morse"), None);
+    let (synthesised, recorded): (Vec<_>, Vec<_>) = occasions()
+        .into_iter()
+        .partition(|facts| facts.synthesised.is_some());
+    let morse = |facts: &&Facts| facts.synthesised.as_deref() == Some("morse");
+    assert!(
+        synthesised
+            .iter()
+            .filter(morse)
+            .all(|facts| augments(facts) == 0)
+    );
+    assert!(recorded.iter().all(|facts| augments(facts) >= 17));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::layers::{
     Cell, ConvLayer, ConvStack, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d,
     RecurrentLayer,
 };
-use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Recipe, Role};
+use crate::recipe::{FEW, Facts, recogniser};
+use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Role};
 
 /// The entry of the catalogue.
 pub const CARD: Card = Card {
@@ -20,55 +21,40 @@ pub const CARD: Card = Card {
     paper: "Amodei et al. (2016): Deep Speech 2: end-to-end speech recognition in English and Mandarin",
     paper_url: "https://arxiv.org/abs/1512.02595",
     summary: "Convolutions over a spectrogram and recurrent layers that say a symbol or a blank at each step, by CTC.",
-    recipes: &[
-        Recipe {
-            corpus: "",
-            settings: r#"
-# Trains in minutes on two processor cores: a smaller model than the paper's, on recordings that are
-# never twice the same, each at the same level.
-[features]
-kind = "log1p-spectrogram"
-window_ms = 20.0
-normalize = "utterance"
-
-[augment.speed]
-probability = 1.0
-min_factor = 0.85
-max_factor = 1.18
-
-[augment.pitch]
-probability = 0.3
-min_semitones = -3.0
-max_semitones = 3.0
-
-[augment.gain]
-probability = 1.0
-min_db = -15.0
-max_db = 10.0
-
-[augment.noise]
-probability = 0.5
-
-[augment.spec_augment]
-probability = 0.7
-
-[model]
-channels = [8, 8]
-d_hidden = 128
-dropout = 0.2
-
-[train]
-epochs = 22
-batch_size = 16
-learning_rate = 0.002
-ema_decay = 0.998
-sort_first_epoch = true
-workers = 2
+    paper_settings: r#"
+features.kind = "log1p-spectrogram"
+features.window_ms = 20.0
+features.normalize = "utterance"
+train.sort_first_epoch = true
 "#,
-        },
-        Recipe {
-            corpus: "synth:morse",
-            settings: "
+    recipe,
+    bench: Some(BenchShape {
+        batch: 8,
+        frames: 400,
+        bins: 161,
+    }),
+};
+
+/// A network that trains in minutes on two processor cores, smaller than the paper's.
+const SMALL: &str = "
+model.channels = [8, 8]
+model.d_hidden = 128
+model.dropout = 0.2
+train.learning_rate = 0.002
+";
+
+/// One for a few recordings.
+const SMALLEST: &str = "
+model.channels = [8, 8]
+model.d_hidden = 64
+model.num_layers = 2
+model.recurrent_norm = false
+model.dropout = 0.2
+train.learning_rate = 0.002
+";
+
+/// The settings for messages in Morse code.
+const MORSE: &str = "
 # Messages in Morse code are varied already, and a tone is on or off: a few wide bands where it can
 # lie, and steps of about a dot.
 [features]
@@ -95,16 +81,19 @@ batch_size = 8
 learning_rate = 0.003
 ema_decay = 0.998
 sort_first_epoch = true
-workers = 2
-",
-        },
-    ],
-    bench: Some(BenchShape {
-        batch: 8,
-        frames: 400,
-        bins: 161,
-    }),
-};
+";
+
+/// Settings for messages in Morse code, or for recordings.
+fn recipe(facts: &Facts) -> String {
+    let network = match facts.num_recordings {
+        ..FEW => SMALLEST,
+        _ => SMALL,
+    };
+    match facts.synthesised.as_deref() {
+        Some("morse") => MORSE.to_string(),
+        _ => recogniser(facts) + network,
+    }
+}
 
 /// Configuration of [`DeepSpeech2`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,7 +10,8 @@ use super::listener::{Listened, Listener};
 use super::spelled::Spelled;
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::Linear;
-use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Recipe, Role, Speller};
+use crate::recipe::{Facts, recogniser};
+use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Role, Speller};
 
 /// The entry of the catalogue.
 pub const CARD: Card = Card {
@@ -20,65 +21,40 @@ pub const CARD: Card = Card {
     paper: "Chan et al. (2015): Listen, attend and spell",
     paper_url: "https://arxiv.org/abs/1508.01211",
     summary: "A pyramid of bidirectional recurrent layers listens, and an LSTM with attention spells what it heard.",
-    recipes: &[
-        Recipe {
-            corpus: "",
-            settings: r#"
-# Trains in minutes on two processor cores: a smaller model than the paper's, on recordings that are
-# never twice the same, each at the same level.
-[features]
-normalize = "utterance"
+    paper_settings: r#"
+features.normalize = "utterance"
+train.sort_first_epoch = true
+"#,
+    recipe,
+    bench: Some(BenchShape {
+        batch: 8,
+        frames: 400,
+        bins: 40,
+    }),
+};
 
-[augment.speed]
-probability = 1.0
-min_factor = 0.85
-max_factor = 1.18
-
-[augment.pitch]
-probability = 0.3
-min_semitones = -3.0
-max_semitones = 3.0
-
-[augment.gain]
-probability = 1.0
-min_db = -15.0
-max_db = 10.0
-
-[augment.noise]
-probability = 0.3
-
-[augment.spec_augment]
-probability = 0.5
-
+/// A network that trains in minutes on two processor cores, smaller than the paper's.
+const SMALL: &str = r#"
 # Attention finds its way on words sooner above convolutions. With CTC and the location of the step
 # before, it finds its way along the recording sooner, and knows a word from the same word again.
-[model]
-channels = [32, 32]
-kernels = [[3, 3], [3, 3]]
-strides = [[2, 2], [1, 2]]
-d_listener = 128
-num_pyramid_layers = 1
-d_embedding = 64
-d_speller = 256
-num_speller_layers = 1
-attention = "location"
-d_attention = 128
-dropout = 0.2
-ctc_weight = 0.2
+model.channels = [32, 32]
+model.kernels = [[3, 3], [3, 3]]
+model.strides = [[2, 2], [1, 2]]
+model.d_listener = 128
+model.num_pyramid_layers = 1
+model.d_embedding = 64
+model.d_speller = 256
+model.num_speller_layers = 1
+model.attention = "location"
+model.d_attention = 128
+model.dropout = 0.2
+model.ctc_weight = 0.2
+train.learning_rate = 0.001
+train.scheduled_sampling = 0.1
+"#;
 
-[train]
-epochs = 22
-batch_size = 16
-learning_rate = 0.001
-ema_decay = 0.998
-scheduled_sampling = 0.1
-sort_first_epoch = true
-workers = 2
-"#,
-        },
-        Recipe {
-            corpus: "synth:morse",
-            settings: r#"
+/// The settings for messages in Morse code.
+const MORSE: &str = r#"
 # Messages in Morse code are varied already, and a tone is on or off: a few wide bands where it can
 # lie, and steps of about a dot.
 [features]
@@ -114,16 +90,15 @@ learning_rate = 0.002
 ema_decay = 0.998
 scheduled_sampling = 0.1
 sort_first_epoch = true
-workers = 2
-"#,
-        },
-    ],
-    bench: Some(BenchShape {
-        batch: 8,
-        frames: 400,
-        bins: 40,
-    }),
-};
+"#;
+
+/// Settings for messages in Morse code, or for recordings.
+fn recipe(facts: &Facts) -> String {
+    match facts.synthesised.as_deref() {
+        Some("morse") => MORSE.to_string(),
+        _ => recogniser(facts) + SMALL,
+    }
+}
 
 impl Architecture for LasConfig {
     type Network<B: Backend> = Las<B>;

@@ -30,6 +30,7 @@ use crate::layers::{
     masked_mean,
 };
 use crate::ops::{self, Activation};
+use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 use graph::{Graph, GraphKind, SplitMix64};
 
@@ -47,7 +48,8 @@ pub const CARD: Card = Card {
     paper: "Xie et al. (2019): Exploring randomly wired neural networks for image recognition",
     paper_url: "https://arxiv.org/abs/1904.01569",
     summary: "Separable convolutions over time, wired as random graphs.",
-    recipes: &[],
+    paper_settings: "",
+    recipe: classifier,
     bench: Some(BenchShape {
         batch: 16,
         frames: 100,

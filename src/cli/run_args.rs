@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sori_datasets::audio::EXTENSIONS;
+use sori_datasets::features::Normalize;
 use sori_datasets::{Corpus, OpenOptions, Spec};
-use sori_models::{Purpose, catalogue};
+use sori_models::{Architecture, ModelConfig, Purpose, catalogue};
 
+use super::groups;
 use super::options::{Common, SettingArgs};
 use super::output::remark;
 use crate::run::folder::best_checkpoint_in;
-use crate::{Error, Result, Settings};
+use crate::settings::{BestBy, ScheduleKind, TrainSettings};
+use crate::{Error, RecipeName, Result, Settings};
 
 /// The default corpus of a model: sound scenes for taggers, Morse code for models that write
 /// transcripts, otherwise telephone keys.
@@ -23,7 +26,7 @@ fn embedded(model: &str) -> &'static str {
     }
 }
 
-/// Says what a corpus leaves out or resamples.
+/// Says what a corpus leaves out or resamples, and what of it may belong together.
 fn remarks_on(corpus: &Corpus, settings: &Settings) {
     let spec = &settings.data.train;
     let counts = |counts: Vec<String>| counts.join(", ");
@@ -46,6 +49,30 @@ fn remarks_on(corpus: &Corpus, settings: &Settings) {
             settings.features.sample_rate_hz,
         ));
     }
+    if let Some(line) = groups::remark_on(corpus, settings) {
+        remark(&line);
+    }
+}
+
+/// Values of a recipe that contradict a setting that was changed give way, unless they were `set` too.
+fn give_way(recipe: &Settings, settings: &mut Settings, set: &[String]) {
+    let is_set = |key: &str| set.iter().any(|set| set == key);
+    let (was, train) = (&recipe.train, &mut settings.train);
+    let waits =
+        |train: &TrainSettings| train.patience > 0 || train.schedule == ScheduleKind::Plateau;
+    if waits(train) && !waits(was) && was.best_by == BestBy::Last && !is_set("train.best_by") {
+        train.best_by = BestBy::Metric;
+    }
+    let hides = train.adversary_weight > 0.0 && was.adversary_weight == 0.0;
+    let (was, augment) = (&recipe.augment, &mut settings.augment);
+    if hides && augment.mix == was.mix && !is_set("augment.mix.probability") {
+        augment.mix.probability = 0.0;
+    }
+    let plain = settings.features.normalize == Normalize::None;
+    let masks = augment.spec_augment == was.spec_augment;
+    if plain && masks && !is_set("augment.spec_augment.probability") {
+        augment.spec_augment.probability = 0.0;
+    }
 }
 
 /// What a run is made of.
@@ -61,6 +88,9 @@ pub(super) struct RunArgs {
     /// What to test on [default: the corpus's own test part]
     #[arg(long, value_name = "SPEC")]
     pub(super) test_data: Option<String>,
+    /// The settings to start from
+    #[arg(long, value_enum, default_value_t)]
+    recipe: RecipeName,
     #[command(flatten)]
     settings: SettingArgs,
     /// Passes over the training data
@@ -99,8 +129,8 @@ impl RunArgs {
         if let Some(from) = &self.from {
             best_checkpoint_in(from)?;
         }
-        // Features use the rate of the corpus, unless a setting changes it.
-        let settings = self.settings_of(common, model, &spec, corpus.native_rate_hz)?;
+        let start = Settings::by_recipe(ModelConfig::from_name(model)?, self.recipe, &corpus)?;
+        let settings = self.settings_over(common, start, &spec)?;
         if !common.quiet {
             remarks_on(&corpus, &settings);
         }
@@ -134,18 +164,17 @@ impl RunArgs {
         }
     }
 
-    /// The settings of a run of this model on this corpus, at this rate. Reads neither the corpus nor
+    /// These settings of a run on the corpus `spec`, changed by the options. Reads neither the corpus nor
     /// another run.
-    pub(super) fn settings_of(
+    pub(super) fn settings_over(
         &self,
         common: &Common,
-        model: &str,
+        start: Settings,
         spec: &str,
-        sample_rate_hz: u32,
     ) -> Result<Settings> {
-        let mut settings = self
-            .settings
-            .apply(Settings::new(model, spec, sample_rate_hz)?)?;
+        let mut settings = self.settings.apply(start.clone())?;
+        let set = self.settings.set_keys(&settings)?;
+        give_way(&start, &mut settings, &set);
         settings.data.train = spec.to_string();
         let data = &mut settings.data;
         data.skip_bad |= common.skip_bad;
@@ -166,7 +195,8 @@ impl RunArgs {
             Some(text) => text.unk |= self.unk,
             None if self.unk => {
                 return Err(Error::Input(format!(
-                    "--unk is for models that write transcripts; {model} does not"
+                    "--unk is for models that write transcripts; {} does not",
+                    settings.model.card().name
                 )));
             }
             None => {}

@@ -1,0 +1,210 @@
+//! Recipes: the settings that an architecture is trained with, which follow from facts about the data.
+
+use crate::purpose::Purpose;
+
+/// The facts about a corpus that a recipe follows from. The name of a corpus is none of them, except that
+/// of a synthesised one, which has settings of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// The task that the recordings are for; none where they have numbers for answers.
+    pub task: Option<Purpose>,
+    /// What is synthesised, such as `dtmf`, if the corpus is not made of recordings.
+    pub synthesised: Option<String>,
+    /// Sample rate of the recordings.
+    pub sample_rate_hz: u32,
+    /// Median length of the recordings in seconds.
+    pub length_s: f64,
+    /// Recordings to learn from.
+    pub num_recordings: usize,
+}
+
+/// Settings as TOML text in the form of a run's `config.toml`, by the facts about the data; what it
+/// leaves out keeps the general default.
+pub type Recipe = fn(&Facts) -> String;
+
+/// No settings beside those of the paper.
+#[must_use]
+pub fn plain(_: &Facts) -> String {
+    String::new()
+}
+
+/// The highest sample rate that a classifier's recipe reads: little that tells sounds apart lies above
+/// half of it.
+const MAX_RATE_HZ: u32 = 22_050;
+/// Recordings of at least this length are read in long frames.
+const LONG_S: f64 = 2.5;
+/// So few transcripts that a recogniser must be small.
+pub(crate) const FEW: usize = 100;
+/// Values of features that two cores learn from in about ten minutes; the fewest epochs may have more.
+const WORK: f64 = 7e8;
+/// The share of the epochs after which the validation part is learned from too.
+const JOIN: f64 = 0.4;
+
+/// The settings of a classifier or tagger for recordings: log-mel features that suit rate and length,
+/// and augmentation, so that recordings are never twice the same. Empty for synthesised ones, which
+/// are varied already.
+///
+/// ```
+/// use sori_models::recipe::{Facts, classifier};
+/// use sori_models::Purpose;
+///
+/// let facts = Facts {
+///     task: Some(Purpose::Classify),
+///     synthesised: None,
+///     sample_rate_hz: 16_000,
+///     length_s: 1.0,
+///     num_recordings: 2_500,
+/// };
+/// assert!(classifier(&facts).contains("train.epochs = 48\n"));
+/// ```
+#[must_use]
+pub fn classifier(facts: &Facts) -> String {
+    if facts.synthesised.is_some() {
+        return String::new();
+    }
+    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
+    let num_mels = match rate {
+        ..=8_000 => 26,
+        8_001..=16_000 => 40,
+        _ => 64,
+    };
+    // Long recordings are of sounds that change slowly.
+    let (window_ms, hop_ms) = match facts.length_s >= LONG_S {
+        true => (40.0, 20.0),
+        false => (25.0, 10.0),
+    };
+    let values = f64::from(num_mels) * 1000.0 / hop_ms;
+    let features = format!(
+        "features.sample_rate_hz = {rate}
+features.num_mels = {num_mels}
+features.window_ms = {window_ms:?}
+features.hop_ms = {hop_ms:?}
+"
+    );
+    features + &course(facts, values) + &variety(facts)
+}
+
+/// The settings of a classifier or tagger that reads `num_mels` mel bands, otherwise as [`classifier`].
+#[must_use]
+pub fn classifier_of_mels(facts: &Facts, num_mels: usize) -> String {
+    if facts.synthesised.is_some() {
+        return String::new();
+    }
+    let bands = format!("features.num_mels = {num_mels}\n");
+    bands + &course(facts, num_mels as f64 * 100.0) + &variety(facts)
+}
+
+/// The settings of a classifier or tagger that reads the waveform, otherwise as [`classifier`].
+#[must_use]
+pub fn classifier_of_waveforms(facts: &Facts) -> String {
+    if facts.synthesised.is_some() {
+        return String::new();
+    }
+    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
+    let features = format!("features.sample_rate_hz = {rate}\n");
+    features + &course(facts, f64::from(rate)) + &variety(facts)
+}
+
+/// Poolings by three that leave a value of recordings of this length, of four to nine.
+#[must_use]
+pub(crate) fn poolings_by_three(facts: &Facts) -> usize {
+    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
+    let samples = facts.length_s * f64::from(rate);
+    (samples.max(1.0).log(3.0) - 1.0).clamp(4.0, 9.0) as usize
+}
+
+/// The course and the augmentation of a recogniser: few recordings need many epochs, in small batches.
+#[must_use]
+pub fn recogniser(facts: &Facts) -> String {
+    let count = facts.num_recordings.max(1) as f64;
+    let epochs = (1200.0 / count.sqrt()).round().clamp(12.0, 250.0);
+    let batch_size = match facts.num_recordings {
+        ..FEW => 4.0,
+        FEW..1_000 => 8.0,
+        _ => 16.0,
+    };
+    let decay = average(epochs * (count / batch_size).ceil());
+    format!(
+        "train.epochs = {epochs}
+train.batch_size = {batch_size}
+train.ema_decay = {decay}
+train.best_by = \"last\"
+train.join_valid = {JOIN}
+train.sort_first_epoch = true
+augment.speed.probability = 1.0
+augment.speed.min_factor = 0.85
+augment.speed.max_factor = 1.18
+augment.pitch.probability = 0.3
+augment.pitch.min_semitones = -3.0
+augment.pitch.max_semitones = 3.0
+augment.gain.probability = 1.0
+augment.gain.min_db = -15.0
+augment.gain.max_db = 10.0
+augment.noise.probability = 0.5
+augment.equalizer.probability = 0.5
+augment.equalizer.min_db = -10.0
+augment.equalizer.max_db = 10.0
+augment.spec_augment.probability = 0.5
+"
+    )
+}
+
+/// Epochs, batches and averages. Epochs fall with the square root of the number of recordings: a small
+/// corpus needs more of them, and a large one more steps. `values` in a second of sound say how much work
+/// an epoch is.
+fn course(facts: &Facts, values: f64) -> String {
+    let count = facts.num_recordings.max(1) as f64;
+    let affordable = WORK / (count * facts.length_s.max(0.1) * values);
+    let epochs = (2400.0 / count.sqrt()).min(affordable);
+    let epochs = epochs.round().clamp(15.0, 150.0);
+    let batch_size = if count < 1000.0 { 16.0 } else { 32.0 };
+    let decay = average(epochs * (count / batch_size).ceil());
+    let smoothing = match facts.task {
+        None => "",
+        Some(_) => "train.label_smoothing = 0.1\n",
+    };
+    format!(
+        "train.epochs = {epochs}
+train.batch_size = {batch_size}
+train.learning_rate = 0.002
+train.ema_decay = {decay}
+train.best_by = \"last\"
+train.join_valid = {JOIN}
+{smoothing}"
+    )
+}
+
+/// The decay of an average of parameters over the last tenth of so many steps.
+fn average(steps: f64) -> f64 {
+    let decay = (1.0 - 10.0 / steps).clamp(0.9, 0.999);
+    (decay * 1e4).round() / 1e4
+}
+
+/// Augmentation. A quantity is to stay what it is, so only noise is added where numbers are learned.
+fn variety(facts: &Facts) -> String {
+    let noise = "augment.noise.probability = 0.5\n";
+    if facts.task.is_none() {
+        return noise.to_string();
+    }
+    let shift = match facts.length_s >= LONG_S {
+        true => "augment.shift.probability = 1.0\naugment.shift.max_fraction = 0.5\n",
+        false => "",
+    };
+    format!(
+        "{noise}{shift}augment.gain.probability = 1.0
+augment.gain.min_db = -15.0
+augment.gain.max_db = 10.0
+augment.speed.probability = 1.0
+augment.speed.min_factor = 0.85
+augment.speed.max_factor = 1.15
+augment.equalizer.probability = 0.8
+augment.equalizer.min_db = -10.0
+augment.equalizer.max_db = 10.0
+augment.spec_augment.probability = 0.8
+augment.spec_augment.max_bins = 4
+augment.spec_augment.max_frames = 8
+augment.mix.probability = 0.5
+augment.mix.kind = \"between-class\"
+"
+    )
+}
