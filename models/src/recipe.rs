@@ -62,6 +62,23 @@ pub fn classifier(facts: &Facts) -> String {
     if facts.synthesised.is_some() {
         return String::new();
     }
+    let (features, values) = log_mel(facts);
+    features + &course(facts, values) + &variety(facts)
+}
+
+/// The settings of a classifier or tagger whose every value of the input has weights of its own, to which a
+/// sound that is moved or stretched is another sound: as [`classifier`], with noise alone.
+#[must_use]
+pub fn classifier_of_positions(facts: &Facts) -> String {
+    if facts.synthesised.is_some() {
+        return String::new();
+    }
+    let (features, values) = log_mel(facts);
+    features + &course(facts, values) + NOISE
+}
+
+/// Log-mel features that suit rate and length, and their values in a second of sound.
+fn log_mel(facts: &Facts) -> (String, f64) {
     let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
     let num_mels = match rate {
         ..=8_000 => 26,
@@ -81,7 +98,7 @@ features.window_ms = {window_ms:?}
 features.hop_ms = {hop_ms:?}
 "
     );
-    features + &course(facts, values) + &variety(facts)
+    (features, values)
 }
 
 /// The settings of a classifier or tagger that reads `num_mels` mel bands, otherwise as [`classifier`].
@@ -180,18 +197,20 @@ fn average(steps: f64) -> f64 {
     (decay * 1e4).round() / 1e4
 }
 
+/// The augmentation that leaves everything but the noise as it is.
+const NOISE: &str = "augment.noise.probability = 0.5\n";
+
 /// Augmentation. A quantity is to stay what it is, so only noise is added where numbers are learned.
 fn variety(facts: &Facts) -> String {
-    let noise = "augment.noise.probability = 0.5\n";
     if facts.task.is_none() {
-        return noise.to_string();
+        return NOISE.to_string();
     }
     let shift = match facts.length_s >= LONG_S {
         true => "augment.shift.probability = 1.0\naugment.shift.max_fraction = 0.5\n",
         false => "",
     };
     format!(
-        "{noise}{shift}augment.gain.probability = 1.0
+        "{NOISE}{shift}augment.gain.probability = 1.0
 augment.gain.min_db = -15.0
 augment.gain.max_db = 10.0
 augment.speed.probability = 1.0

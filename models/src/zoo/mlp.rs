@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
 use crate::layers::{Init, Linear, assert_input};
 use crate::ops::{self, Activation};
-use crate::recipe::classifier;
+use crate::recipe::classifier_of_positions;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -26,7 +26,7 @@ pub const CARD: Card = Card {
     paper_url: "https://doi.org/10.1038/323533a0",
     summary: "The whole spectrogram as one vector, through fully-connected layers; fixed length.",
     paper_settings: "",
-    recipe: classifier,
+    recipe: classifier_of_positions,
     bench: Some(BenchShape {
         batch: 64,
         frames: 100,
