@@ -62,7 +62,9 @@ def main():
             if not any(word in f"{spec} {model}" for word in args.only):
                 continue
             waited, speed, augments = row(args.sori, model, spec.format(args.data), options, args.threads)
-            name = spec.format("DIR").replace("DIR/", "DIR-")
+            corpus, _, place = spec.partition("{}")
+            _, mark, query = place.partition("?")
+            name = f"{corpus}DIR{mark}{query}" if place else corpus
             print(f"| `{name}` | `{model}` | {'yes' if augments else 'no'} | {waited:.3f} | {speed:.0f} |", flush=True)
 
 

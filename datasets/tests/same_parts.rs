@@ -27,7 +27,7 @@ fn valid(corpus: &Corpus, seeds: [u64; 2]) -> [String; 2] {
 }
 
 #[test]
-fn a_folder_without_groups_is_divided_as_ever() {
+fn a_folder_without_groups_is_divided_as_before() {
     let folder = TempDir::new().unwrap();
     for n in 0..12 {
         put(folder.path(), &format!("dog/{n}.wav"));
@@ -49,7 +49,7 @@ fn a_folder_without_groups_is_divided_as_ever() {
 }
 
 #[test]
-fn clips_of_one_original_are_divided_as_ever() {
+fn clips_of_one_original_are_divided_as_before() {
     let folder = TempDir::new().unwrap();
     for fold in 1..=5 {
         for (class, original) in [("001 - Dog", 100), ("002 - Rain", 200)] {
@@ -85,7 +85,7 @@ fn hash_of_valid(name: &str, query: &str) -> Option<String> {
 }
 
 #[test]
-fn published_corpora_are_divided_as_ever() {
+fn published_corpora_are_divided_as_before() {
     for (name, query, known) in [
         ("esc10", "", "d4d0302e79c8660d"),
         ("esc10", "?folds=1", "fc8a282a169e3b87"),

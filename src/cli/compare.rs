@@ -11,8 +11,8 @@ use super::deviation::mean_and_deviation;
 use super::options::{Common, of_set};
 use super::output::{print, print_json};
 use super::run_args::RunArgs;
-use super::trials::{Share, Trial, train_all};
-use crate::file::{is_temporary, remove_temporary, write_atomically};
+use super::trials::{Share, Trial, begin, train_all};
+use crate::file::write_atomically;
 use crate::metric::csv_cell;
 use crate::run::folder::has_begun;
 use crate::run::{EpochRecord, RunResult};
@@ -103,7 +103,10 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
             .collect(),
         backend: common.backend_for(None).as_str().to_string(),
     };
-    begin(&plan, &args.out)?;
+    begin(&plan, &args.out, "compare.json", "comparison")?;
+    for (index, settings) in plan.settings.iter().enumerate() {
+        write_atomically(&settings_path(&args.out, index), settings.as_bytes())?;
+    }
 
     let ways = || 0..plan.tries.len();
     let pairs: Vec<(usize, u64)> = plan
@@ -128,43 +131,6 @@ pub(super) fn run(common: &Common, args: &CompareArgs) -> Result<()> {
     }
     let outcomes = gather(&plan, &args.out, reasons)?;
     report(common, &plan, &args.out, &outcomes)
-}
-
-/// Writes the plan, or checks that the folder holds the same one.
-fn begin(plan: &Plan, out: &Path) -> Result<()> {
-    let path = out.join("compare.json");
-    if path.is_file() {
-        let text = std::fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-        if serde_json::from_str::<Plan>(&text).ok().as_ref() != Some(plan) {
-            return Err(Error::Input(format!(
-                "{} holds another comparison (its compare.json says which); name another --out, or \
-                 give the command that began it",
-                out.display()
-            )));
-        }
-    } else {
-        std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
-        // A comparison that was killed while it wrote its plan leaves a temporary file.
-        let entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
-        let names = entries.flatten().map(|entry| entry.file_name());
-        if names
-            .into_iter()
-            .any(|name| !is_temporary(&name.to_string_lossy()))
-        {
-            return Err(Error::Input(format!(
-                "{} holds something else; a comparison needs a folder of its own",
-                out.display()
-            )));
-        }
-        let text = serde_json::to_string_pretty(plan)
-            .map_err(|e| Error::Input(format!("the comparison cannot be written as JSON: {e}")))?;
-        write_atomically(&path, text.as_bytes())?;
-        remove_temporary(out);
-    }
-    for (index, settings) in plan.settings.iter().enumerate() {
-        write_atomically(&settings_path(out, index), settings.as_bytes())?;
-    }
-    Ok(())
 }
 
 fn settings_path(out: &Path, way: usize) -> PathBuf {

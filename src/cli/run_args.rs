@@ -82,7 +82,7 @@ pub(super) struct RunArgs {
     /// synth:scenes for models made for tags, synth:morse for those that transcribe]
     #[arg(long, value_name = "SPEC")]
     pub(super) data: Option<String>,
-    /// What to choose the best checkpoint on [default: part of the training data]
+    /// What to validate on [default: part of the training data]
     #[arg(long, value_name = "SPEC")]
     pub(super) valid_data: Option<String>,
     /// What to test on [default: the corpus's own test part]

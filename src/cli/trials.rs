@@ -2,14 +2,18 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, available_parallelism};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::options::Common;
+use crate::file::{is_temporary, remove_temporary, write_atomically};
 use crate::run::claim::is_locked;
 use crate::run::folder::has_begun;
 use crate::train::stop_on_interrupt;
@@ -52,6 +56,46 @@ impl Share {
             threads: (cores / at_once).max(1),
         }
     }
+}
+
+/// Writes the plan of trials into the file `name` of the folder `out`, or checks that the folder holds the
+/// same one. Messages call it `what`, such as a comparison.
+///
+/// # Errors
+/// When the folder holds another plan or something else, or cannot be read or written.
+pub(super) fn begin<P: Serialize + DeserializeOwned + PartialEq>(
+    plan: &P,
+    out: &Path,
+    name: &str,
+    what: &str,
+) -> Result<()> {
+    let path = out.join(name);
+    if path.is_file() {
+        let text = std::fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+        if serde_json::from_str::<P>(&text).ok().as_ref() != Some(plan) {
+            return Err(Error::Input(format!(
+                "{} holds another {what} (its {name} says which); name another --out, or give the command \
+                 that began it",
+                out.display()
+            )));
+        }
+        return Ok(());
+    }
+    std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
+    let entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
+    // A process that was killed while it wrote its plan leaves a temporary file.
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    if names.any(|name| !is_temporary(&name.to_string_lossy())) {
+        return Err(Error::Input(format!(
+            "{} holds something else; a {what} needs a folder of its own",
+            out.display()
+        )));
+    }
+    let text = serde_json::to_string_pretty(plan)
+        .map_err(|e| Error::Input(format!("the {what} cannot be written as JSON: {e}")))?;
+    write_atomically(&path, text.as_bytes())?;
+    remove_temporary(out);
+    Ok(())
 }
 
 /// Trains what is missing of these runs of `model`. Returns for each the reason if it failed.

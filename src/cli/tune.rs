@@ -1,7 +1,7 @@
 //! `sori tune`: searches a recipe's settings on the validation part, by successive halving
 //! ([Jamieson and Talwalkar 2016](https://arxiv.org/abs/1502.07943)).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,8 +14,8 @@ use serde_json::json;
 use super::options::Common;
 use super::output::{print, print_json};
 use super::run_args::RunArgs;
-use super::trials::{Share, Trial, train_all};
-use crate::file::{is_temporary, remove_temporary, write_atomically};
+use super::trials::{Share, Trial, begin, train_all};
+use crate::file::write_atomically;
 use crate::metric::csv_cell;
 use crate::run::RunResult;
 use crate::run::folder::has_begun;
@@ -101,21 +101,21 @@ pub(super) fn run(common: &Common, args: &TuneArgs) -> Result<()> {
     let plan = Plan {
         base: base.absolute()?.to_toml()?,
         minutes: args.minutes,
-        candidates: candidates(&base)?,
+        candidates: candidates(&base),
     };
-    begin(&plan, &args.out)?;
+    begin(&plan, &args.out, "tune.json", "search")?;
     let search = Search {
         common,
         args,
         base,
         plan,
     };
-    let best = search.search()?;
-    search.finish(&best)
+    let found = search.search()?;
+    search.finish(&found)
 }
 
 /// The recipe, and random changes to it: each setting that can be searched stays or gets another value.
-fn candidates(base: &Settings) -> Result<Vec<String>> {
+fn candidates(base: &Settings) -> Vec<String> {
     let rates = FACTORS.map(|factor| factor * base.train.learning_rate);
     let knobs = std::iter::once(("train.learning_rate", &rates[..])).chain(VALUES);
     // Those that the model and the task have.
@@ -144,7 +144,7 @@ fn candidates(base: &Settings) -> Result<Vec<String>> {
             made.push(changes);
         }
     }
-    Ok(made)
+    made
 }
 
 /// Settings with changes parted by semicolons.
@@ -153,37 +153,6 @@ fn with_changes(base: &Settings, changes: &str) -> Result<Settings> {
     changes.try_fold(base.clone(), |settings, change| {
         settings.with_override(change)
     })
-}
-
-/// Writes the plan, or checks that the folder holds the same one.
-fn begin(plan: &Plan, out: &Path) -> Result<()> {
-    let path = out.join("tune.json");
-    if path.is_file() {
-        let text = std::fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
-        if serde_json::from_str::<Plan>(&text).ok().as_ref() != Some(plan) {
-            return Err(Error::Input(format!(
-                "{} holds another search (its tune.json says which); name another --out, or give the command \
-                 that began it",
-                out.display()
-            )));
-        }
-        return Ok(());
-    }
-    std::fs::create_dir_all(out).map_err(Error::io("cannot create", out))?;
-    let entries = std::fs::read_dir(out).map_err(Error::io("cannot read", out))?;
-    // A search that was killed while it wrote its plan leaves a temporary file.
-    let mut names = entries.flatten().map(|entry| entry.file_name());
-    if names.any(|name| !is_temporary(&name.to_string_lossy())) {
-        return Err(Error::Input(format!(
-            "{} holds something else; a search needs a folder of its own",
-            out.display()
-        )));
-    }
-    let text = serde_json::to_string_pretty(plan)
-        .map_err(|e| Error::Input(format!("the search cannot be written as JSON: {e}")))?;
-    write_atomically(&path, text.as_bytes())?;
-    remove_temporary(out);
-    Ok(())
 }
 
 impl Search<'_> {
@@ -325,14 +294,14 @@ mod tests {
     fn candidates_are_the_recipe_and_changes_that_fit() {
         for model in ["cnn1d", "deep_speech2", "vae"] {
             let base = Settings::new(model, "synth:dtmf", 8000).unwrap();
-            let made = candidates(&base).unwrap();
+            let made = candidates(&base);
             assert_eq!((made.len(), made[0].as_str()), (MOST, ""));
             for changes in &made {
                 with_changes(&base, changes).unwrap().check().unwrap();
             }
             let mixes = made.iter().any(|changes| changes.contains("augment.mix"));
             assert_eq!(mixes, model == "cnn1d");
-            assert_eq!(made, candidates(&base).unwrap());
+            assert_eq!(made, candidates(&base));
         }
     }
 }

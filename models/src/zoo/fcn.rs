@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
 use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d};
 use crate::ops::{self, Activation};
-use crate::recipe::{Facts, classifier_of_mels};
+use crate::recipe::{Facts, classifier_of_music};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -37,23 +37,14 @@ pub const CARD: Card = Card {
     }),
 };
 
-/// The paper's poolings leave nothing of recordings that are shorter than this.
-const SHORT_S: f64 = 10.0;
-
-/// The recipe of a classifier; for short recordings with fewer and smaller blocks, which need fewer
-/// frames and bands.
+/// The recipe of a classifier; for short recordings with fewer and smaller blocks.
 fn recipe(facts: &Facts) -> String {
-    if facts.length_s >= SHORT_S {
-        return classifier_of_mels(facts, 96);
-    }
-    let bands = match facts.synthesised {
-        Some(_) => "features.num_mels = 40\n".to_string(),
-        None => classifier_of_mels(facts, 40),
-    };
-    bands
-        + "model.channels = [32, 48, 64]
+    classifier_of_music(
+        facts,
+        "model.channels = [32, 48, 64]
 model.pools = [[2, 2], [2, 4], [4, 5]]
-"
+",
+    )
 }
 
 /// Configuration of [`Fcn`].
