@@ -6,7 +6,7 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it found")]
 
 use sori::train::fresh_folder;
-use sori::{BackendName, Settings, Show, fit, generate};
+use sori::{BackendName, Settings, Show, Theme, fit, generate};
 
 fn main() -> sori::Result<()> {
     let settings = Settings::for_data("gan", "synth:dtmf")?.with_override("epochs=20")?;
@@ -20,7 +20,7 @@ fn main() -> sori::Result<()> {
         trained.result.metrics.text(&trained.result.metric)
     );
     let picture = folder.join("patches.png");
-    generate(&trained.run, 16, 0, backend)?.draw(&picture)?;
+    generate(&trained.run, 16, 0, backend)?.draw(Theme::Light, &picture)?;
     println!("what it makes, beside recordings: {}", picture.display());
     Ok(())
 }

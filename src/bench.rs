@@ -1,5 +1,7 @@
 //! Workloads of fixed shape and parameter count, for comparing backends and programs.
 
+mod prediction;
+
 use std::time::Instant;
 
 use burn::module::AutodiffModule;
@@ -280,9 +282,15 @@ impl Job for TimeSteps<'_> {
             Work::Tag => {
                 let thresholds = Vec::new();
                 let outputs = self.preset.outputs;
-                self.time::<B, _>(Tag { labels, thresholds }, device, |_, rng| {
-                    Target::Tags((0..outputs).filter(|_| rng.random_bool(0.1)).collect())
-                })
+                self.time::<B, _>(
+                    Tag {
+                        labels,
+                        thresholds,
+                        mean_over_windows: false,
+                    },
+                    device,
+                    |_, rng| Target::Tags((0..outputs).filter(|_| rng.random_bool(0.1)).collect()),
+                )
             }
             _ => {
                 let outputs = self.preset.outputs;

@@ -374,6 +374,13 @@ fn patches_are_learned_measured_and_made() {
         let png = path("made.png");
         sori(&["generate", run, "--out", &png, "--count", "3"]);
         assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+        let sounds = path("sounds");
+        sori(&[
+            "generate", run, "--out", &png, "--count", "2", "--sound", &sounds,
+        ]);
+        let sound = hound::WavReader::open(format!("{sounds}/2.wav")).unwrap();
+        // 32 frames, of 10 ms each.
+        assert!(sound.duration() > sound.spec().sample_rate / 4);
         let made = |seed: &str| {
             let npy = path("made.npy");
             let line = sori(&[

@@ -127,6 +127,15 @@ fn each_way_is_trained_with_each_seed_once() {
     assert!(!other.status.success());
     assert!(said.contains("holds another comparison"), "{said}");
 
+    // The page of the comparison: all ways, and the test figure of the best alone.
+    let reported = sori(&["report", out.to_str().unwrap()]);
+    assert!(reported.status.success(), "{reported:?}");
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert_eq!(page.matches("<img").count(), 1);
+    assert!(page.contains("accuracy in validation"));
+    assert_eq!(page.matches("on the test part is").count(), 1);
+    std::fs::remove_file(out.join("report.html")).unwrap();
+
     // Runs left behind by a lost plan do not count for another.
     std::fs::remove_file(out.join("compare.json")).unwrap();
     let other = compare(&out, "3");
@@ -139,14 +148,18 @@ fn each_way_is_trained_with_each_seed_once() {
     assert!(reported.status.success(), "{reported:?}");
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert_eq!(page.matches("<audio").count(), 2);
-    // The curves, the confusion matrix, and a spectrogram for each.
-    assert_eq!(page.matches("<img").count(), 4);
+    // The confusion matrix, the reliability diagram, the curves, and a spectrogram for each, all for light and
+    // for dark screens.
+    assert_eq!(page.matches("<img").count(), 5);
+    assert_eq!(page.matches("prefers-color-scheme: dark").count(), 5);
     let sources = page.matches("src=\"").count();
     assert_eq!(page.matches("src=\"data:").count(), sources);
     assert!(!page.contains("href=") && !page.contains("<script"));
     for part in [
         "accuracy",
         "Learning curves",
+        "Expected calibration error",
+        "<th class=\"number\">recall</th>",
         "optimizer = &quot;adam&quot;",
     ] {
         assert!(page.contains(part), "{part}");

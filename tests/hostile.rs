@@ -298,12 +298,13 @@ fn a_name_does_not_steer_the_terminal() {
 #[test]
 fn what_was_measured_can_be_kept() {
     let folder = TempDir::new().unwrap();
-    let csv = folder.path().join("confusion.csv");
+    let csv = folder.path().join("answers.csv");
     let run = MADE.run().display().to_string();
     let output = sori(&["eval", &run, "--csv", csv.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
     let rows = fs::read_to_string(csv).unwrap();
-    assert_eq!(rows.lines().count(), 3, "{rows}");
+    assert!(rows.starts_with("id,truth,answer,probability\n"), "{rows}");
+    assert!(rows.lines().count() > 1, "{rows}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn lines(arguments: &[&str]) -> Vec<Value> {
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .inspect(|line: &Value| assert!(line["event"].is_string(), "{line}"))
         .collect()
 }
 
@@ -66,6 +67,7 @@ fn a_run_is_json_from_training_to_prediction() {
         assert_eq!(line["epoch"], epoch + 1);
     }
     assert_has(&trained[3], RESULT);
+    assert_eq!(trained[3]["event"], "result");
     assert_eq!(trained[3]["split"], "test");
     assert_eq!(trained[3]["metric"], "accuracy");
 
@@ -94,6 +96,22 @@ fn every_other_command_speaks_json() {
     for model in &models {
         assert_has(model, &["name", "task", "paper", "params"]);
     }
+    let card = lines(&["models", "cnn2d"]);
+    assert_has(&card[0], &["contract", "layers", "recipe", "example"]);
+    let layers = card[0]["layers"].as_array().unwrap();
+    let counts = layers.iter().map(|layer| layer["count"].as_u64().unwrap());
+    assert_eq!(counts.sum::<u64>(), card[0]["params"].as_u64().unwrap());
+    let settings = lines(&["settings", "cnn2d", "--lr", "0.5"]);
+    assert!(settings.len() > 100, "{}", settings.len());
+    for setting in &settings {
+        assert_has(setting, &["key", "value", "meaning", "allowed", "source"]);
+    }
+    let rate = settings
+        .iter()
+        .find(|it| it["key"] == "train.learning_rate");
+    assert_eq!(rate.unwrap()["value"], 0.5);
+    assert_eq!(rate.unwrap()["source"], "given");
+
     let info = lines(&["data", "info", "synth:dtmf?size=48"]);
     assert_has(&info[0], &["splits", "labels", "seconds", "items"]);
     assert_eq!(info[0]["splits"]["train"], 48);

@@ -20,11 +20,11 @@ use sori_models::{Architecture, Contract, Emitter, Network};
 /// | `cnn1d` | 3 × (convolution, norm), mean, linear | 14 |
 /// | `cnn2d` | 4 × (convolution, norm), mean, linear | 18 |
 /// | `dilated_cnn` | 22 linear, 10 × (convolution, gated unit), 2 activations, mean | 44 |
-/// | `sample_cnn` | 11 × (convolution, norm), mean, linear | 46 |
-/// | `res_cnn` | 2 × 9 + 3 (convolution, norm), 9 × (mean, 2 linear, 2 activations, scale, activation, maximum), 3 maxima, linear, norm, linear | 126 |
-/// | `fcn` | norm, 5 × (convolution, norm), mean, linear | 24 |
-/// | `crnn` | norm, 4 × (convolution, norm, activation), 2 × (layer, its last states), linear | 28 |
-/// | `musicnn` | norm, 8 × (convolution, norm), 4 × (maximum, mean), norm, linear, norm, linear | 42 |
+/// | `sample_cnn` | 11 × (convolution, norm), mean, dropout, linear | 46 |
+/// | `res_cnn` | 2 × 9 + 3 (convolution, norm), 9 × (dropout, mean, 2 linear, 2 activations, scale, end of a block), 3 maxima, linear, norm, dropout, linear | 126 |
+/// | `fcn` | norm, 5 × (convolution, norm), mean, dropout, linear | 24 |
+/// | `crnn` | norm, 4 × (convolution, norm, activation), 2 × (layer, its last states, dropout), linear | 28 |
+/// | `musicnn` | norm, 8 × (convolution, norm), 4 × (maximum, mean), norm, dropout, linear, norm, dropout, linear | 42 |
 /// | `matchboxnet` | 5 × (convolution, linear, norm, activation), 3 × (linear, norm), linear, norm, activation, mean, linear | 34 |
 /// | `random_wired` | 2 × (convolution, norm), 3 activations, 96 × (convolution, linear, norm), 192 edges, 78 activations, activation, linear, norm, mean, linear | 475 |
 /// | `rnn`, `lstm`, `gru` | 2 × (layer, its last states), mean, linear | 18 |
@@ -36,11 +36,11 @@ const EXPECTED: &[(&str, usize, usize)] = &[
     ("cnn1d", 137_610, 8 + 1 + 2 * 14),
     ("cnn2d", 93_770, 10 + 1 + 2 * 18),
     ("dilated_cnn", 387_722, 45 + 1 + 2 * 44),
-    ("sample_cnn", 1_869_874, 24 + 1 + 2 * 46),
-    ("res_cnn", 26_980_146, 120 + 1 + 2 * 126),
-    ("fcn", 447_732, 13 + 1 + 2 * 24),
-    ("crnn", 394_100, 18 + 1 + 2 * 28),
-    ("musicnn", 787_312, 29 + 1 + 2 * 42),
+    ("sample_cnn", 1_869_874, 25 + 1 + 2 * 46),
+    ("res_cnn", 26_980_146, 121 + 1 + 2 * 126),
+    ("fcn", 447_732, 14 + 1 + 2 * 24),
+    ("crnn", 394_100, 20 + 1 + 2 * 28),
+    ("musicnn", 787_312, 31 + 1 + 2 * 42),
     ("matchboxnet", 74_634, 31 + 1 + 2 * 34),
     ("random_wired", 4_336_723, 570 + 1 + 2 * 475),
     ("rnn", 613_898, 6 + 1 + 2 * 18),

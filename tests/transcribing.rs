@@ -173,6 +173,14 @@ fn a_recogniser_learns_measures_and_writes_down_a_recording() {
     assert_eq!(shown.lines().count(), 1 + words.len());
     assert!(error(&["predict", out, audio, "--window", "1"]).contains("of the whole recording"));
 
+    let png = folder.path().join("emissions.png");
+    sori(&["predict", out, audio, "--emissions", png.to_str().unwrap()]);
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    sori(&["report", out, "--worst", "1"]);
+    let page = fs::read_to_string(run_folder.join("report.html")).unwrap();
+    assert!(page.contains("Probabilities of symbols") && page.contains("class=\"difference\""));
+    assert!(page.contains("WER"));
+
     a_search_takes_a_language_model(folder.path(), out, audio);
 }
 

@@ -58,9 +58,9 @@ class Sides:
         return self.middle("sori") / self.middle("peer")
 
 
-def compare(sori, preset, peer_preset, args, threads):
+def compare(sori, preset, peer_preset, args, threads, options=()):
     sides = Sides()
-    counts = ["--steps", str(args.steps)]
+    counts = ["--steps", str(args.steps), *options]
     for _ in range(args.rounds):
         line = json.loads(output([sori, "bench", preset, "--json", "--threads", str(threads), *counts]))
         sides.sori.append(line["workloads"][preset])
@@ -135,6 +135,26 @@ def steps_table(sori, args):
         print(f"\nGeometric mean of the ratios of step times: **{mean:.2f}** (without {left_out}).\n")
 
 
+def predictions_table(sori, args):
+    """One row at a time, as it comes: the latency of an answer."""
+    rows, ratios = [], []
+    for preset in STEPS:
+        if preset in ("ctc", "las") or args.only and preset not in args.only:
+            continue
+        sides = compare(sori, preset, preset, args, args.threads, ["--prediction"])
+        ours, theirs, ratio = sides.middle("sori"), sides.middle("peer"), sides.ratio()
+        ratios.append(ratio)
+        rows.append(f"| `{preset}` | {ours:.2f} | {theirs:.2f} | **{ratio:.2f}** |")
+        print(rows[-1], file=sys.stderr)
+    if not rows:
+        return
+    print("| prediction, batch of one | Sori ms | PyTorch ms | ratio |")
+    print("|---|---:|---:|---:|")
+    print("\n".join(rows))
+    mean = math.exp(statistics.mean(map(math.log, ratios)))
+    print(f"\nGeometric mean of the ratios of predictions: **{mean:.2f}**.\n")
+
+
 def features_table(sori, args):
     print("| log-mel, 16 kHz, 80 bins, 25/10 ms, one thread | seconds of audio a second | Sori's, in turns with it | times |")
     print("|---|---:|---:|---:|")
@@ -160,6 +180,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=9, help="timed steps of a process, after two that are not")
+    parser.add_argument("--kinds", nargs="*", default=["steps", "predictions"], help="of the two for presets")
     parser.add_argument("--only", nargs="*", default=[], help="presets, `log_mel`, `cold_start`")
     args = parser.parse_args()
     assert args.steps >= 7, "at least seven timed steps"
@@ -169,7 +190,10 @@ def main():
     print(f"`python benches/peers/side_by_side.py`, {date.today().isoformat()}: {processor()};")
     print(f"{args.threads} threads, {args.rounds} rounds of {args.steps} steps in turns. {output([args.sori, '--version']).strip()},")
     print(f"{versions}, Python {platform.python_version()}, {platform.system()}.\n")
-    steps_table(args.sori, args)
+    if "steps" in args.kinds:
+        steps_table(args.sori, args)
+    if "predictions" in args.kinds:
+        predictions_table(args.sori, args)
     if not args.only or "log_mel" in args.only:
         features_table(args.sori, args)
     if not args.only or "cold_start" in args.only:

@@ -1,9 +1,10 @@
 """The PyTorch twin of one preset of `sori bench`: the same layers, shapes and parameter count.
 
-    python benches/peers/torch_peer.py PRESET [--threads N] [--steps N] [--warm-up N]
+    python benches/peers/torch_peer.py PRESET [--threads N] [--steps N] [--warm-up N] [--prediction]
 
 prints the median in milliseconds, the parameters and the peak resident memory as a line of JSON.
 A training step is forward, loss, backward, clipping of the gradient's norm to 5 and Adam, as in Sori.
+With `--prediction` the work is the forward pass of one row, in `eval` mode and without gradients.
 `ctc` is the loss alone, from raw scores through log-softmax, and its gradient. `log_mel` and `log_mel_librosa` are features of 60 s at 16 kHz.
 """
 
@@ -405,6 +406,20 @@ def training_step(name):
     return step, params
 
 
+def prediction(name):
+    """The forward pass of one row, and the trainable parameters."""
+    import torch
+
+    torch.manual_seed(0)
+    net, x = model(name).eval(), features(name)[:1]
+
+    def predict():
+        with torch.inference_mode():
+            return net(x).numpy()
+
+    return predict, sum(p.numel() for p in net.parameters())
+
+
 def ctc_loss(steps, batch, symbols, labels):
     """The loss of random transcripts, from scores `[steps, batch, symbols]`."""
     import torch
@@ -464,6 +479,7 @@ def main():
     parser.add_argument("--threads", type=int)
     parser.add_argument("--steps", type=int, default=7)
     parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--prediction", action="store_true")
     args = parser.parse_args()
     if args.threads and args.preset != "log_mel_librosa":
         import torch
@@ -475,6 +491,8 @@ def main():
         work, params = log_mel_librosa()
     elif args.preset == "ctc":
         work, params = ctc()
+    elif args.prediction:
+        work, params = prediction(args.preset)
     else:
         work, params = training_step(args.preset)
     times = []

@@ -53,6 +53,7 @@ fn streamable() -> impl Strategy<Value = FeatureConfig> {
         Just(FeatureKind::Log1pSpectrogram),
         Just(FeatureKind::Mel),
         Just(FeatureKind::LogMel),
+        Just(FeatureKind::Log1pMel),
         Just(FeatureKind::MelDb),
         Just(FeatureKind::Mfcc),
     ];

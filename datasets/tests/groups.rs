@@ -216,7 +216,19 @@ fn a_manifest_names_groups() {
     }
     put_text(folder.path(), "list.jsonl", &lines);
     let list = folder.path().join("list.jsonl");
-    let mut corpus = open("manifest", &list, "").unwrap();
+    // No line has a part, so that one group is set aside for the test.
+    let corpus = open("manifest", &list, "").unwrap();
+    assert!(corpus.test_is_set_aside);
+    assert_eq!(sizes(&corpus), [8, 0, 2]);
+    assert!(groups(&corpus, Part::Train).is_disjoint(&groups(&corpus, Part::Test)));
+    assert_eq!(
+        sizes(&open("manifest", &list, "?test_fraction=0.4").unwrap()),
+        [6, 0, 4]
+    );
+    let error = complaint(open("manifest", &list, "?folds=1&test_fraction=0.2"));
+    assert!(error.contains("give one of them"), "{error}");
+
+    let mut corpus = open("manifest", &list, "?test_fraction=0").unwrap();
     assert_eq!(corpus.items[2].group.as_deref(), Some("2"));
     assert_eq!(corpus.items[2].domain, None);
     assert_eq!(corpus.set_aside_valid(0.2, 0), Some(Whole::Groups));

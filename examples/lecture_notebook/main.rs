@@ -1,6 +1,7 @@
 //! Repeats the computations of the lecture notebook: a network 5-4-3-1 with its backward pass and
 //! its update, zero padding, a convolution, pooling, and a recurrent network. Shows each figure beside
-//! the notebook's.
+//! the notebook's. Then it goes on by hand: every gradient of that network, the gates of an LSTM and of a
+//! GRU, attention, and CTC, each beside what Sori computes.
 //!
 //! `cargo run --release --example lecture_notebook`
 
@@ -19,6 +20,7 @@ fn main() -> serde_json::Result<()> {
             println!("  {}, {} values", figure.name, figure.expected.len());
             println!("    expected  {}", shown(&figure.expected));
             println!("    found     {}", shown(&figure.found));
+            assert!(error < figure.tolerance, "{}: off by {error}", figure.name);
         }
         println!();
     }

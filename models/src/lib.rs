@@ -50,6 +50,7 @@ mod card;
 mod config;
 mod contract;
 mod emissions;
+mod layer_params;
 mod num_params;
 mod purpose;
 
@@ -68,6 +69,7 @@ pub use contract::{
     Generator, LinearHead, Network, Role, Speller,
 };
 pub use emissions::Emissions;
+pub use layer_params::{LayerParams, layer_params};
 pub use loss::GanLosses;
 pub use num_params::num_params;
 pub use purpose::Purpose;

@@ -150,8 +150,13 @@ pub fn recogniser(facts: &Facts) -> String {
         _ => 16.0,
     };
     let length = length(facts, epochs, batch_size);
+    // What is masked has to be guessed from the words around it, and few transcripts are learned by heart.
+    let stretches = match facts.num_recordings {
+        ..FEW => "augment.spec_augment.num_stretches = 0\n",
+        _ => "",
+    };
     format!(
-        "{length}train.sort_first_epoch = true
+        "{length}{stretches}train.sort_first_epoch = true
 augment.speed.probability = 1.0
 augment.speed.min_factor = 0.85
 augment.speed.max_factor = 1.18

@@ -27,6 +27,7 @@ pub mod vae;
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::{Architecture, Card, ConfigError, Contract, Network, Role};
@@ -66,6 +67,16 @@ macro_rules! zoo {
                 }
             )+
             None
+        }
+
+        /// The doc comment of a field of this architecture's configuration.
+        fn docs_of(config: &ModelConfig, field: &str) -> Option<&'static str> {
+            fn docs<C: DocumentedFields>(_: &C, field: &str) -> Option<&'static str> {
+                C::get_field_docs(field).ok()
+            }
+            match config {
+                $(ModelConfig::$network(config) => docs(config, field),)+
+            }
         }
 
         impl Architecture for ModelConfig {
@@ -201,6 +212,20 @@ impl ModelConfig {
                 known: known.join(", "),
             }
         })
+    }
+
+    /// The meaning of a field of the configuration, which is its doc comment.
+    ///
+    /// ```
+    /// use sori_models::ModelConfig;
+    ///
+    /// let config = ModelConfig::from_name("cnn1d")?;
+    /// assert_eq!(config.meaning("kernel_size"), Some("Frames a kernel spans; odd."));
+    /// assert_eq!(config.meaning("kernel"), None);
+    /// # Ok::<(), sori_models::ConfigError>(())
+    /// ```
+    pub fn meaning(&self, field: &str) -> Option<&'static str> {
+        docs_of(self, field)
     }
 
     /// The name of the architecture, [`Card::name`].

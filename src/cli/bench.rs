@@ -1,4 +1,4 @@
-//! `sori bench`: times of training steps.
+//! `sori bench`: times of training steps and predictions.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -16,13 +16,18 @@ pub(super) struct BenchArgs {
     /// Timed training steps, after two that are not
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
+    /// Time predictions for a single recording instead: the forward pass of one row
+    #[arg(long)]
+    prediction: bool,
 }
 
 const WARM_UP: usize = 2;
 
 pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     let presets: Vec<Preset> = if args.preset.is_empty() {
-        presets()
+        let all = presets().into_iter();
+        all.filter(|preset| !args.prediction || preset.has_prediction())
+            .collect()
     } else {
         args.preset
             .iter()
@@ -34,15 +39,24 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     for preset in &presets {
         // Each preset runs in its own process, so that its peak memory is its own.
         let timing = if presets.len() == 1 {
-            json!(preset.time(backend, WARM_UP, args.steps as usize)?)
+            let steps = args.steps as usize;
+            json!(match args.prediction {
+                true => preset.time_prediction(backend, WARM_UP, steps)?,
+                false => preset.time(backend, WARM_UP, steps)?,
+            })
         } else {
-            in_own_process(common, preset, args.steps)?
+            in_own_process(common, preset, args)?
         };
         if !common.json {
             print(&format!(
-                "{:<12} {:>9.1} ms a step  {:>11} parameters  {}",
+                "{:<12} {:>9.1} ms a {}  {:>11} parameters  {}",
                 preset.name,
                 timing["median_ms"].as_f64().unwrap_or(f64::NAN),
+                if args.prediction {
+                    "prediction"
+                } else {
+                    "step"
+                },
                 thousands(timing["params"].as_u64().unwrap_or(0) as usize),
                 timing["peak_mib"]
                     .as_f64()
@@ -62,7 +76,7 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
     }))
 }
 
-fn in_own_process(common: &Common, preset: &Preset, steps: u32) -> Result<Value> {
+fn in_own_process(common: &Common, preset: &Preset, args: &BenchArgs) -> Result<Value> {
     let failed = |reason: String| Error::Input(format!("preset {}: {reason}", preset.name));
     let mut command =
         std::process::Command::new(std::env::current_exe().map_err(|e| failed(e.to_string()))?);
@@ -72,9 +86,12 @@ fn in_own_process(common: &Common, preset: &Preset, steps: u32) -> Result<Value>
             preset.name,
             "--json",
             "--steps",
-            &steps.to_string(),
+            &args.steps.to_string(),
         ])
         .args(["--backend", common.backend_for(None).as_str()]);
+    if args.prediction {
+        command.arg("--prediction");
+    }
     if let Some(threads) = common.threads {
         command.args(["--threads", &threads.to_string()]);
     }

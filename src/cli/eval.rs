@@ -13,6 +13,7 @@ use serde_json::json;
 use sori_datasets::{Item, Rejected, scan};
 use sori_models::{Architecture, Role};
 
+use super::certainty::{certainty, interval};
 use super::decode::DecodeArgs;
 use super::options::Common;
 use super::output::{print, print_json, remark};
@@ -23,6 +24,7 @@ use crate::data::specs::to_measure_on;
 use crate::decode::Beam;
 use crate::file::write_atomically;
 use crate::infer::evaluate::{Measured, emissions, measure};
+use crate::show::table::table;
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -36,8 +38,7 @@ pub(super) struct EvalArgs {
     /// recording by its id, blank first (deep_speech2)
     #[arg(long, value_name = "OUT.safetensors")]
     emissions: Option<PathBuf>,
-    /// Also write the answer for each recording beside the right one; for classes the confusion matrix,
-    /// for tags the measures of each
+    /// Also write the answer for each recording beside the right one
     #[arg(long, value_name = "OUT.csv")]
     csv: Option<PathBuf>,
     #[command(flatten)]
@@ -123,9 +124,11 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
         labels_left_out,
         worst,
         csv: (_, csv),
+        answers,
+        per_label,
     } = measured;
     if let Some(path) = &args.csv {
-        write_atomically(path, csv.as_bytes())?;
+        write_atomically(path, answers.unwrap_or(csv).as_bytes())?;
     }
     if common.json {
         let records = run.metrics()?;
@@ -137,6 +140,7 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             "seconds": last.map_or(0.0, |record| record.seconds),
             "epochs": last.map_or(0, |record| record.epoch),
             "backend": backend.as_str(), "seed": info.seed, "labels_left_out": labels_left_out,
+            "interval": interval(headline, metrics.get(headline), items.len()),
         }));
     }
     print(&format!(
@@ -151,6 +155,15 @@ pub(super) fn run(common: &Common, args: &EvalArgs) -> Result<()> {
             "no recording has {}: left out of the means",
             labels_left_out.join(", ")
         ))?;
+    }
+    for line in certainty(headline, metrics.get(headline), items.len()) {
+        common.tell(&line)?;
+    }
+    for line in table(&per_label) {
+        common.tell(&format!("  {line}"))?;
+    }
+    if !worst.is_empty() {
+        common.tell("worst:")?;
     }
     worst.iter().try_for_each(|line| common.tell(line))
 }

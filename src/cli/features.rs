@@ -6,14 +6,15 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sori_datasets::{
-    AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, Waveform,
-    audio, features::Normalize,
+    AugmentConfig, Augmentation, Augmenter, FeatureConfig, FeatureExtractor, FeatureKind, audio,
+    features::Normalize,
 };
 
 use super::npy::write_array;
 use super::options::{Common, of_set};
 use super::output::{print, print_json};
-use crate::file::write_atomically;
+use super::picture::PictureArgs;
+use super::wav::write_wav;
 use crate::settings::layers;
 use crate::show::features::draw_features;
 use crate::{Error, Result};
@@ -22,7 +23,7 @@ use crate::{Error, Result};
 pub(super) struct FeaturesArgs {
     /// The audio file
     audio: PathBuf,
-    /// waveform, spectrogram, power-spectrogram, log1p-spectrogram, mel, log-mel, mel-db or mfcc
+    /// waveform, spectrogram, power-spectrogram, log1p-spectrogram, mel, log-mel, log1p-mel, mel-db or mfcc
     /// [default: log-mel]
     #[arg(long)]
     kind: Option<FeatureKind>,
@@ -41,6 +42,8 @@ pub(super) struct FeaturesArgs {
     /// augment.noise.min_snr_db=0; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    picture: PictureArgs,
 }
 
 pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
@@ -67,6 +70,7 @@ pub(super) fn run(common: &Common, args: &FeaturesArgs) -> Result<()> {
                     &features,
                     &config,
                     &format!("{name}: {}", config.kind),
+                    args.picture.theme,
                     path,
                 )?;
             }
@@ -173,27 +177,4 @@ impl Form {
             ))),
         }
     }
-}
-
-/// Writes 32-bit float samples without clipping.
-fn write_wav(waveform: &Waveform, path: &Path) -> Result<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: waveform.sample_rate_hz,
-        bits_per_sample: 32,
-        sample_format: hound::SampleFormat::Float,
-    };
-    let bytes = || -> hound::Result<Vec<u8>> {
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
-        for &sample in &waveform.samples {
-            writer.write_sample(sample)?;
-        }
-        writer.finalize()?;
-        Ok(bytes.into_inner())
-    };
-    let bytes = bytes()
-        .map_err(std::io::Error::other)
-        .map_err(Error::io("cannot write", path))?;
-    write_atomically(path, &bytes)
 }

@@ -8,6 +8,8 @@ use serde_json::json;
 use super::npy::write_array;
 use super::options::Common;
 use super::output::{print, print_json};
+use super::picture::PictureArgs;
+use super::wav::write_wav;
 use crate::infer::{Gallery, generate};
 use crate::{Error, Result, RunFolder};
 
@@ -25,6 +27,12 @@ pub(super) struct GenerateArgs {
     /// What their noise is drawn from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// A folder for the sound of each patch (1.wav, 2.wav, …), its phases found by Griffin and Lim's
+    /// algorithm
+    #[arg(long, value_name = "DIR")]
+    sound: Option<PathBuf>,
+    #[command(flatten)]
+    picture: PictureArgs,
 }
 
 pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
@@ -33,9 +41,9 @@ pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
         Some(out) => out.clone(),
         None => run.path().join("patches.png"),
     };
-    let write: fn(&Gallery, &Path) -> Result<()> = match out.extension().and_then(|e| e.to_str()) {
-        Some("png") => Gallery::draw,
-        Some("npy") => write_npy,
+    let as_numbers = match out.extension().and_then(|e| e.to_str()) {
+        Some("png") => false,
+        Some("npy") => true,
         _ => {
             return Err(Error::Input(format!(
                 "--out {}: its name must end in .png (a picture) or .npy (numbers)",
@@ -45,11 +53,22 @@ pub(super) fn run(common: &Common, args: &GenerateArgs) -> Result<()> {
     };
     let backend = common.backend_for(Some(&run.info().backend));
     let gallery = generate(&run, usize::from(args.count), args.seed, backend)?;
-    write(&gallery, &out)?;
+    match as_numbers {
+        true => write_npy(&gallery, &out)?,
+        false => gallery.draw(args.picture.theme, &out)?,
+    }
+    if let Some(folder) = &args.sound {
+        let sounds = gallery.sounds()?;
+        std::fs::create_dir_all(folder).map_err(Error::io("cannot create", folder))?;
+        for (index, sound) in sounds.iter().enumerate() {
+            write_wav(sound, &folder.join(format!("{}.wav", index + 1)))?;
+        }
+    }
     if common.json {
         return print_json(&json!({
             "run": args.run.display().to_string(), "count": args.count, "seed": args.seed,
             "out": out.display().to_string(),
+            "sound": args.sound.as_ref().map(|folder| folder.display().to_string()),
         }));
     }
     print(&format!("{}", out.display()))

@@ -43,6 +43,15 @@ pub(super) fn remark_on(corpus: &Corpus, settings: &Settings) -> Option<String> 
     Some(format!("{spec}: {}", proposal(corpus)?))
 }
 
+/// A text as a word of a shell, in quotes only where it needs them.
+pub(super) fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-:=+,@%".contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_string(),
+        false => quoted(text),
+    }
+}
+
 /// A word of a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
@@ -55,7 +64,9 @@ mod tests {
     #[test]
     fn a_quoted_text_is_one_word_of_a_shell() {
         for text in ["folder:a?group=_([^_]+)_", "folder:it's here", ""] {
-            assert_eq!(shlex::split(&quoted(text)), Some(vec![text.to_string()]));
+            let words = Some(vec![text.to_string()]);
+            assert_eq!(shlex::split(&quoted(text)), words);
+            assert_eq!(shlex::split(&word(text)), words);
         }
     }
 }

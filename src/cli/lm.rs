@@ -287,7 +287,7 @@ fn score(common: &Common, args: &LmScoreArgs) -> Result<()> {
         total += sum;
         if common.json {
             return print_json(&json!({
-                "text": text, "log10": sum, "tokens": parts.len() + 1, "unknown": missing,
+                "event": "sentence", "text": text, "log10": sum, "tokens": parts.len() + 1, "unknown": missing,
             }));
         }
         let missing = match missing.as_slice() {

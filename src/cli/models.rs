@@ -7,8 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 use sori_models::{Architecture, Card, ModelConfig, catalogue, num_params};
 
+use super::model_card;
 use super::options::{Common, of_set};
 use super::output::{print, print_json};
+use super::picture::PictureArgs;
 use crate::backend::{BackendName, Job, run_on};
 use crate::show::graph::draw_graph;
 use crate::show::text::thousands;
@@ -16,12 +18,17 @@ use crate::{Error, Result, Settings};
 
 #[derive(Args)]
 pub(super) struct ModelsArgs {
+    /// The architecture to show; without it all are listed
+    #[arg(conflicts_with = "graph")]
+    model: Option<String>,
     /// Draw how random_wired is wired instead, as a picture
     #[arg(long, value_name = "x.png")]
     graph: Option<PathBuf>,
     /// One of its settings, such as graph=barabasi_albert or graph_seed=1; may be given several times
     #[arg(long, value_name = "KEY=VALUE", requires = "graph")]
     set: Vec<String>,
+    #[command(flatten)]
+    picture: PictureArgs,
 }
 
 #[derive(Serialize)]
@@ -48,17 +55,18 @@ impl Job for Count {
 }
 
 pub(super) fn run(common: &Common, args: &ModelsArgs) -> Result<()> {
-    match &args.graph {
-        Some(path) => draw(common, &args.set, path),
-        None => list(common),
+    match (&args.graph, &args.model) {
+        (Some(path), _) => draw(common, args, path),
+        (None, Some(model)) => model_card::show(common, model),
+        (None, None) => list(common),
     }
 }
 
-fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
+fn draw(common: &Common, args: &ModelsArgs, path: &Path) -> Result<()> {
     super::output::require_png("--graph", path)?;
     // As the model of a run. The other settings do not matter here.
     let mut settings = Settings::new("random_wired", "", 16_000)?;
-    for assignment in assignments {
+    for assignment in &args.set {
         settings = settings.with_override(assignment).map_err(of_set)?;
     }
     let ModelConfig::RandomWired(config) = settings.model else {
@@ -66,7 +74,7 @@ fn draw(common: &Common, assignments: &[String], path: &Path) -> Result<()> {
             "only random_wired has graphs; `model.name` must stay as it is".to_string(),
         ));
     };
-    draw_graph(&config, path)?;
+    draw_graph(&config, args.picture.theme, path)?;
     let graphs = config.graphs()?;
     if common.json {
         let stages = graphs.iter().map(|graph| {
@@ -126,5 +134,6 @@ fn list(common: &Common) -> Result<()> {
             "",
         ))?;
     }
-    common.tell("\nParameters are those of the default configuration; the data's bins and classes change them.")
+    common.tell("\nParameters are those of the default configuration; the data's bins and classes change them. `sori models NAME` \
+         shows one.")
 }

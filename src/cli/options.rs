@@ -7,8 +7,12 @@ use clap::Args;
 use super::output::print;
 use crate::{BackendName, Error, Result, Settings};
 
+/// The heading of the options of every command.
+pub(super) const GENERAL: &str = "General";
+
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = GENERAL)]
 pub(super) struct Common {
     /// Where to compute: ndarray (CPU), wgpu, vulkan, metal or cuda, as compiled in
     #[arg(long, global = true, value_name = "NAME")]
@@ -49,12 +53,12 @@ impl Common {
 
 /// Options that change settings.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Model")]
 pub(super) struct SettingArgs {
     /// TOML file of settings, as a run's config.toml; may be given several times
     #[arg(long, value_name = "FILE.toml")]
     config: Vec<PathBuf>,
-    /// One setting, such as train.learning_rate=0.01 (or learning_rate=0.01); may be given several
-    /// times
+    /// One setting, such as train.weight_decay=0.01 (or weight_decay=0.01); may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -69,6 +73,11 @@ impl SettingArgs {
             settings = settings.with_override(assignment).map_err(of_set)?;
         }
         Ok(settings)
+    }
+
+    /// Whether a file or a single setting is given.
+    pub(super) fn is_given(&self) -> bool {
+        !self.config.is_empty() || !self.set.is_empty()
     }
 
     /// The dotted names of the single settings that are given.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -45,11 +46,32 @@ pub(super) fn print_bytes(bytes: &[u8]) -> Result<()> {
         .map_err(Error::io("cannot write", "standard output".as_ref()))
 }
 
-/// Prints a JSON line on standard output.
+/// The `event` of JSON lines that have none of their own.
+static EVENT: OnceLock<&str> = OnceLock::new();
+
+/// Says what the JSON lines of this command are.
+pub(super) fn name_lines(event: &'static str) {
+    EVENT.get_or_init(|| event);
+}
+
+/// A JSON line with what it is in front.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+/// Prints a JSON object as a line on standard output. Its `event` is the command's, unless it has one of its own.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = json_line(value)
-        .map_err(|e| Error::Input(format!("the result cannot be written as JSON: {e}")))?;
-    print(&text)
+    let unwritable = |e| Error::Input(format!("the result cannot be written as JSON: {e}"));
+    let has_event = serde_json::to_value(value)
+        .map_err(unwritable)?
+        .get("event")
+        .is_some();
+    let event = EVENT.get().copied().filter(|_| !has_event);
+    print(&json_line(&Line { event, value }).map_err(unwritable)?)
 }
 
 /// Prints a remark on standard error, out of programs' way.

@@ -1,30 +1,50 @@
 //! `sori predict`: predicts audio files by a run's best checkpoint.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::Args;
-use serde_json::json;
 
+use super::answers::{Form, Rows, Table};
+use super::bar::WorkBar;
 use super::decode::DecodeArgs;
+use super::given::{Recording, recordings};
 use super::options::Common;
 use super::output::{print, print_json, remark};
+use super::picture::PictureArgs;
 use super::stream::{self, StreamArgs};
-use super::word_times::times_of;
 use crate::backend::{Job, run_on};
 use crate::decode::Beam;
 use crate::infer::Predictor;
 use crate::show::alignment::draw_prediction;
-use crate::task::{Prediction, Window};
+use crate::show::draw_emissions;
+use crate::task::Prediction;
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
 pub(super) struct PredictArgs {
     /// The run folder
     run: PathBuf,
-    /// The audio files
+    /// The recordings: audio files, folders, patterns such as 'rec/*.wav', or - for a file on standard input
     #[arg(required_unless_present_any = ["stream", "mic"], conflicts_with_all = ["stream", "mic"])]
     audio: Vec<PathBuf>,
+    /// Write a table with a row for each recording; - for standard output
+    #[arg(long, value_name = "OUT.csv", conflicts_with_all = ["stream", "mic"])]
+    csv: Option<PathBuf>,
+    /// Write a table with a row for each stretch of a recording that has one label: its start, end, label
+    /// and mean probability; - for standard output
+    #[arg(long, value_name = "OUT.csv", conflicts_with_all = ["stream", "mic"])]
+    events: Option<PathBuf>,
+    /// Show the K most probable labels [default: 3, and all tags that a recording has]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["stream", "mic"])]
+    top: Option<u16>,
+    /// The probability from which on a recording has a tag [default: of each tag the one that was chosen
+    /// on the validation part]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, conflicts_with_all = ["stream", "mic"])]
+    threshold: Option<f32>,
+    /// Show each window of a longer recording, rather than the stretches that have one label
+    #[arg(long, conflicts_with_all = ["stream", "mic"])]
+    every_window: bool,
     /// Seconds of a window, into which longer recordings are cut [default: the run's longest
     /// recording]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
@@ -38,9 +58,14 @@ pub(super) struct PredictArgs {
     /// Draw where a speller attended while it wrote each symbol, over the spectrogram, of the one AUDIO
     #[arg(long, value_name = "OUT.png")]
     alignment: Option<PathBuf>,
+    /// Draw the probability of each symbol over time (deep_speech2), above the spectrogram, of the one AUDIO
+    #[arg(long, value_name = "OUT.png")]
+    emissions: Option<PathBuf>,
     /// Say below each transcript the N best ones and their scores; needs --beam
     #[arg(long, value_name = "N")]
     nbest: Option<usize>,
+    #[command(flatten)]
+    picture: PictureArgs,
     #[command(flatten)]
     decode: DecodeArgs,
     #[command(flatten)]
@@ -51,6 +76,7 @@ struct Predict<'a> {
     common: &'a Common,
     args: &'a PredictArgs,
     run: &'a RunFolder,
+    recordings: Vec<Recording>,
     beam: Option<Beam>,
 }
 
@@ -62,6 +88,7 @@ impl Job for Predict<'_> {
             common,
             args,
             run,
+            recordings,
             beam,
         } = self;
         let mut predictor = Predictor::<B::InnerBackend>::open(run, device)?;
@@ -79,14 +106,38 @@ impl Job for Predict<'_> {
                     .to_string(),
             ));
         }
-        if let Some(png) = &args.alignment {
-            if args.audio.len() != 1 {
+        if let Some(threshold) = args.threshold {
+            if predictor.thresholds().is_none() {
+                return Err(Error::Input(
+                    "--threshold is for tags, of which a recording may have any number; this run's model has \
+                     none"
+                        .to_string(),
+                ));
+            }
+            if !(0.0..=1.0).contains(&threshold) {
                 return Err(Error::Input(format!(
-                    "--alignment draws one recording, and {} are given",
-                    args.audio.len()
+                    "--threshold {threshold}: it is a probability, from 0 to 1"
                 )));
             }
-            super::output::require_png("--alignment", png)?;
+            predictor = predictor.with_threshold(threshold);
+        }
+        if args.events.is_some() && !predictor.finds_events() {
+            return Err(Error::Input(
+                "--events is for classes and tags; this run's model gives none".to_string(),
+            ));
+        }
+        for (option, png) in [
+            ("--alignment", &args.alignment),
+            ("--emissions", &args.emissions),
+        ] {
+            let Some(png) = png else { continue };
+            if recordings.len() != 1 {
+                return Err(Error::Input(format!(
+                    "{option} draws one recording, and {} are given",
+                    recordings.len()
+                )));
+            }
+            super::output::require_png(option, png)?;
             super::output::require_folder_of(png)?;
         }
         if args.times && !predictor.transcribes() {
@@ -120,110 +171,117 @@ impl Job for Predict<'_> {
                 windows.hop_s, windows.window_s
             )));
         }
-        let labels = predictor.labels().to_vec();
-        let mut skipped = 0;
-        for audio in &args.audio {
-            let mut found = predictor.predict_file(audio, windows);
-            if let Ok(prediction) = &found
-                && predictor.transcribes()
-                && !prediction.windows.is_empty()
-                && (args.alignment.is_some() || args.nbest.is_some())
-            {
-                found = Err(Error::Input(format!(
-                    "{}: it is transcribed in {} pieces, because it is longer than {:.0} s; --alignment and \
-                     --nbest are for recordings of one piece",
-                    audio.display(),
-                    prediction.windows.len(),
-                    predictor.longest_piece_s(),
-                )));
-            }
-            if let Ok(prediction) = &mut found {
-                prediction.nbest.truncate(args.nbest.unwrap_or(0));
-            }
-            if let (Ok(prediction), Some(png)) = (&found, &args.alignment) {
-                draw_prediction(audio, predictor.sample_rate_hz(), prediction, png)?;
-            }
-            match found {
-                Ok(prediction) if common.json => {
-                    let scores: serde_json::Map<_, _> = labels
-                        .iter()
-                        .zip(&prediction.scores)
-                        .map(|(label, score)| (label.clone(), json!(score)))
-                        .collect();
-                    let mut line = json!(prediction);
-                    line["audio"] = json!(audio.display().to_string());
-                    if !scores.is_empty() {
-                        line["scores"] = json!(scores);
-                    }
-                    print_json(&line)?;
-                }
-                Ok(prediction) => print(&text(audio, &labels, &prediction, args.times))?,
-                Err(error) if common.skip_bad => {
-                    skipped += 1;
-                    remark(&format!("left out: {error}"));
-                }
-                Err(error) => return Err(error),
+        let form = Form {
+            labels: predictor.labels().to_vec(),
+            thresholds: predictor.thresholds(),
+            top: args.top.map(usize::from),
+            times: args.times,
+            windows: args.every_window,
+        };
+        let mut tables = Vec::new();
+        for (path, of) in [(&args.csv, Rows::Recordings), (&args.events, Rows::Events)] {
+            if let Some(path) = path {
+                tables.push(Table::begin(path, of)?);
             }
         }
-        if skipped == args.audio.len() {
-            return Err(Error::Input(
+        let to_output = [&args.csv, &args.events]
+            .into_iter()
+            .filter(|path| path.as_deref().is_some_and(is_output));
+        let taken = match to_output.count() {
+            0 => false,
+            1 if !common.json => true,
+            _ => {
+                return Err(Error::Input(
+                    "standard output takes one of --csv -, --events - and --json".to_string(),
+                ));
+            }
+        };
+        let mut bar = WorkBar::new(common, recordings.len());
+        let mut bad = 0;
+        for (index, recording) in recordings.iter().enumerate() {
+            let name = recording.name();
+            let found = predictor.predict_file_with(recording.path(), windows, |share| {
+                bar.show(index as f64 + share);
+            });
+            let found = found.and_then(|found| args.fits(found, &predictor, &name));
+            let prediction = match found {
+                Ok(prediction) => prediction,
+                Err(error) if recordings.len() == 1 && !common.skip_bad => {
+                    return Err(Error::Input(recording.said(&error)));
+                }
+                Err(error) => {
+                    bad += 1;
+                    bar.above(|| remark(&format!("left out: {}", recording.said(&error))));
+                    continue;
+                }
+            };
+            if let Some(png) = &args.alignment {
+                draw_prediction(
+                    recording.path(),
+                    predictor.sample_rate_hz(),
+                    &prediction,
+                    args.picture.theme,
+                    png,
+                )?;
+            }
+            if let Some(png) = &args.emissions {
+                let rate = predictor.sample_rate_hz();
+                let waveform = sori_datasets::audio::load(recording.path(), rate)?;
+                let emitted = predictor.step_probabilities(&waveform)?;
+                let title = prediction.answer.to_string();
+                draw_emissions(&waveform, &emitted, &title, args.picture.theme, png)?;
+            }
+            bar.above(|| match (common.json, taken) {
+                (true, _) => print_json(&form.json(&name, &prediction)),
+                (false, false) => print(&form.text(&name, &prediction)),
+                (false, true) => Ok(()),
+            })?;
+            for table in &mut tables {
+                bar.above(|| table.add(&form, &name, &prediction))?;
+            }
+            bar.show((index + 1) as f64);
+        }
+        drop(bar);
+        match bad {
+            _ if bad == recordings.len() => Err(Error::Input(
                 "none of the files could be read as audio".to_string(),
-            ));
+            )),
+            0 => Ok(()),
+            _ if common.skip_bad => Ok(()),
+            _ => Err(Error::Input(format!(
+                "{bad} of {} recordings could not be used",
+                recordings.len()
+            ))),
         }
-        Ok(())
     }
 }
 
-fn text(
-    audio: &std::path::Path,
-    labels: &[String],
-    prediction: &Prediction,
-    times: bool,
-) -> String {
-    if prediction.scores.is_empty() {
-        let mut text = format!("{}: {}", audio.display(), prediction.text(labels));
-        if times {
-            text.push_str(&times_of(&prediction.words));
-        }
-        for transcript in &prediction.nbest {
-            text.push_str(&format!(
-                "\n  {:>9.3}  {}",
-                transcript.score, transcript.text
-            ));
-        }
-        text.push_str(&windows_of(&prediction.windows));
-        return text;
-    }
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    order.sort_by(|&a, &b| prediction.scores[b].total_cmp(&prediction.scores[a]));
-    let scores: Vec<String> = order
-        .iter()
-        .take(3)
-        .map(|&i| format!("{} {:.3}", labels[i], prediction.scores[i]))
-        .collect();
-    let mut text = format!(
-        "{}: {} ({})",
-        audio.display(),
-        prediction.answer,
-        scores.join(", ")
-    );
-    text.push_str(&windows_of(&prediction.windows));
-    text
+fn is_output(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
-/// A line for each window with its answer.
-fn windows_of(windows: &[Window]) -> String {
-    let line = |window: &Window| {
-        let score = window.score.map(|score| format!(" {score:.3}"));
-        format!(
-            "\n  {:>8.2} – {:>8.2} s  {}{}",
-            window.start_s,
-            window.end_s,
-            window.answer,
-            score.unwrap_or_default()
-        )
-    };
-    windows.iter().map(line).collect()
+impl PredictArgs {
+    /// The prediction as the options want it, unless they want what a recording in pieces does not have.
+    fn fits<B: Backend>(
+        &self,
+        mut prediction: Prediction,
+        predictor: &Predictor<B>,
+        name: &str,
+    ) -> Result<Prediction> {
+        let in_pieces = predictor.transcribes() && !prediction.windows.is_empty();
+        let is_of_one_piece =
+            self.alignment.is_some() || self.emissions.is_some() || self.nbest.is_some();
+        if in_pieces && is_of_one_piece {
+            return Err(Error::Input(format!(
+                "{name}: it is transcribed in {} pieces, because it is longer than {:.0} s; --alignment, \
+                 --emissions and --nbest are for recordings of one piece",
+                prediction.windows.len(),
+                predictor.longest_piece_s(),
+            )));
+        }
+        prediction.nbest.truncate(self.nbest.unwrap_or(0));
+        Ok(prediction)
+    }
 }
 
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
@@ -233,12 +291,14 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     if args.live.is_asked_for() {
         return stream::run(common, &args.live, args.times, &run, beam, backend);
     }
+    let recordings = recordings(&args.audio)?;
     run_on(
         backend,
         Predict {
             common,
             args,
             run: &run,
+            recordings,
             beam,
         },
     )?

@@ -1,4 +1,4 @@
-//! `sori report`: a run on one page.
+//! `sori report`: a run, a comparison or the folds of a run on one page.
 
 use std::path::PathBuf;
 
@@ -7,18 +7,18 @@ use serde_json::json;
 
 use super::options::Common;
 use super::output::print_json;
+use crate::Result;
 use crate::file::write_atomically;
-use crate::show::report::report;
-use crate::{Result, RunFolder};
+use crate::show::report_folder;
 
 #[derive(Args)]
 pub(super) struct ReportArgs {
-    /// The run folder
+    /// The run folder, or the folder of a comparison or of folds
     run: PathBuf,
     /// How many of the recordings it did worst on to show
     #[arg(long, value_name = "N", default_value_t = 6)]
     worst: u16,
-    /// The file to write [default: report.html in the run folder]
+    /// The file to write [default: report.html in that folder]
     #[arg(long, value_name = "OUT.html")]
     out: Option<PathBuf>,
 }
@@ -27,12 +27,11 @@ pub(super) fn run(common: &Common, args: &ReportArgs) -> Result<()> {
     if let Some(out) = &args.out {
         super::output::require_folder_of(out)?;
     }
-    let run = RunFolder::open(&args.run)?;
-    let backend = common.backend_for(Some(&run.info().backend));
-    let page = report(&run, usize::from(args.worst), backend)?;
+    let backend = |trained_on: &str| common.backend_for(Some(trained_on));
+    let page = report_folder(&args.run, usize::from(args.worst), &backend)?;
     let out = match &args.out {
         Some(out) => out.clone(),
-        None => run.path().join("report.html"),
+        None => args.run.join("report.html"),
     };
     write_atomically(&out, page.as_bytes())?;
     if common.json {

@@ -1,6 +1,6 @@
 //! The options that define a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sori_datasets::audio::EXTENSIONS;
@@ -12,8 +12,8 @@ use super::groups;
 use super::options::{Common, SettingArgs};
 use super::output::remark;
 use crate::run::folder::best_checkpoint_in;
-use crate::settings::{BestBy, ScheduleKind, TrainSettings};
-use crate::{Error, RecipeName, Result, Settings};
+use crate::settings::{BestBy, ScheduleKind, Source, TrainSettings};
+use crate::{Error, RecipeName, Result, RunFolder, Settings};
 
 /// The default corpus of a model: sound scenes for taggers, Morse code for models that write
 /// transcripts, otherwise telephone keys.
@@ -54,6 +54,30 @@ fn remarks_on(corpus: &Corpus, settings: &Settings) {
     }
 }
 
+/// Says which features differ from those of the run that another starts from.
+fn remark_on_features(from: &RunFolder, settings: &Settings) {
+    let values = |features| match serde_json::to_value(features) {
+        Ok(serde_json::Value::Object(values)) => values,
+        _ => serde_json::Map::new(),
+    };
+    let (was, is) = (
+        values(&from.settings().features),
+        values(&settings.features),
+    );
+    let other = is.iter().filter_map(|(key, is)| {
+        let was = was.get(key).filter(|was| *was != is)?;
+        Some(format!("features.{key} is {is}, there {was}"))
+    });
+    let other: Vec<String> = other.collect();
+    if !other.is_empty() {
+        remark(&format!(
+            "the features are not those of {}, for which its weights were trained: {}",
+            from.path().display(),
+            other.join("; ")
+        ));
+    }
+}
+
 /// Values of a recipe that contradict a setting that was changed give way, unless they were `set` too.
 fn give_way(recipe: &Settings, settings: &mut Settings, set: &[String]) {
     let is_set = |key: &str| set.iter().any(|set| set == key);
@@ -75,45 +99,95 @@ fn give_way(recipe: &Settings, settings: &mut Settings, set: &[String]) {
     }
 }
 
+/// The name of a corpus in run folders: `fsdd` for `fsdd:DIR`, `dtmf` for `synth:dtmf`, or the
+/// name of the folder or file if that tells more.
+pub(super) fn short_name(spec: &str) -> String {
+    let (corpus, location) = spec.split_once(':').unwrap_or((spec, ""));
+    let location = location.split('?').next().unwrap_or_default();
+    match corpus {
+        "synth" | "folder" | "manifest" => Path::new(location).file_stem().map_or_else(
+            || corpus.to_string(),
+            |name| name.to_string_lossy().into_owned(),
+        ),
+        _ => corpus.to_string(),
+    }
+}
+
 /// What a run is made of.
 #[derive(Args)]
 pub(super) struct RunArgs {
     /// What to train on, such as fsdd:DIR, folder:DIR or manifest:FILE.jsonl [default: synth:dtmf,
     /// synth:scenes for models made for tags, synth:morse for those that transcribe]
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) data: Option<String>,
     /// What to validate on [default: part of the training data]
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) valid_data: Option<String>,
     /// What to test on [default: the corpus's own test part]
-    #[arg(long, value_name = "SPEC")]
+    #[arg(long, value_name = "SPEC", help_heading = "Data")]
     pub(super) test_data: Option<String>,
+    /// Take symbols that the alphabet of transcripts does not have for one of their own, rather than
+    /// refuse them
+    #[arg(long, help_heading = "Data")]
+    unk: bool,
     /// The settings to start from
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = "Model")]
     recipe: RecipeName,
     #[command(flatten)]
     settings: SettingArgs,
-    /// Passes over the training data
-    #[arg(long)]
-    epochs: Option<usize>,
-    /// Stop after so many minutes of training
-    #[arg(long, value_name = "M", allow_negative_numbers = true)]
-    max_minutes: Option<f64>,
-    /// Take symbols that the alphabet of transcripts does not have for one of their own, rather than
-    /// refuse them
-    #[arg(long)]
-    unk: bool,
-    /// Where all randomness starts from
-    #[arg(long)]
-    seed: Option<u64>,
     /// Start from the weights of this run, where names and shapes agree
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", help_heading = "Model")]
     from: Option<PathBuf>,
+    /// Passes over the training data
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) epochs: Option<usize>,
+    /// Learning rate at the end of the warm-up
+    #[arg(
+        long,
+        visible_alias = "lr",
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    learning_rate: Option<f64>,
+    /// Recordings in a batch
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    batch_size: Option<usize>,
+    /// Stop after so many minutes of training
+    #[arg(
+        long,
+        value_name = "M",
+        allow_negative_numbers = true,
+        help_heading = "Training"
+    )]
+    max_minutes: Option<f64>,
+    /// Where all randomness starts from
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    seed: Option<u64>,
+    /// Write each epoch's measurements for TensorBoard as well, beside metrics.jsonl
+    #[arg(long, help_heading = "Output")]
+    tensorboard: bool,
 }
 
 impl RunArgs {
     /// The settings of a run of this model at the sample rate of its corpus, and the corpus.
     pub(super) fn resolve(&self, common: &Common, model: &str) -> Result<(Settings, Corpus)> {
+        let (layers, corpus) = self.layers(common, model)?;
+        let Some((_, settings)) = layers.into_iter().next_back() else {
+            return Err(Error::Input("there are no settings".to_string()));
+        };
+        if !common.quiet {
+            remarks_on(&corpus, &settings);
+        }
+        Ok((settings, corpus))
+    }
+
+    /// The layers that those settings are made of, and the corpus.
+    pub(super) fn layers(
+        &self,
+        common: &Common,
+        model: &str,
+    ) -> Result<(Vec<(Source, Settings)>, Corpus)> {
         // A file or a --set may also name the data.
         let default = self.data.as_deref().unwrap_or(embedded(model));
         let named = self
@@ -126,15 +200,44 @@ impl RunArgs {
             labels: None,
         };
         let corpus = Corpus::open_with(&spec.parse::<Spec>()?, &options)?;
-        if let Some(from) = &self.from {
-            best_checkpoint_in(from)?;
+        let from = self.from.clone().unwrap_or(named.data.from.into());
+        let from = match from.as_os_str().is_empty() {
+            true => None,
+            false => {
+                best_checkpoint_in(&from)?;
+                Some(RunFolder::open(&from)?)
+            }
+        };
+        let mut layers = Settings::layers_of(ModelConfig::from_name(model)?, self.recipe, &corpus)?;
+        if let Some((_, start)) = layers.last() {
+            let mut start = start.clone();
+            if let Some(from) = &from {
+                // Its weights are made for them.
+                start.features = from.settings().features.clone();
+            }
+            let given = self.settings_over(common, start, &spec)?;
+            if let (false, Some(from)) = (common.quiet, &from) {
+                remark_on_features(from, &given);
+            }
+            layers.push((Source::Given, given));
         }
-        let start = Settings::by_recipe(ModelConfig::from_name(model)?, self.recipe, &corpus)?;
-        let settings = self.settings_over(common, start, &spec)?;
-        if !common.quiet {
-            remarks_on(&corpus, &settings);
-        }
-        Ok((settings, corpus))
+        Ok((layers, corpus))
+    }
+
+    /// Whether any of these options is given.
+    pub(super) fn is_given(&self) -> bool {
+        let specs = [&self.data, &self.valid_data, &self.test_data];
+        specs.iter().any(|spec| spec.is_some())
+            || self.settings.is_given()
+            || self.recipe != RecipeName::default()
+            || self.from.is_some()
+            || self.epochs.is_some()
+            || self.learning_rate.is_some()
+            || self.batch_size.is_some()
+            || self.max_minutes.is_some()
+            || self.seed.is_some()
+            || self.unk
+            || self.tensorboard
     }
 
     /// Refuses an option beside a --set of the same setting.
@@ -145,6 +248,16 @@ impl RunArgs {
             (self.test_data.is_some(), "--test-data", "data.test"),
             (self.from.is_some(), "--from", "data.from"),
             (self.epochs.is_some(), "--epochs", "train.epochs"),
+            (
+                self.learning_rate.is_some(),
+                "--learning-rate",
+                "train.learning_rate",
+            ),
+            (
+                self.batch_size.is_some(),
+                "--batch-size",
+                "train.batch_size",
+            ),
             (
                 self.max_minutes.is_some(),
                 "--max-minutes",
@@ -189,6 +302,9 @@ impl RunArgs {
         }
         let train = &mut settings.train;
         train.epochs = self.epochs.unwrap_or(train.epochs);
+        train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
+        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
+        train.tensorboard |= self.tensorboard;
         train.max_minutes = self.max_minutes.unwrap_or(train.max_minutes);
         train.seed = self.seed.unwrap_or(train.seed);
         match &mut settings.text {

@@ -23,6 +23,7 @@ use crate::train::stop_on_interrupt;
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
+#[command(next_help_heading = "Live sound")]
 pub(super) struct StreamArgs {
     /// Write down raw sound from standard input while it arrives: signed 16-bit little-endian
     /// samples of one channel

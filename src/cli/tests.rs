@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use sori_datasets::Spec;
 use sori_models::catalogue;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use super::*;
@@ -46,9 +45,16 @@ fn commands(page: &str) -> Vec<Vec<String>> {
     commands
 }
 
+/// A command line as `main` reads it.
+fn parsed(
+    words: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+) -> std::result::Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command::parse(whole_command(), words)?)
+}
+
 /// Checks that a command can be run, if the recordings and runs it names exist.
 fn check(words: &[String]) -> Result<()> {
-    let cli = match Cli::try_parse_from(words) {
+    let cli = match parsed(words) {
         Ok(cli) => cli,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(()),
         Err(error) => return Err(Error::Input(error.to_string())),
@@ -71,6 +77,10 @@ fn check(words: &[String]) -> Result<()> {
             args.ways(&base).map(drop)
         }
         Command::Tune(args) => settings(&args.model, &args.run).map(drop),
+        Command::Settings(args) => match &args.model {
+            Some(model) => settings(model, &args.run).map(drop),
+            None => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -81,12 +91,13 @@ fn the_commands_of_the_pages_can_be_run() {
     let mut pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"]
         .map(PathBuf::from)
         .to_vec();
-    for folder in ["docs", "docs/decisions"] {
+    for folder in ["docs", "docs/decisions", "docs/course", "docs/course/ko"] {
         let entries = std::fs::read_dir(root.join(folder)).unwrap();
         let paths = entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name()));
         pages.extend(paths.filter(|path| path.extension().is_some_and(|it| it == "md")));
     }
     let mut checked = 0;
+    let mut wrong = Vec::new();
     for page in pages {
         let text = std::fs::read_to_string(root.join(&page)).unwrap();
         let page = page.display();
@@ -101,12 +112,65 @@ fn the_commands_of_the_pages_can_be_run() {
                 continue;
             }
             if let Err(error) = check(&words) {
-                panic!("{page}: {}: {error}", words.join(" "));
+                wrong.push(format!("{page}: {}: {error}", words.join(" ")));
             }
             checked += 1;
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(checked > 100, "{checked}");
+}
+
+/// The code, commands, outputs and equations of a page: its blocks between fences.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```").skip(1).step_by(2).collect()
+}
+
+/// The pages of the course, in English and in Korean, with their names.
+fn course() -> Vec<(String, [String; 2])> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/course");
+    let names = std::fs::read_dir(&folder).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages = names.filter(|name| name.ends_with(".md"));
+    let read = |path: PathBuf| std::fs::read_to_string(&path).unwrap();
+    pages
+        .map(|name| {
+            let texts = [folder.join(&name), folder.join("ko").join(&name)].map(read);
+            (name, texts)
+        })
+        .collect()
+}
+
+#[test]
+fn the_korean_course_has_the_code_and_outputs_of_the_english_one() {
+    let pages = course();
+    assert_eq!(pages.len(), 11);
+    for (name, [english, korean]) in pages {
+        assert_eq!(blocks(&english), blocks(&korean), "{name}");
+    }
+}
+
+#[test]
+fn the_code_the_course_quotes_stands_in_the_lecture_notebook() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lecture_notebook/walk");
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sources: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| words(&std::fs::read_to_string(entry.unwrap().path()).unwrap()))
+        .collect();
+    let mut quoted = 0;
+    for (name, [english, _]) in course() {
+        let blocks = blocks(&english).into_iter();
+        for code in blocks.filter_map(|block| block.strip_prefix("rust,ignore\n")) {
+            let code = words(code);
+            assert!(
+                sources.iter().any(|it| it.contains(&code)),
+                "{name}: {code}"
+            );
+            quoted += 1;
+        }
+    }
+    assert_eq!(quoted, 3);
 }
 
 /// The lines between two marks of a page.
@@ -146,7 +210,7 @@ fn values_of_a_recipe_give_way_to_what_contradicts_them() {
     let with = |sets: &[&str]| {
         let words = sets.iter().flat_map(|set| ["--set", set]);
         let words = ["sori", "train", "cnn1d"].into_iter().chain(words);
-        let cli = Cli::try_parse_from(words).unwrap();
+        let cli = parsed(words).unwrap();
         let Command::Train(args) = &cli.command else {
             unreachable!("the command is train")
         };
@@ -176,4 +240,65 @@ fn a_wrong_command_is_found() {
     assert_eq!(found[0][3..], ["--set", "epochs=3", "--set", "hop=3"]);
     assert!(check(&found[0]).unwrap_err().to_string().contains("hop"));
     check(&found[1]).unwrap();
+}
+
+#[test]
+fn the_examples_of_the_help_can_be_run() {
+    let mut checked = 0;
+    let mut left = vec![whole_command()];
+    while let Some(command) = left.pop() {
+        left.extend(command.get_subcommands().cloned());
+        let Some(help) = command.get_after_help() else {
+            continue;
+        };
+        let help = help.to_string().replace(" \\\n    ", " ");
+        for line in help.lines().filter(|line| line.starts_with("  ")) {
+            // What an example does stands behind it.
+            let line = line.trim().split("  ").next().unwrap().to_string();
+            for words in commands(&format!("```sh\n{line}\n```")) {
+                if words.iter().any(|word| word == "--config") {
+                    // The file is made by the command before it.
+                    continue;
+                }
+                check(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 25, "{checked}");
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    whole_command().debug_assert();
+}
+
+#[test]
+fn general_options_are_taken_where_they_do_nothing() {
+    let cli = parsed(["sori", "--json", "models", "--threads", "2", "--skip-bad"]).unwrap();
+    assert!(cli.common.json && cli.common.skip_bad);
+    assert_eq!(cli.common.threads, Some(2));
+    let cli = parsed(["sori", "data", "fetch", "--backend", "ndarray"]).unwrap();
+    assert!(cli.common.backend.is_some());
+}
+
+#[test]
+fn an_option_that_is_a_setting_is_said_to_be_one() {
+    for (option, said) in [
+        ("--dropout", "'--set model.dropout=…'"),
+        ("--workers=2", "'--set train.workers=…'"),
+        ("--num-mels", "'--set features.num_mels=…'"),
+    ] {
+        let error = parsed(["sori", "train", "cnn1d", option, "0.3"]).err();
+        let error = error.unwrap().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let cli = parsed(["sori", "train", "cnn1d", "--lr", "0.1", "--batch-size", "8"]).unwrap();
+    let Command::Train(args) = &cli.command else {
+        unreachable!("the command is train")
+    };
+    let start = Settings::new("cnn1d", "synth:dtmf", 8000).unwrap();
+    let settings = args.run.settings_over(&cli.common, start, "synth:dtmf");
+    let train = settings.unwrap().train;
+    assert_eq!((train.learning_rate, train.batch_size), (0.1, 8));
 }

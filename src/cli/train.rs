@@ -1,25 +1,26 @@
-//! `sori train`: begins or resumes a run, or trains folds.
+//! `sori train`: begins, resumes or extends a run.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use serde_json::json;
-use sori_datasets::Spec;
+use sori_datasets::{Corpus, Part, Source, Spec};
 use sori_models::Architecture;
 
-use super::deviation::mean_and_deviation;
+use super::certainty::{certainty, interval};
+use super::folds::folds;
+use super::groups::word;
 use super::options::Common;
 use super::output::print_json;
-use super::run_args::RunArgs;
+use super::run_args::{RunArgs, short_name};
 use crate::run::RunResult;
-use crate::run::folder::has_begun;
 use crate::show::advice::advice;
 use crate::show::dashboard::Show;
 use crate::show::text::time;
-use crate::train::fit::{fit, fit_corpus, resume_run};
+use crate::train::extend::extend;
+use crate::train::fit::{fit_corpus, resume_run};
+use crate::train::fresh_folder;
 use crate::train::interrupt::stop_with_stdin;
-use crate::train::{fresh_folder, stop_on_interrupt};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -31,22 +32,29 @@ pub(super) struct TrainArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
     /// The run folder to make [default: runs/MODEL-CORPUS-N]
-    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
-    out: Option<PathBuf>,
-    /// Train once for each of these folds of the corpus, which is tested on and the others trained
-    /// on, and report mean and deviation: 1,2,3,4,5. Folds that have been trained are kept, so that
-    /// the same command goes on after an interruption
     #[arg(
         long,
-        value_name = "K,…",
+        value_name = "RUN",
+        conflicts_with = "resume",
+        help_heading = "Output"
+    )]
+    out: Option<PathBuf>,
+    /// Train once for each fold of the corpus, which is tested on and the others trained on, and report
+    /// mean and deviation: 5 divides folders and manifests into five folds, 1,2,3 names some. Folds that
+    /// have been trained are kept, so that the same command goes on after an interruption
+    #[arg(
+        long,
+        help_heading = "Data",
+        value_name = "N|K,…",
         value_delimiter = ',',
-        conflicts_with_all = ["resume", "test_data"],
-        requires = "out"
+        conflicts_with_all = ["resume", "test_data"]
     )]
     folds: Vec<u32>,
-    /// Go on with this run to the end it was given
-    #[arg(long, value_name = "RUN", conflicts_with_all = [
-        "data", "valid_data", "test_data", "config", "set", "epochs", "max_minutes", "unk", "seed", "from", "recipe",
+    /// Go on with this run to the end it was given; with --epochs N of a run that has ended, to another
+    /// end
+    #[arg(long, value_name = "RUN", help_heading = "Training", conflicts_with_all = [
+        "data", "valid_data", "test_data", "config", "set", "learning_rate", "batch_size", "max_minutes",
+        "unk", "seed", "from", "recipe", "tensorboard",
     ])]
     resume: Option<PathBuf>,
     /// Stop with a checkpoint when standard input ends
@@ -66,17 +74,27 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         Show::Auto
     };
     if !args.folds.is_empty() {
-        return folds(common, &args, show);
+        let model = args.model.as_deref().unwrap_or_default();
+        let (numbers, out) = (&args.folds, args.out.as_deref());
+        return folds(common, (model, &args.run), numbers, out, show);
     }
+    let mut to_try = None;
     let trained = if let Some(path) = &args.resume {
-        let run = RunFolder::open(path)?;
+        let mut run = RunFolder::open(path)?;
         if common.skip_bad {
             return Err(Error::Input(
                 "--skip-bad: a resumed run keeps the recordings it began with".to_string(),
             ));
         }
-        if run.result()?.is_some() {
-            common.tell(&format!("run {} has already ended", path.display()))?;
+        if let Some(epochs) = args.run.epochs {
+            let (longer, said) = extend(run, epochs)?;
+            common.tell(&said)?;
+            run = longer;
+        } else if run.result()?.is_some() {
+            common.tell(&format!(
+                "run {} has already ended; --epochs N gives it more",
+                path.display()
+            ))?;
         }
         let backend = common.backend_for(Some(&run.info().backend));
         resume_run(run, backend, show)?
@@ -92,10 +110,19 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
             }
         };
         let backend = common.backend_for(None);
+        to_try = recording_to_try(&corpus);
         fit_corpus(&settings, Some(corpus), &path, backend, show)?
     };
+    let splits = trained.run.info().splits;
+    let count = match trained.result.split.as_str() {
+        "test" => splits.test,
+        _ => splits.valid,
+    };
     if common.json {
-        return print_json(&trained.result);
+        let RunResult { metric, value, .. } = &trained.result;
+        let mut line = json!(trained.result);
+        line["interval"] = json!(interval(metric, *value, count));
+        return print_json(&line);
     }
     let RunResult {
         metric,
@@ -122,6 +149,11 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
         others.text(""),
         time(std::time::Duration::from_secs_f64(*seconds)),
     ))?;
+    if !trained.run.task().generates() {
+        for line in certainty(metric, *value, count) {
+            common.tell(&line)?;
+        }
+    }
     if split != "valid" {
         let forecast = valid.get(metric);
         let what = match trained.run.info().joins_at {
@@ -149,106 +181,27 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
             labels_left_out.join(", ")
         ))?;
     }
-    let path = trained.run.path().display();
-    common.tell(&if trained.run.task().generates() {
-        format!("see what it makes: sori generate {path}")
-    } else {
-        format!("use it: sori predict {path} AUDIO…")
-    })
-}
-
-/// Trains a run for each fold, in its own folder below `--out`, and summarises them.
-fn folds(common: &Common, args: &TrainArgs, show: Show) -> Result<()> {
-    let model = args.model.as_deref().unwrap_or_default();
-    let (settings, _) = args.run.resolve(common, model)?;
-    let backend = common.backend_for(None);
-    let parent = args.out.clone().unwrap_or_default();
-    let mut runs = Vec::new();
-    for (index, &fold) in args.folds.iter().enumerate() {
-        if args.folds[..index].contains(&fold) {
-            return Err(Error::Input(format!(
-                "--folds: {fold} is there twice; each fold is trained once"
-            )));
-        }
-        let path = parent.join(format!("fold-{fold}"));
-        let mut spec: Spec = settings.data.train.parse()?;
-        spec.query.insert("folds".to_string(), fold.to_string());
-        let mut settings = settings.clone();
-        settings.data.train = spec.to_string();
-        let begun = match has_begun(&path) {
-            true => Some(RunFolder::open(&path)?),
-            false => None,
-        };
-        if let Some(run) = &begun
-            && !settings.begins_same_run(run.settings())?
-        {
-            return Err(Error::Input(format!(
-                "{} holds a run of other settings (its config.toml says which); name another --out, \
-                 or give the command that began it",
-                path.display()
-            )));
-        }
-        runs.push((fold, path, settings, begun));
+    let path = word(&trained.run.path().display().to_string());
+    if trained.run.task().generates() {
+        return common.tell(&format!("see what it makes: sori generate {path}"));
     }
-    let interrupted = || Error::Interrupted {
-        again: "the same command".to_string(),
-    };
-    let mut results: Vec<(u32, RunResult)> = Vec::new();
-    for (fold, path, settings, begun) in runs {
-        common.tell(&format!("fold {fold}:"))?;
-        let trained = match begun {
-            Some(run) => resume_run(run, backend, show),
-            None => fit(&settings, &path, backend, show),
-        };
-        let trained = trained.map_err(|error| match error {
-            Error::Interrupted { .. } => interrupted(),
-            error => error,
-        })?;
+    let spec: Spec = trained.run.settings().data.train.parse()?;
+    if spec.corpus == "synth" {
         common.tell(&format!(
-            "fold {fold}: {} {:.4}",
-            trained.result.metric, trained.result.value
+            "recordings to try it on: sori data export {} --count 5 --into DIR",
+            word(&spec.to_string())
         ))?;
-        results.push((fold, trained.result));
-        // After the last step of a fold, Ctrl-C lets it end.
-        if results.len() < args.folds.len() && stop_on_interrupt().load(Ordering::Relaxed) {
-            return Err(interrupted());
-        }
     }
-    let Some((_, first)) = results.first() else {
-        return Ok(());
-    };
-    let values: Vec<f64> = results.iter().map(|(_, result)| result.value).collect();
-    let (mean, deviation) = mean_and_deviation(&values);
-    if common.json {
-        let folds: serde_json::Map<_, _> = results
-            .iter()
-            .map(|(fold, result)| (fold.to_string(), json!(result.value)))
-            .collect();
-        return print_json(&json!({
-            "task": first.task, "model": first.model, "metric": first.metric, "split": first.split,
-            "value": mean, "deviation": deviation, "folds": folds, "params": first.params,
-            "seconds": results.iter().map(|(_, result)| result.seconds).sum::<f64>(),
-            "epochs": first.epochs, "backend": first.backend, "seed": first.seed,
-        }));
-    }
-    super::output::print(&format!(
-        "{} {mean:.4} ± {deviation:.4} on the {} part (mean and deviation over {} folds)",
-        first.metric,
-        first.split,
-        results.len()
-    ))
+    let audio = to_try.map_or("AUDIO…".to_string(), |file| word(&file));
+    common.tell(&format!("use it: sori predict {path} {audio}"))
 }
 
-/// The name of a corpus in run folders: `fsdd` for `fsdd:DIR`, `dtmf` for `synth:dtmf`, or the
-/// name of the folder or file if that tells more.
-fn short_name(spec: &str) -> String {
-    let (corpus, location) = spec.split_once(':').unwrap_or((spec, ""));
-    let location = location.split('?').next().unwrap_or_default();
-    match corpus {
-        "synth" | "folder" | "manifest" => Path::new(location).file_stem().map_or_else(
-            || corpus.to_string(),
-            |name| name.to_string_lossy().into_owned(),
-        ),
-        _ => corpus.to_string(),
-    }
+/// A file of the test part, or any, if there are files.
+fn recording_to_try(corpus: &Corpus) -> Option<String> {
+    let tested = corpus.items.iter().filter(|item| item.part == Part::Test);
+    let mut all = tested.chain(&corpus.items);
+    all.find_map(|item| match &item.source {
+        Source::File(path) => Some(path.display().to_string()),
+        _ => None,
+    })
 }

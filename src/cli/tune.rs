@@ -49,14 +49,14 @@ pub(super) struct TuneArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
     /// Minutes to search for, about
-    #[arg(long, value_name = "M", default_value_t = 60.0, value_parser = minutes)]
+    #[arg(long, value_name = "M", help_heading = "Training", default_value_t = 60.0, value_parser = minutes)]
     minutes: f64,
     /// Runs at a time [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// The folder to make: a run for each candidate and rung, tune.csv and config.toml, the best settings.
     /// The same command goes on where it was interrupted
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     out: PathBuf,
 }
 

@@ -68,7 +68,16 @@ impl Recordings {
         let kind = (!role.generates()).then_some(kind);
         // The test part comes first: the validation part is set aside to resemble it.
         if !data.test.is_empty() {
-            corpus.items.retain(|item| item.part != Part::Test);
+            // What was set aside for the test is not needed for it; a test part of the corpus's own is
+            // not trained on.
+            match corpus.test_is_set_aside {
+                true => corpus.items.iter_mut().for_each(|item| {
+                    if item.part == Part::Test {
+                        item.part = Part::Train;
+                    }
+                }),
+                false => corpus.items.retain(|item| item.part != Part::Test),
+            }
             let (test, bad) = specs::whole(&data.test, &others, Part::Test, kind)?;
             corpus.items.extend(test);
             corpus.rejected.extend(bad);

@@ -19,8 +19,18 @@ impl Data {
     /// added since are ignored.
     ///
     /// # Errors
-    /// When one of the run's recordings is missing or has changed.
+    /// When one of the run's recordings is missing or has changed, or it was imported and has none.
     pub fn of_run<A: Architecture>(run: &RunFolder<A>) -> Result<Self> {
+        if let Some(imported) = &run.info().imported {
+            return Err(Error::run(
+                run.path(),
+                format!(
+                    "its weights were imported from {}, and it has no recordings of its own; name the data \
+                     to measure it on, or begin a new run from it to train",
+                    imported.file
+                ),
+            ));
+        }
         let (data, task) = (&run.settings().data, run.task());
         // Recordings added since do not belong to the run, even if something is wrong with them.
         let options = OpenOptions {

@@ -7,6 +7,7 @@ mod ctc_prefix;
 pub(crate) mod fusion;
 pub(crate) mod ngram;
 pub(crate) mod options;
+mod probabilities;
 pub(crate) mod recognise;
 pub(crate) mod spell;
 pub(crate) mod stream;
@@ -21,6 +22,7 @@ pub use ngram::{
     TokenId, TokenKind,
 };
 pub use options::{Beam, Decoding};
+pub use probabilities::StepProbabilities;
 pub use recognise::{Blanks, Hearing, Recognised, Recogniser, best_paths, recognise};
 pub(crate) use recognise::{indices, log_probs, text_of};
 pub use spell::{SpellOptions, spell};

@@ -36,6 +36,10 @@ pub struct Measured {
     pub labels_left_out: Vec<String>,
     /// The name and the contents of a CSV file of the answers.
     pub csv: (&'static str, String),
+    /// The answer for each recording as CSV, where `csv` is of another kind: for classes and tags.
+    pub answers: Option<String>,
+    /// What was measured of each class or tag: a header, and a row for each.
+    pub per_label: Vec<Vec<String>>,
     /// The worst mistakes, one per line.
     pub worst: Vec<String>,
 }
@@ -53,6 +57,19 @@ pub fn evaluate<B: Backend, N: Network<B>, T: Task>(
     decoding: &Decoding,
     device: &B::Device,
 ) -> Result<Evaluation<T>> {
+    evaluate_into(network, task, loader, items, decoding, device, None)
+}
+
+/// As [`evaluate`], and adds a line for the answer for each recording to `table`.
+fn evaluate_into<B: Backend, N: Network<B>, T: Task>(
+    network: &N,
+    task: &T,
+    loader: &Loader<T>,
+    items: &[&Item],
+    decoding: &Decoding,
+    device: &B::Device,
+    mut table: Option<&mut String>,
+) -> Result<Evaluation<T>> {
     let network = T::network(network.contract())?;
     let objective = Objective::default();
     let mut answers = task.no_answers::<B>(device);
@@ -67,6 +84,9 @@ pub fn evaluate<B: Backend, N: Network<B>, T: Task>(
         let size = task.extent(network, &batch.lengths, targets, &objective);
         loss += mean * size;
         extent += size;
+        if let Some(table) = &mut table {
+            table.push_str(&task.answer_lines(&output, here)?);
+        }
         task.add_answers(&mut answers, batch, output, here, decoding)?;
     }
     Ok(Evaluation {
@@ -109,13 +129,18 @@ pub(crate) fn measure<A: Architecture, B: Backend>(
 
         fn run<T: Task>(self, task: T) -> Result<Measured> {
             let loader = Loader::new(self.run, task.clone())?;
-            let (items, decoding) = (self.items, &self.decoding);
-            let found = evaluate(self.network, &task, &loader, items, decoding, self.device)?;
+            let (items, decoding, device) = (self.items, &self.decoding, self.device);
+            let mut answers = task.answer_columns().map(|columns| columns + "\n");
+            let table = answers.as_mut();
+            let found =
+                evaluate_into(self.network, &task, &loader, items, decoding, device, table)?;
             Ok(Measured {
                 loss: found.loss,
                 metrics: task.metrics(&found.answers),
                 labels_left_out: task.labels_left_out(&found.answers),
                 csv: task.to_csv(&found.answers),
+                answers,
+                per_label: task.per_label(&found.answers),
                 worst: task.worst(&found.answers),
             })
         }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use sori_datasets::{BinStats, FeatureConfig, Features, Item};
+use sori_datasets::features::{Normalize, griffin_lim};
+use sori_datasets::{BinStats, FeatureConfig, Features, Item, Waveform};
 use sori_models::ops::in_pool;
 use sori_models::{Architecture, Contract, Generator, Network};
 
@@ -16,6 +17,7 @@ use crate::file::write_atomically;
 use crate::numbers::{check_finite, host};
 use crate::run::folder::RunFolder;
 use crate::show::patches::patches_picture;
+use crate::show::theme::Theme;
 use crate::task::Autoencode;
 use crate::task::patches::noise;
 use crate::{Error, Result};
@@ -26,7 +28,8 @@ const AT_ONCE: usize = 64;
 /// Patches, in the units of the run's features.
 #[derive(Clone, Debug)]
 pub struct Gallery {
-    /// Patches of recordings of the test part, or of the validation part if there is no test part.
+    /// Patches of recordings of the test part, or of the validation part if there is no test part. Empty for
+    /// an imported run.
     pub recorded: Vec<Features>,
     /// Patches that an autoencoder decodes from the posteriors' means. Empty for other models.
     pub decoded: Vec<Features>,
@@ -85,8 +88,14 @@ impl<A: Architecture> Job for Generate<'_, A> {
                 _ => return Err(none()),
             };
         let patches = |patches| patches_of(patches, run.info().stats.as_ref());
-        let data = Data::of_run(run)?;
-        let (items, _) = data.held_out();
+        // An imported run has no recordings of its own.
+        let data = match run.info().imported {
+            Some(_) => None,
+            None => Some(Data::of_run(run)?),
+        };
+        let items = data
+            .as_ref()
+            .map_or_else(Vec::new, |data| data.held_out().0);
         let items: Vec<&Item> = spread(&items, count).collect();
         let (mut recorded, mut decoded) = (Vec::new(), Vec::new());
         // Only patches are needed, so the task does not matter.
@@ -147,24 +156,51 @@ fn patches_of<B: Backend>(
 }
 
 impl Gallery {
+    /// The sound of each generated patch, its phases found by Griffin and Lim's algorithm.
+    ///
+    /// # Errors
+    /// When the features keep too little of a sound, such as `mfcc`.
+    pub fn sounds(&self) -> Result<Vec<Waveform>> {
+        /// Steps of the algorithm.
+        const ITERATIONS: usize = 64;
+        let sound = |patch| griffin_lim(patch, &self.shown(), ITERATIONS);
+        Ok(self
+            .made
+            .iter()
+            .map(sound)
+            .collect::<std::result::Result<_, _>>()?)
+    }
+
+    /// The configuration of the patches, which are in the units of features before their normalisation by
+    /// the corpus.
+    fn shown(&self) -> FeatureConfig {
+        FeatureConfig {
+            normalize: match self.config.normalize {
+                Normalize::Corpus => Normalize::None,
+                other => other,
+            },
+            ..self.config.clone()
+        }
+    }
+
     /// Draws a PNG file. Time runs to the right and frequency upwards. All patches share one scale.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn draw(&self, path: &Path) -> Result<()> {
-        write_atomically(path, &self.picture()?)
+    pub fn draw(&self, theme: Theme, path: &Path) -> Result<()> {
+        write_atomically(path, &self.picture(theme)?)
     }
 
-    pub(crate) fn picture(&self) -> Result<Vec<u8>> {
+    pub(crate) fn picture(&self, theme: Theme) -> Result<Vec<u8>> {
         let seconds = self.made.first().map_or(0.0, |patch| {
             patch.frames as f64 * self.config.frame_period_s()
         });
         let recorded = format!("recordings, {seconds:.2} s of each");
         let rows = [
             (recorded.as_str(), &self.recorded),
-            ("the same, encoded and decoded again", &self.decoded),
-            ("made of noise", &self.made),
+            ("the same, encoded and decoded", &self.decoded),
+            ("generated from noise", &self.made),
         ];
-        patches_picture(&rows)
+        patches_picture(&rows, &self.shown(), theme)
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod evaluate;
 pub(crate) mod gallery;
 pub(crate) mod guesses;
+pub(crate) mod judge;
 mod pieces;
 pub(crate) mod predictor;
 mod sound;

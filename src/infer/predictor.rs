@@ -6,14 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::backend::Backend;
 use sori_datasets::{FeatureLoader, Features, Pipeline, Target, Waveform};
 use sori_models::ops::in_pool;
-use sori_models::{Architecture, ModelConfig, Network, Role};
+use sori_models::{Architecture, Emissions, ModelConfig, Network, Role};
 
 use super::pieces::{Cut, Piece, Pieces};
 use super::sound::Sound;
 use super::windows::Windows;
 use crate::data::batch::{Batch, FrameLimits, HostBatch};
 use crate::data::pipeline::pipeline;
-use crate::decode::{self, Alignment, Beam, Decoding, Hearing, Recogniser, recognise, text_of};
+use crate::decode::{
+    self, Alignment, Beam, Decoding, Hearing, Recogniser, StepProbabilities, log_probs, recognise,
+    text_of,
+};
 use crate::numbers::{check_finite, host};
 use crate::run::folder::RunFolder;
 use crate::run::info::RunInfo;
@@ -95,6 +98,27 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         self
     }
 
+    /// Sets one threshold for the scores of all tags, in place of those that were chosen on the
+    /// validation part. Other tasks have none.
+    #[must_use]
+    pub fn with_threshold(mut self, threshold: f32) -> Self {
+        let thresholds = vec![threshold; self.labels.len()];
+        self.task = self.task.with_thresholds(thresholds);
+        self
+    }
+
+    /// The threshold of each tag's score, in the order of the labels; none for other tasks.
+    pub fn thresholds(&self) -> Option<Vec<f32>> {
+        match &self.task {
+            AnyTask::Tag(task) => Some(
+                (0..task.labels.len())
+                    .map(|it| task.threshold(it))
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
     /// Names of the labels, in the order of the scores.
     pub fn labels(&self) -> &[String] {
         &self.labels
@@ -103,6 +127,11 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     /// Whether it predicts transcripts.
     pub fn transcribes(&self) -> bool {
         matches!(self.task, AnyTask::Transcribe(_))
+    }
+
+    /// Whether it predicts classes or tags, whose events a prediction holds.
+    pub fn finds_events(&self) -> bool {
+        matches!(self.task, AnyTask::Classify(_) | AnyTask::Tag(_))
     }
 
     /// Whether it knows the time of each word. A speller does not.
@@ -115,11 +144,16 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         self.settings.features.sample_rate_hz
     }
 
-    /// The default windows: as long as the run's longest recording, half overlapping.
+    /// The default windows: as long as the run's longest recording, half overlapping, or side by side where
+    /// their mean is taken.
     pub fn default_windows(&self) -> Windows {
+        let overlap = match self.info.mean_over_windows {
+            true => 1.0,
+            false => 2.0,
+        };
         Windows {
             window_s: self.info.window_s,
-            hop_s: self.info.window_s / 2.0,
+            hop_s: self.info.window_s / overlap,
         }
     }
 
@@ -136,7 +170,30 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     /// # Errors
     /// When the file cannot be read as audio, or as [`predict`](Self::predict).
     pub fn predict_file(&self, path: &Path, windows: Windows) -> Result<Prediction> {
+        self.predict_file_with(path, windows, |_| ())
+    }
+
+    /// As [`predict_file`](Self::predict_file). `on_progress` is told the share of the file that has been
+    /// read, where its header tells its length.
+    ///
+    /// # Errors
+    /// Those of [`predict_file`](Self::predict_file).
+    pub fn predict_file_with(
+        &self,
+        path: &Path,
+        windows: Windows,
+        mut on_progress: impl FnMut(f64),
+    ) -> Result<Prediction> {
         let sound = Sound::open(path, self.sample_rate_hz())?;
+        let expected_s = sound.expected_s();
+        let mut read_s = 0.0;
+        let sound = sound.inspect(|block| {
+            let Ok(block) = block else { return };
+            read_s += block.len() as f64 / f64::from(self.sample_rate_hz());
+            if let Some(expected_s) = expected_s {
+                on_progress((read_s / expected_s).min(1.0));
+            }
+        });
         self.predict_blocks(sound, windows)
             .map_err(|error| match error {
                 Error::Data(error) => Error::Data(error.at(path.display().to_string())),
@@ -286,6 +343,49 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         Ok(logits)
     }
 
+    /// The probability of each symbol at each step in a waveform at the run's sample rate.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and when the network has no such probabilities: `deep_speech2` has,
+    /// and `las` with a CTC head.
+    pub fn step_probabilities(&self, waveform: &Waveform) -> Result<StepProbabilities> {
+        let none = || {
+            Error::Input(format!(
+                "{} gives no probability of each symbol at each step; deep_speech2 does, and las with \
+                 model.ctc_weight above 0",
+                self.info.model
+            ))
+        };
+        let AnyTask::Transcribe(task) = &self.task else {
+            return Err(none());
+        };
+        let Batch { features, lengths } = self.batch(std::slice::from_ref(waveform))?;
+        let emissions = match Transcribe::network(self.network.contract())? {
+            Recogniser::Emitter(network) => in_pool::<B, _>(|| network.emit(features, &lengths)),
+            Recogniser::Speller(speller) => {
+                let listened = in_pool::<B, _>(|| speller.listen(features, &lengths));
+                Emissions {
+                    logits: speller.ctc_logits(&listened).ok_or_else(none)?,
+                    lengths: listened.lengths,
+                }
+            }
+        };
+        let rows: Vec<Vec<f32>> = log_probs(&emissions).into_iter().flatten().collect();
+        check_finite(rows.iter().flatten())?;
+        let probability = |row: Vec<f32>| row.into_iter().map(f32::exp).collect();
+        Ok(StepProbabilities {
+            symbols: task.alphabet.symbols().to_vec(),
+            rows: rows.into_iter().map(probability).collect(),
+            step_s: self.step_s(),
+        })
+    }
+
+    /// The time from one step of a recogniser to the next, in seconds.
+    fn step_s(&self) -> f64 {
+        let settings = &self.settings;
+        settings.model.frames_per_step() as f64 * settings.features.frame_period_s()
+    }
+
     /// The transcript of a recording, piece by piece.
     fn transcribe(
         &self,
@@ -344,8 +444,7 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         let found = recognise(hearing, &self.decoding, alphabet, MOST_TRANSCRIPTS)?;
         let found = found.into_iter().next().unwrap_or_default();
         check_finite(found.attention.iter().flatten())?;
-        let settings = &self.settings;
-        let step_s = settings.model.frames_per_step() as f64 * settings.features.frame_period_s();
+        let step_s = self.step_s();
         let alignment = match network {
             Recogniser::Emitter(_) => None,
             Recogniser::Speller(_) => Some(Alignment {

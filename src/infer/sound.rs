@@ -26,6 +26,11 @@ impl Sound {
         })
     }
 
+    /// Its length in seconds, where its header tells.
+    pub(super) fn expected_s(&self) -> Option<f64> {
+        self.reader.expected_s()
+    }
+
     fn next_block(&mut self) -> Result<Option<Vec<f32>>> {
         let Some(mut resampler) = self.resampler.take() else {
             return Ok(None);

@@ -12,6 +12,19 @@ pub struct ConfusionMatrix {
     counts: Vec<usize>,
 }
 
+/// The metrics of one class.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassMetrics {
+    /// Number of examples of the class.
+    pub occurs: usize,
+    /// Share of the examples predicted as this class that are of it, or none if there are none.
+    pub precision: Option<f64>,
+    /// Share of the examples of the class that were predicted as it, or none if there are none.
+    pub recall: Option<f64>,
+    /// F₁ = 2·TP / (2·TP + FP + FN), or none if the class neither occurs nor is predicted.
+    pub f1: Option<f64>,
+}
+
 impl ConfusionMatrix {
     /// An empty matrix.
     pub fn new(num_classes: usize) -> Self {
@@ -55,17 +68,40 @@ impl ConfusionMatrix {
     /// occur.
     pub fn macro_f1(&self) -> f64 {
         let scores: Vec<f64> = (0..self.num_classes)
-            .filter_map(|class| {
-                let occurs: usize = (0..self.num_classes).map(|c| self.count(class, c)).sum();
-                let predicted: usize = (0..self.num_classes).map(|c| self.count(c, class)).sum();
-                (occurs + predicted > 0)
-                    .then(|| ratio(2 * self.count(class, class), occurs + predicted))
-            })
+            .filter_map(|class| self.of_class(class).f1)
             .collect();
         if scores.is_empty() {
             return 0.0;
         }
         scores.iter().sum::<f64>() / scores.len() as f64
+    }
+
+    /// The metrics of one class.
+    ///
+    /// # Panics
+    /// When the class is not below the number of classes.
+    pub fn of_class(&self, class: usize) -> ClassMetrics {
+        let occurs: usize = (0..self.num_classes).map(|c| self.count(class, c)).sum();
+        let predicted: usize = (0..self.num_classes).map(|c| self.count(c, class)).sum();
+        let both = self.count(class, class);
+        let share = |part, whole| (whole > 0).then(|| ratio(part, whole));
+        ClassMetrics {
+            occurs,
+            precision: share(both, predicted),
+            recall: share(both, occurs),
+            f1: share(2 * both, occurs + predicted),
+        }
+    }
+
+    /// Adds the examples of another matrix.
+    ///
+    /// # Panics
+    /// When it has another number of classes.
+    pub fn merge(&mut self, other: &Self) {
+        assert_eq!(self.num_classes, other.num_classes);
+        for (count, other) in self.counts.iter_mut().zip(&other.counts) {
+            *count += other;
+        }
     }
 
     /// The matrix as comma-separated values: a row per true class, a column per predicted class.
@@ -130,6 +166,19 @@ mod tests {
         let m = matrix(&[(0, 0), (1, 2), (2, 1), (0, 0), (1, 0), (2, 1), (2, 2)], 3);
         assert!((m.accuracy() - 0.428_571_428_571_428_55).abs() < 1e-12);
         assert!((m.macro_f1() - 0.4).abs() < 1e-12);
+    }
+
+    /// scikit-learn 1.9.1 on the same: `precision_recall_fscore_support(y, p)` of class 2.
+    #[test]
+    fn metrics_of_a_class_equal_scikit_learns() {
+        let m = matrix(&[(0, 0), (1, 2), (2, 1), (0, 0), (1, 0), (2, 1), (2, 2)], 4);
+        let class = m.of_class(2);
+        assert_eq!(class.occurs, 3);
+        assert_eq!(class.precision, Some(0.5));
+        assert_eq!(class.recall, Some(1.0 / 3.0));
+        assert!((class.f1.unwrap() - 0.4).abs() < 1e-12);
+        let none = m.of_class(3);
+        assert_eq!((none.precision, none.recall, none.f1), (None, None, None));
     }
 
     #[test]

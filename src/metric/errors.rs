@@ -76,6 +76,70 @@ impl AddAssign for Edits {
     }
 }
 
+/// One step from a reference to a hypothesis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit<T> {
+    /// A unit of both.
+    Kept(T),
+    /// A unit of the reference, and the one in its place.
+    Substituted(T, T),
+    /// A unit of the reference that is missing.
+    Deleted(T),
+    /// A unit that the reference does not have.
+    Inserted(T),
+}
+
+/// The steps from a reference to a hypothesis, as [`Edits::between`] counts them.
+pub fn edits<T: Copy + PartialEq>(reference: &[T], hypothesis: &[T]) -> Vec<Edit<T>> {
+    let columns = hypothesis.len() + 1;
+    // The fewest edits from each start of the reference to each start of the hypothesis.
+    let mut fewest = vec![0; (reference.len() + 1) * columns];
+    for row in 0..=reference.len() {
+        for column in 0..columns {
+            fewest[row * columns + column] = match (row, column) {
+                (0, inserted) => inserted,
+                (deleted, 0) => deleted,
+                _ => {
+                    let differ = reference[row - 1] != hypothesis[column - 1];
+                    let before = (row - 1) * columns + column;
+                    let paired = fewest[before - 1] + usize::from(differ);
+                    let inserted = fewest[row * columns + column - 1] + 1;
+                    paired.min(fewest[before] + 1).min(inserted)
+                }
+            };
+        }
+    }
+    let (mut row, mut column) = (reference.len(), hypothesis.len());
+    let mut steps = Vec::with_capacity(row.max(column));
+    while row > 0 || column > 0 {
+        let here = fewest[row * columns + column];
+        let paired = (row > 0 && column > 0).then(|| {
+            let (right, heard) = (reference[row - 1], hypothesis[column - 1]);
+            let before = fewest[(row - 1) * columns + column - 1];
+            (right, heard, before + usize::from(right != heard))
+        });
+        steps.push(match paired {
+            Some((right, heard, edits)) if edits == here => {
+                (row, column) = (row - 1, column - 1);
+                match right == heard {
+                    true => Edit::Kept(right),
+                    false => Edit::Substituted(right, heard),
+                }
+            }
+            _ if row > 0 && fewest[(row - 1) * columns + column] + 1 == here => {
+                row -= 1;
+                Edit::Deleted(reference[row])
+            }
+            _ => {
+                column -= 1;
+                Edit::Inserted(hypothesis[column])
+            }
+        });
+    }
+    steps.reverse();
+    steps
+}
+
 /// The reference and the hypothesis of one recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptPair {
@@ -202,6 +266,11 @@ mod tests {
             let edits = between(&a, &b);
             prop_assert_eq!(a.len() + edits.insertions - edits.deletions, b.len());
             prop_assert_eq!(edits.total() == 0, a == b);
+            let steps = super::edits(a.as_bytes(), b.as_bytes());
+            let count = |of: fn(&Edit<u8>) -> bool| steps.iter().filter(|step| of(step)).count();
+            prop_assert_eq!(count(|step| matches!(step, Edit::Substituted(..))), edits.substitutions);
+            prop_assert_eq!(count(|step| matches!(step, Edit::Deleted(_))), edits.deletions);
+            prop_assert_eq!(count(|step| matches!(step, Edit::Inserted(_))), edits.insertions);
             prop_assert_eq!(edits.total(), between(&b, &a).total());
             prop_assert!(between(&a, &c).total() <= edits.total() + between(&b, &c).total());
         }

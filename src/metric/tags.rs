@@ -31,6 +31,23 @@ pub struct TagMetrics {
     pub macro_f1: f64,
 }
 
+/// The metrics of one tag. A metric is none where it is undefined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TagDetails {
+    /// Number of recordings that have it.
+    pub occurs: usize,
+    /// Average precision.
+    pub average_precision: Option<f64>,
+    /// Area under the receiver operating characteristic.
+    pub roc_auc: Option<f64>,
+    /// Share of the recordings that reach the threshold that have the tag.
+    pub precision: Option<f64>,
+    /// Share of the recordings with the tag that reach the threshold.
+    pub recall: Option<f64>,
+    /// F₁ at the threshold.
+    pub f1: Option<f64>,
+}
+
 impl TagScores {
     /// Scores of no recording yet.
     pub fn new(num_tags: usize) -> Self {
@@ -101,15 +118,34 @@ impl TagScores {
         let shown = |value: Option<f64>| value.map_or_else(String::new, |v| format!("{v:.6}"));
         let mut csv = "tag,recordings,average_precision,roc_auc,threshold,f1\n".to_string();
         for (tag, label) in labels.iter().enumerate() {
-            let column = self.column(tag);
-            let count = column.iter().filter(|(_, truth)| *truth).count();
             let threshold = thresholds[tag];
-            let at = shown(f1(&column, threshold));
-            let [ap, auc] = [average_precision(column.clone()), roc_auc(column)].map(shown);
-            let label = csv_cell(label);
-            csv.push_str(&format!("{label},{count},{ap},{auc},{threshold},{at}\n"));
+            let tag = self.of_tag(tag, threshold);
+            let [ap, auc, f1] = [tag.average_precision, tag.roc_auc, tag.f1].map(shown);
+            let (label, count) = (csv_cell(label), tag.occurs);
+            csv.push_str(&format!("{label},{count},{ap},{auc},{threshold},{f1}\n"));
         }
         csv
+    }
+
+    /// The metrics of one tag at a threshold.
+    pub fn of_tag(&self, tag: usize, threshold: f32) -> TagDetails {
+        let column = self.column(tag);
+        let count = |of: &dyn Fn(bool, bool) -> bool| {
+            let hits = column.iter().filter(|(s, t)| of(*s >= threshold, *t));
+            hits.count()
+        };
+        let occurs = count(&|_, truth| truth);
+        let predicted = count(&|predicted, _| predicted);
+        let both = count(&|predicted, truth| predicted && truth);
+        let share = |whole: usize| (whole > 0).then(|| both as f64 / whole as f64);
+        TagDetails {
+            occurs,
+            precision: share(predicted),
+            recall: share(occurs),
+            f1: f1(&column, threshold),
+            average_precision: average_precision(column.clone()),
+            roc_auc: roc_auc(column),
+        }
     }
 
     /// The metrics, with F₁ at the threshold given for each tag.
@@ -268,6 +304,18 @@ mod tests {
         assert!(all.iter().all(|value| *value == 1.0), "{m:?}");
         let reversed = scores(&[(&[0.1, 0.9], &[0]), (&[0.8, 0.2], &[1])]);
         assert_eq!(reversed.metrics(&[0.5; 2]).roc_auc, 0.0);
+    }
+
+    #[test]
+    fn precision_and_recall_of_a_tag_are_at_its_threshold() {
+        let set = scores(&[(&[0.9], &[0]), (&[0.7], &[]), (&[0.4], &[0]), (&[0.2], &[])]);
+        let tag = set.of_tag(0, 0.5);
+        assert_eq!(
+            (tag.occurs, tag.precision, tag.recall, tag.f1),
+            (2, Some(0.5), Some(0.5), Some(0.5))
+        );
+        assert_eq!(set.of_tag(0, 0.95).precision, None);
+        assert_eq!(set.of_tag(0, 0.3).recall, Some(1.0));
     }
 
     #[test]

@@ -85,6 +85,23 @@ impl Checkpoint {
         })
     }
 
+    /// The shapes of the model's parameters and running statistics, by path.
+    pub(crate) fn model_shapes(&self) -> BTreeMap<String, Vec<usize>> {
+        let model = self.tensors.iter().filter_map(|(name, data)| {
+            let path = name.strip_prefix(MODEL)?.strip_prefix('.')?;
+            Some((path.to_string(), data.shape.to_vec()))
+        });
+        model.collect()
+    }
+
+    /// The checkpoint with other values of the model, by path.
+    pub(crate) fn with_model(mut self, values: BTreeMap<String, TensorData>) -> Self {
+        let named = values.into_iter();
+        self.tensors
+            .extend(named.map(|(path, data)| (format!("{MODEL}.{path}"), data)));
+        self
+    }
+
     /// The checkpoint for inference: without the optimizer's moments and the adversary, and with the
     /// average in place of each parameter that has one.
     pub(crate) fn for_use(mut self, has_adversary: bool) -> Self {

@@ -80,8 +80,7 @@ impl<A: Architecture> RunFolder<A> {
         let task = task(path, &info, &settings)?;
         let belongs = task.num_outputs() == settings.model.num_outputs()
             && info.scale.is_some() == (info.task == TaskName::Regress)
-            && info.splits.train > 0
-            && info.splits.valid > 0
+            && (info.imported.is_some() || info.splits.train > 0 && info.splits.valid > 0)
             && info.window_s > 0.0;
         if !belongs {
             return Err(mismatch(path));
@@ -187,7 +186,7 @@ pub(crate) fn last_path(run: &Path) -> PathBuf {
 }
 
 /// The best checkpoint of the run folder `run`.
-fn best_path(run: &Path) -> PathBuf {
+pub(crate) fn best_path(run: &Path) -> PathBuf {
     run.join(CHECKPOINTS).join("best.safetensors")
 }
 
@@ -211,7 +210,9 @@ fn task<A: Architecture>(path: &Path, info: &RunInfo, settings: &Settings<A>) ->
         ));
     }
     let (labels, loss) = (info.labels.clone(), settings.train.regression_loss);
-    AnyTask::new(info.task, labels, alphabet, info.scale, loss).ok_or_else(|| mismatch(path))
+    let task = AnyTask::new(info.task, labels, alphabet, info.scale, loss);
+    let task = task.ok_or_else(|| mismatch(path))?;
+    Ok(task.with_mean_over_windows(info.mean_over_windows))
 }
 
 fn mismatch(path: &Path) -> Error {

@@ -35,6 +35,10 @@ pub struct RunInfo {
     pub longest_s: f64,
     /// The length of the model's input in seconds. Longer recordings are predicted window by window.
     pub window_s: f64,
+    /// Whether tags of longer recordings have the mean score of windows side by side, rather than the largest
+    /// of windows that overlap.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mean_over_windows: bool,
     /// Mean and deviation of the training part's features, if the settings normalise by them.
     pub stats: Option<BinStats>,
     /// Mean and deviation of the training part's numbers. None for other answers.
@@ -43,6 +47,21 @@ pub struct RunInfo {
     /// The domains of the training part, sorted, if the model learns to hide them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
+    /// The file that the weights were imported from. None of a run that was trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// The file that weights were imported from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// The file as it was named, with the member of an archive.
+    pub file: String,
+    /// SHA-256 of the file, or of the archive.
+    pub sha256: String,
+    /// The name of the published model, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
 }
 
 /// Number of recordings in each part.

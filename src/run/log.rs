@@ -8,6 +8,7 @@ use sori_models::Architecture;
 
 use super::folder::RunFolder;
 use super::records::{EpochRecord, RunResult};
+use super::tensorboard;
 use crate::file::{read_json, write_atomically, write_json};
 use crate::{Error, Result};
 
@@ -59,7 +60,11 @@ impl<A: Architecture> RunFolder<A> {
                 // This line must be on disk before the checkpoint that follows.
                 file.sync_data()
             })
-            .map_err(Error::io("cannot write", &path))
+            .map_err(Error::io("cannot write", &path))?;
+        if self.settings().train.tensorboard {
+            tensorboard::append(self.path(), record)?;
+        }
+        Ok(())
     }
 
     /// Drops the lines of epochs that a resumed run will train again.
@@ -70,7 +75,7 @@ impl<A: Architecture> RunFolder<A> {
     pub(crate) fn keep_metrics(&self, epochs: usize) -> Result<()> {
         let path = self.metrics_path();
         if !path.exists() {
-            return Ok(());
+            return self.keep_events(&[]);
         }
         let records = self.metrics()?.into_iter();
         let kept: Vec<_> = records.filter(|record| record.epoch <= epochs).collect();
@@ -86,7 +91,16 @@ impl<A: Architecture> RunFolder<A> {
         }
         let lines = kept.iter().map(|record| self.line(record));
         let text = lines.collect::<Result<String>>()?;
-        write_atomically(&self.metrics_path(), text.as_bytes())
+        write_atomically(&self.metrics_path(), text.as_bytes())?;
+        self.keep_events(&kept)
+    }
+
+    /// Makes TensorBoard's file, if the run has one, hold these epochs and no others.
+    fn keep_events(&self, kept: &[EpochRecord]) -> Result<()> {
+        match self.settings().train.tensorboard {
+            true => tensorboard::keep(self.path(), kept),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn write_result(

@@ -7,6 +7,7 @@
 //! splits.json          the recordings of each part
 //! skipped.jsonl        recordings left out, and why
 //! metrics.jsonl        one line per epoch
+//! events.out.tfevents.sori  the same for TensorBoard, if it was asked for
 //! checkpoints/         last.safetensors (with optimizer state), best.safetensors
 //! result.json          metrics of the best checkpoint, once the run has ended
 //! confusion.csv        for classes; rows: true class, columns: predicted class
@@ -24,8 +25,9 @@ pub(crate) mod info;
 pub(crate) mod log;
 pub(crate) mod records;
 pub(crate) mod splits;
+mod tensorboard;
 
 pub use best::load_weights;
 pub use folder::RunFolder;
-pub use info::{RunInfo, SplitSizes};
+pub use info::{Imported, RunInfo, SplitSizes};
 pub use records::{EpochRecord, RunResult};

@@ -196,7 +196,7 @@ impl<A: Architecture> Settings<A> {
             return Ok(checked?);
         };
         let (key, value) = match features.kind {
-            FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::MelDb => {
+            FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::Log1pMel | FeatureKind::MelDb => {
                 ("features.num_mels", features.num_mels.to_string())
             }
             FeatureKind::Mfcc => ("features.num_mfccs", features.num_mfccs.to_string()),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::nearest::nearest;
 use crate::{Error, Result};
 
 /// `settings` changed by the TOML text `text`. Errors call the text `origin`.
@@ -17,7 +18,8 @@ where
     let bad = |reason: String| config_error(origin, reason);
     let changes: Table = text.parse().map_err(|e| bad(format!("{e}")))?;
     let mut table = table(settings, origin)?;
-    merge(&mut table, changes, "").map_err(bad)?;
+    let known = leaves(&table);
+    merge(&mut table, changes, "", &known).map_err(bad)?;
     from_table(table, origin)
 }
 
@@ -41,7 +43,8 @@ where
         bad("it must read key=value, such as train.learning_rate=0.01".to_string())
     })?;
     let mut table = table(settings, assignment)?;
-    let path = find(&leaves(&table), key.trim()).map_err(bad)?;
+    let known = leaves(&table);
+    let path = find(&known, key.trim()).map_err(bad)?;
     if let Some(reason) = refused(&path) {
         return Err(bad(reason));
     }
@@ -63,7 +66,7 @@ where
         changes = Value::Table(Table::from_iter([(part.to_string(), changes)]));
     }
     if let Value::Table(changes) = changes {
-        merge(&mut table, changes, "").map_err(bad)?;
+        merge(&mut table, changes, "", &known).map_err(bad)?;
     }
     from_table(table, assignment)
 }
@@ -93,7 +96,7 @@ fn find(keys: &[String], key: &str) -> std::result::Result<String, String> {
                 .map(String::as_str)
                 .collect();
             Err(if below.is_empty() {
-                format!("there is no setting `{key}`; there are {}", keys.join(", "))
+                no_setting(key, &nearest(key, keys), keys)
             } else {
                 format!("`{key}` is several settings: {}", below.join(", "))
             })
@@ -108,11 +111,25 @@ fn find(keys: &[String], key: &str) -> std::result::Result<String, String> {
     }
 }
 
-fn table<S: Serialize>(settings: &S, origin: &str) -> Result<Table> {
+/// The message that there is no setting `key`: with the names that may be meant, or else with all there are.
+fn no_setting(key: &str, near: &[&str], keys: &[String]) -> String {
+    let near: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    match near.is_empty() {
+        true => format!("there is no setting `{key}`; there are {}", keys.join(", ")),
+        false => format!(
+            "there is no setting `{key}`; did you mean {}?",
+            near.join(" or ")
+        ),
+    }
+}
+
+/// The settings as a table. Errors call them `origin`.
+pub(super) fn table<S: Serialize>(settings: &S, origin: &str) -> Result<Table> {
     Table::try_from(settings).map_err(|e| config_error(origin, e.to_string()))
 }
 
-fn from_table<S: DeserializeOwned>(table: Table, origin: &str) -> Result<S> {
+/// The settings in a table. Errors call it `origin`.
+pub(super) fn from_table<S: DeserializeOwned>(table: Table, origin: &str) -> Result<S> {
     table
         .try_into()
         .map_err(|e: toml::de::Error| config_error(origin, e.message().to_string()))
@@ -125,8 +142,14 @@ fn config_error(origin: &str, reason: String) -> Error {
     }
 }
 
-/// Merges `changes` into `table`. An integer is accepted where a float is expected.
-fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result<(), String> {
+/// Merges `changes` into `table`, whose names begin with `prefix`; `known` are the names of all settings. An integer
+/// is accepted where a float is expected.
+fn merge(
+    table: &mut Table,
+    changes: Table,
+    prefix: &str,
+    known: &[String],
+) -> std::result::Result<(), String> {
     // The name comes first. Other mismatches follow from a wrong model.
     let (name, rest): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(key, _)| key == "name");
     for (key, change) in name.into_iter().chain(rest) {
@@ -139,18 +162,17 @@ fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result
             ));
         }
         let Some(current) = table.get_mut(&key) else {
-            return Err(format!(
-                "there is no setting `{path}`; there are {}",
-                table
-                    .keys()
-                    .map(|known| format!("{prefix}{known}"))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ));
+            let here = table.keys().map(|known| format!("{prefix}{known}"));
+            let here: Vec<String> = here.collect();
+            let near = match nearest(&path, &here) {
+                near if near.is_empty() => nearest(&path, known),
+                near => near,
+            };
+            return Err(no_setting(&path, &near, &here));
         };
         match (current, change) {
             (Value::Table(inner), Value::Table(change)) => {
-                merge(inner, change, &format!("{path}."))?;
+                merge(inner, change, &format!("{path}."), known)?;
             }
             (Value::Float(current), Value::Integer(change)) => *current = change as f64,
             (current, change) if current.type_str() == change.type_str() => *current = change,
@@ -166,8 +188,32 @@ fn merge(table: &mut Table, changes: Table, prefix: &str) -> std::result::Result
     Ok(())
 }
 
+/// The value of the setting `key`.
+pub(super) fn get<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
+    match key.split_once('.') {
+        None => table.get(key),
+        Some((group, rest)) => get(table.get(group)?.as_table()?, rest),
+    }
+}
+
+/// The table with another value of the setting `key`, which it has.
+pub(super) fn replaced(mut table: Table, key: &str, value: Value) -> Table {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_string(), value);
+        }
+        Some((group, rest)) => {
+            if let Some(Value::Table(inner)) = table.remove(group) {
+                let inner = Value::Table(replaced(inner, rest, value));
+                table.insert(group.to_string(), inner);
+            }
+        }
+    }
+    table
+}
+
 /// The dotted names of all settings.
-fn leaves(table: &Table) -> Vec<String> {
+pub(super) fn leaves(table: &Table) -> Vec<String> {
     let mut names = Vec::new();
     for (key, value) in table {
         match value {

@@ -40,6 +40,7 @@ impl<A: Architecture> Settings<A> {
         begun.model = begun.model.with_input(frames, bins, outputs);
         // How it is computed is no part of what is.
         begun.train.workers = run.train.workers;
+        begun.train.tensorboard = run.train.tensorboard;
         begun.data.memory_mib = run.data.memory_mib;
         Ok(begun == *run)
     }

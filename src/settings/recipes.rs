@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::ValueEnum;
+use serde::Serialize;
 use sori_datasets::features::Normalize;
 use sori_datasets::{AugmentConfig, Corpus, FeatureConfig, Spec};
 use sori_models::{Architecture, ModelConfig};
@@ -17,6 +18,9 @@ use crate::{Error, Result};
 const QUICK_SHARE: f64 = 0.25;
 const QUICK_EPOCHS: usize = 5;
 
+/// Sizes of models that follow from the data.
+pub(super) const OF_THE_DATA: [&str; 3] = ["num_bins", "num_classes", "num_symbols"];
+
 /// The recipes of an architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum RecipeName {
@@ -27,6 +31,23 @@ pub enum RecipeName {
     Quick,
     /// The plain settings of the architecture's paper, without augmentation
     Paper,
+}
+
+/// Where the value of a setting comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Source {
+    /// The general default, or the architecture's own.
+    Default,
+    /// The recordings.
+    Corpus,
+    /// The paper of the architecture.
+    Paper,
+    /// The recipe of the architecture.
+    Recipe,
+    /// A settings file or an option.
+    Given,
 }
 
 impl Settings {
@@ -71,8 +92,13 @@ impl<A: Architecture> Settings<A> {
     /// # Errors
     /// When the card's settings do not fit the configuration.
     pub fn of(model: A, train: &str, sample_rate_hz: u32) -> Result<Self> {
-        let card = model.card();
-        let general = Self {
+        let (name, paper) = (model.card().name, model.card().paper_settings);
+        Self::general(model, train, sample_rate_hz).with_toml(paper, name)
+    }
+
+    /// The general defaults with those of `model`.
+    pub(super) fn general(model: A, train: &str, sample_rate_hz: u32) -> Self {
+        Self {
             data: DataSettings {
                 train: train.to_string(),
                 ..DataSettings::default()
@@ -86,8 +112,7 @@ impl<A: Architecture> Settings<A> {
             text: model.role().transcribes().then(TextSettings::default),
             model,
             train: TrainSettings::default(),
-        };
-        general.with_toml(card.paper_settings, card.name)
+        }
     }
 
     /// The settings of a recipe of `model` for this corpus. Reads some of its recordings.
@@ -108,6 +133,28 @@ impl<A: Architecture> Settings<A> {
             settings.train.shorten(epochs);
         }
         Ok(settings)
+    }
+
+    /// The layers that the settings of a recipe of `model` for this corpus are made of: each changes the one
+    /// before it, and the last are [`by_recipe`](Self::by_recipe)'s.
+    ///
+    /// # Errors
+    /// As [`by_recipe`](Self::by_recipe).
+    pub fn layers_of(model: A, recipe: RecipeName, corpus: &Corpus) -> Result<Vec<(Source, Self)>> {
+        let train = corpus.spec.to_string();
+        let general = |rate_hz| Self::general(model.clone(), &train, rate_hz);
+        Ok(vec![
+            (
+                Source::Default,
+                general(FeatureConfig::default().sample_rate_hz),
+            ),
+            (Source::Corpus, general(corpus.native_rate_hz)),
+            (
+                Source::Paper,
+                Self::of(model.clone(), &train, corpus.native_rate_hz)?,
+            ),
+            (Source::Recipe, Self::by_recipe(model, recipe, corpus)?),
+        ])
     }
 
     /// These settings changed by the TOML text `text`. Errors call the text `origin`.
@@ -135,7 +182,7 @@ impl<A: Architecture> Settings<A> {
     /// When there is no such setting, the key is ambiguous, or the value has the wrong type.
     pub fn with_override(&self, assignment: &str) -> Result<Self> {
         layers::with_override(self, assignment, |path| match path.strip_prefix("model.") {
-            Some(size @ ("num_bins" | "num_classes" | "num_symbols")) => Some(format!(
+            Some(size) if OF_THE_DATA.contains(&size) => Some(format!(
                 "the data and the features say what `{size}` is; leave it out (features.num_mels \
                      and the like set the bins)"
             )),

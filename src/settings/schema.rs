@@ -1,5 +1,6 @@
 //! All settings of a run, as in its `config.toml`.
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use sori_datasets::{AlphabetKind, AugmentConfig, FeatureConfig, Normalization};
 use sori_models::ModelConfig;
@@ -9,7 +10,7 @@ use super::training::TrainSettings;
 use crate::decode::Decoding;
 
 /// All settings of a run, as in its `config.toml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(deny_unknown_fields)]
 pub struct Settings<A = ModelConfig> {
     /// The recordings.
@@ -28,7 +29,7 @@ pub struct Settings<A = ModelConfig> {
 }
 
 /// The conversion of transcripts to symbols.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct TextSettings {
     /// File of the symbols, one per line. Empty: the symbols of the training transcripts.
@@ -81,7 +82,7 @@ impl Default for TextSettings {
 }
 
 /// The recordings to train, validate and test on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSettings {
     /// The corpus to train on, as a SPEC such as `fsdd:DIR`.

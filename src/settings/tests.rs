@@ -251,3 +251,109 @@ fn values_out_of_range_are_named() {
         "{error}"
     );
 }
+
+#[test]
+fn every_setting_says_what_it_means_and_what_it_may_be() {
+    let shared = shared_listing().unwrap();
+    assert!(shared.len() > 90, "{}", shared.len());
+    assert!(shared.iter().any(|setting| setting.key == "text.unk"));
+    for card in catalogue() {
+        let settings = Settings::new(card.name, "synth:dtmf", 8000).unwrap();
+        for setting in listing(&[(Source::Default, settings)]).unwrap() {
+            let key = &setting.key;
+            assert!(!setting.meaning.is_empty(), "{}: {key}", card.name);
+            assert!(
+                !setting.meaning.contains("]("),
+                "{key}: {}",
+                setting.meaning
+            );
+            assert!(!setting.allowed.is_empty(), "{}: {key}", card.name);
+            // A group is said what it is, too.
+            let mut group = key.as_str();
+            while let Some((above, _)) = group.rsplit_once('.') {
+                let model = ModelConfig::from_name(card.name).unwrap();
+                assert!(listing::meaning(&model, above).is_some(), "{above}");
+                group = above;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_setting_may_be_is_what_its_check_says() {
+    let settings = Settings::new("cnn2d", "synth:dtmf", 8000).unwrap();
+    let listed = listing(&[(Source::Default, settings)]).unwrap();
+    let allowed = |key: &str| {
+        let setting = listed.iter().find(|setting| setting.key == key);
+        setting.unwrap().allowed.clone()
+    };
+    assert_eq!(allowed("train.learning_rate"), "above 0, such as 0.001");
+    assert_eq!(allowed("train.epochs"), "at least 1");
+    assert_eq!(allowed("train.patience"), "0 or above");
+    assert_eq!(allowed("train.balance"), "true or false");
+    assert_eq!(allowed("train.best_by"), "metric, loss, last");
+    assert_eq!(allowed("features.window"), "hann, hamming");
+    assert_eq!(allowed("features.num_mels"), "between 1 and 4096");
+    assert_eq!(allowed("augment.mix.kind"), "mixup, between-class");
+    assert_eq!(allowed("augment.noise.probability"), "between 0 and 1");
+    assert_eq!(allowed("model.dropout"), "at least 0 and below 1");
+    assert_eq!(
+        allowed("model.pooling"),
+        "mean, mean_max, mean_max_deviation"
+    );
+    assert_eq!(
+        allowed("model.channels"),
+        "a list of sizes from 1 to 1048576"
+    );
+}
+
+#[test]
+fn a_setting_says_where_its_value_comes_from() {
+    let corpus = Corpus::open(&"synth:dtmf".parse().unwrap()).unwrap();
+    let model = || ModelConfig::from_name("fcn").unwrap();
+    let mut layers = Settings::layers_of(model(), RecipeName::Quick, &corpus).unwrap();
+    let recipe = Settings::by_recipe(model(), RecipeName::Quick, &corpus).unwrap();
+    assert_eq!(layers.last().unwrap(), &(Source::Recipe, recipe.clone()));
+    let given = recipe.with_override("train.patience=3").unwrap();
+    layers.push((Source::Given, given));
+    let listed = listing(&layers).unwrap();
+    for (key, source) in [
+        ("train.batch_size", Source::Default),
+        ("features.sample_rate_hz", Source::Corpus),
+        ("features.num_mels", Source::Recipe),
+        ("train.patience", Source::Given),
+    ] {
+        let setting = listed.iter().find(|setting| setting.key == key);
+        assert_eq!(setting.unwrap().source, source, "{key}");
+    }
+}
+
+#[test]
+fn a_mistyped_setting_is_told_the_nearest_ones() {
+    for (assignment, said) in [
+        ("lr=0.1", "did you mean `train.learning_rate`?"),
+        (
+            "augment.nose.probability=1",
+            "did you mean `augment.noise.probability`",
+        ),
+        ("colour=red", "there are augment.crop.max_fraction, "),
+    ] {
+        let error = settings().with_override(assignment).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    for (text, said) in [
+        (
+            "[train]\nlearningrate = 0.1\n",
+            "did you mean `train.learning_rate`?",
+        ),
+        ("[train]\ndropout = 0.1\n", "did you mean `model.dropout`?"),
+        ("[trian]\nepochs = 1\n", "did you mean `train`?"),
+    ] {
+        let error = settings()
+            .with_toml(text, "x.toml")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The settings of training: optimizer, schedule, batches, loss.
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::task::scale::RegressionLoss;
@@ -69,7 +70,7 @@ pub enum BestBy {
 }
 
 /// The settings of training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
     /// Passes over the training part.
@@ -145,6 +146,8 @@ pub struct TrainSettings {
     pub checkpoint_steps: usize,
     /// Threads that load recordings ahead of the training step. 0: as many as compute.
     pub workers: usize,
+    /// Write the measurements of each epoch for TensorBoard as well, beside `metrics.jsonl`.
+    pub tensorboard: bool,
 }
 
 impl Default for TrainSettings {
@@ -180,6 +183,7 @@ impl Default for TrainSettings {
             max_minutes: 0.0,
             checkpoint_steps: 200,
             workers: 0,
+            tensorboard: false,
         }
     }
 }

@@ -2,15 +2,21 @@
 
 use std::path::Path;
 
-use plotters::prelude::*;
-use sori_datasets::{FeatureConfig, FeatureExtractor, Features, audio};
+use sori_datasets::{FeatureConfig, FeatureExtractor, FeatureKind, Features, Waveform, audio};
 
-use super::canvas::{Area, Drawn, HEIGHT, color, picture};
+use super::canvas::{Canvas, HEIGHT, WIDTH};
+use super::color_map::ColorMap;
 use super::heat_map::heat_map;
+use super::panel::{ABOVE, Axis, BAR, BELOW, Panel};
+use super::scale::Tick;
+use super::theme::Theme;
 use crate::decode::alignment::Alignment;
 use crate::error::{Error, Result};
 use crate::file::write_atomically;
 use crate::task::answer::Prediction;
+
+/// The height of a row of weights, where there is room.
+const ROW: u32 = 20;
 
 /// Draws the attention of a speller as a PNG file: one row for each symbol, the first on top, bright
 /// where the speller attended. Below it, at the same times, is the spectrogram `features`, extracted
@@ -23,17 +29,30 @@ pub fn draw_alignment(
     config: &FeatureConfig,
     alignment: &Alignment,
     title: &str,
+    theme: Theme,
     path: &Path,
 ) -> Result<()> {
-    // Room for a line of text each.
-    let rows = (alignment.symbols.len() as u32 * 18).clamp(HEIGHT / 2, 4 * HEIGHT);
-    let written: String = alignment.symbols.iter().collect();
-    let png = picture(rows + 90 + HEIGHT, [title, &written], |area| {
-        let (above, below) = area.split_vertically(rows + 90);
-        attention(features, config, alignment, title, &above)?;
-        heat_map(features, config, "", &below)
-    })?;
+    let png = alignment_picture(features, config, alignment, title, theme)?;
     write_atomically(path, &png)
+}
+
+/// The picture of [`draw_alignment`].
+pub(crate) fn alignment_picture(
+    features: &Features,
+    config: &FeatureConfig,
+    alignment: &Alignment,
+    title: &str,
+    theme: Theme,
+) -> Result<Vec<u8>> {
+    // Room for a line of text each.
+    let rows = (alignment.symbols.len() as u32 * ROW).clamp(HEIGHT / 4, 4 * HEIGHT);
+    let above = rows + (ABOVE + BELOW) as u32;
+    let mut canvas = Canvas::new(WIDTH, above + HEIGHT - 60, theme)?;
+    let area = [0.0, 0.0, WIDTH as f32, above as f32];
+    attention(&mut canvas, area, features, config, alignment, title);
+    let area = [0.0, above as f32 - 20.0, WIDTH as f32, HEIGHT as f32 - 40.0];
+    heat_map(&mut canvas, area, features, config, "");
+    canvas.to_png()
 }
 
 /// Draws the attention of the prediction of the audio file `audio` over its spectrogram, as a PNG file.
@@ -44,6 +63,7 @@ pub fn draw_prediction(
     audio: &Path,
     sample_rate_hz: u32,
     prediction: &Prediction,
+    theme: Theme,
     png: &Path,
 ) -> Result<()> {
     let Some(alignment) = &prediction.alignment else {
@@ -51,63 +71,68 @@ pub fn draw_prediction(
             "the run's model does not attend to a recording; las does".to_string(),
         ));
     };
+    let (features, config) = spectrogram(&audio::load(audio, sample_rate_hz)?)?;
+    let title = prediction.answer.to_string();
+    draw_alignment(&features, &config, alignment, &title, theme, png)
+}
+
+/// The spectrogram below pictures of what a network makes of a recording: mel power in decibels.
+pub(crate) fn spectrogram(waveform: &Waveform) -> Result<(Features, FeatureConfig)> {
     let config = FeatureConfig {
-        sample_rate_hz,
+        kind: FeatureKind::MelDb,
+        sample_rate_hz: waveform.sample_rate_hz,
         ..FeatureConfig::default()
     };
-    let waveform = audio::load(audio, sample_rate_hz)?;
-    let features = FeatureExtractor::new(&config)?.extract(&waveform)?;
-    let title = prediction.answer.to_string();
-    draw_alignment(&features, &config, alignment, &title, png)
+    let features = FeatureExtractor::new(&config)?.extract(waveform)?;
+    Ok((features, config))
 }
 
 /// Draws a row of attention weights for each symbol.
 fn attention(
+    canvas: &mut Canvas,
+    area: [f32; 4],
     features: &Features,
     config: &FeatureConfig,
     alignment: &Alignment,
     title: &str,
-    area: &Area<'_>,
-) -> Drawn {
+) {
+    /// Columns of a second's share of the picture: finer than pixels, as steps end between them.
+    const COLUMNS: usize = 2 * WIDTH as usize;
     let seconds = features.frames as f64 * config.frame_period_s();
     let count = alignment.symbols.len();
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(70)
-        .build_cartesian_2d(0.0..seconds, (0..count.saturating_sub(1)).into_segmented())?;
-    let symbol = |row: &usize| match alignment.symbols.iter().rev().nth(*row) {
-        Some(' ') => "␣".to_string(),
-        Some(symbol) => symbol.to_string(),
-        None => String::new(),
+    // Symbols are written while there is room for them.
+    let height = area[3] - ABOVE - BELOW;
+    let every = (count as f32 * 12.0 / height).ceil().max(1.0) as usize;
+    let label = |symbol: &char| match symbol {
+        ' ' => "␣".to_string(),
+        symbol => symbol.to_string(),
     };
-    let cells = alignment.weights.iter().rev().enumerate();
-    let cells = cells.flat_map(|(row, weights)| {
-        let largest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        let steps = weights.iter().enumerate();
-        steps.map(move |(step, weight)| {
-            let start = step as f64 * alignment.step_s;
-            let end = (start + alignment.step_s).min(seconds);
-            let corners = [
-                (start, SegmentValue::Exact(row)),
-                (end, SegmentValue::Exact(row + 1)),
-            ];
-            Rectangle::new(corners, color(*weight, 0.0, largest).filled())
-        })
+    let ticks = alignment.symbols.iter().enumerate().step_by(every);
+    let ticks = ticks.map(|(index, symbol)| Tick {
+        at: (count - index) as f64 - 0.5,
+        label: label(symbol),
     });
-    chart.draw_series(cells)?;
-    chart
-        .configure_mesh()
-        .disable_mesh()
-        .x_desc("seconds")
-        .y_desc("written")
-        .y_labels(count.max(1))
-        .y_label_formatter(&|row| match row {
-            SegmentValue::CenterOf(row) => symbol(row),
-            _ => String::new(),
-        })
-        .label_style(("sans-serif", 14))
-        .draw()?;
-    Ok(())
+    let ends = [0.0, count.max(1) as f64];
+    let y = Axis::with_ticks("symbol written", ends, ticks.collect());
+    let x = Axis::seconds(seconds);
+    let largest: Vec<f32> = alignment
+        .weights
+        .iter()
+        .map(|weights| weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max))
+        .collect();
+    let panel = Panel::within(area, BAR);
+    panel.cells(canvas, [COLUMNS, count], ColorMap::Weight, |column, row| {
+        let index = count - 1 - row;
+        let step = column as f64 / COLUMNS as f64 * seconds / alignment.step_s;
+        let weights = alignment.weights.get(index);
+        let weight = weights.and_then(|weights| weights.get(step as usize));
+        weight.map_or(0.0, |weight| weight / largest[index])
+    });
+    panel.frame(canvas, title, &x, &y);
+    panel.bar(
+        canvas,
+        ColorMap::Weight,
+        "share of the row's peak",
+        [0.0, 1.0],
+    );
 }

@@ -2,16 +2,21 @@
 
 use std::path::Path;
 
-use plotters::prelude::*;
 use sori_datasets::{FeatureConfig, FeatureKind, Features};
 
-use super::canvas::{Area, Drawn, HEIGHT, MAX_COLUMNS, picture};
+use super::canvas::{Canvas, HEIGHT, WIDTH};
 use super::heat_map::heat_map;
+use super::panel::{Axis, Panel, RIGHT};
+use super::theme::Theme;
 use crate::error::Result;
 use crate::file::write_atomically;
 
-/// Draws `features`, extracted under `config`, as a PNG file: time in seconds to the right, frequency
-/// in hertz (or the number of a coefficient) upwards; a waveform as a curve.
+/// The whole of a canvas of the usual size.
+const WHOLE: [f32; 4] = [0.0, 0.0, WIDTH as f32, HEIGHT as f32];
+
+/// Draws `features`, extracted under `config`, as a PNG file: time in seconds to the right, frequency in
+/// hertz (or the number of a coefficient) upwards, the values as they are by colour, with a bar that names
+/// their unit; a waveform as a curve.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -19,9 +24,10 @@ pub fn draw_features(
     features: &Features,
     config: &FeatureConfig,
     title: &str,
+    theme: Theme,
     path: &Path,
 ) -> Result<()> {
-    write_atomically(path, &features_picture(features, config, title)?)
+    write_atomically(path, &features_picture(features, config, title, theme)?)
 }
 
 /// The picture of [`draw_features`].
@@ -29,55 +35,45 @@ pub(crate) fn features_picture(
     features: &Features,
     config: &FeatureConfig,
     title: &str,
+    theme: Theme,
 ) -> Result<Vec<u8>> {
-    picture(HEIGHT, [title], |area| {
-        if config.kind == FeatureKind::Waveform {
-            curve(features, config, title, area)
-        } else {
-            heat_map(features, config, title, area)
-        }
-    })
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, theme)?;
+    if config.kind == FeatureKind::Waveform {
+        curve(&mut canvas, features, config, title);
+    } else {
+        heat_map(&mut canvas, WHOLE, features, config, title);
+    }
+    canvas.to_png()
 }
 
 /// Draws a waveform as a curve over the seconds.
-fn curve(features: &Features, config: &FeatureConfig, title: &str, area: &Area<'_>) -> Drawn {
-    let seconds = features.frames as f64 / f64::from(config.sample_rate_hz);
-    let peak = features
-        .values
-        .iter()
-        .fold(1e-3_f32, |peak, v| peak.max(v.abs()));
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(40)
-        .y_label_area_size(70)
-        .build_cartesian_2d(
-            0.0..seconds,
-            -1.05 * f64::from(peak)..1.05 * f64::from(peak),
-        )?;
-    chart
-        .configure_mesh()
-        .x_desc("seconds")
-        .y_desc("amplitude")
-        .label_style(("sans-serif", 14))
-        .light_line_style(WHITE)
-        .draw()?;
+fn curve(canvas: &mut Canvas, features: &Features, config: &FeatureConfig, title: &str) {
+    let rate = f64::from(config.sample_rate_hz);
+    let values = features.values.iter();
+    let peak = values.fold(1e-3_f32, |peak, v| peak.max(v.abs()));
+    let most = 1.05 * f64::from(peak);
+    let x = Axis::seconds(features.frames as f64 / rate);
+    let y = Axis::new("amplitude", [-most, most], 8);
+    let panel = Panel::within(WHOLE, RIGHT);
+    panel.grid(canvas, &x, &y);
     // One line through the first, the least, the largest and the last sample of each column.
-    let group = features.frames.div_ceil(MAX_COLUMNS).max(1);
+    let group = features.frames.div_ceil(WIDTH as usize).max(1);
     let points = features
         .values
         .chunks(group)
         .enumerate()
         .flat_map(|(i, part)| {
-            let x = (i * group) as f64 / f64::from(config.sample_rate_hz);
+            let seconds = (i * group) as f64 / rate;
             let low = part.iter().copied().fold(f32::INFINITY, f32::min);
             let high = part.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let column = match part {
                 [only] => vec![*only],
                 _ => vec![part[0], low, high, part[part.len() - 1]],
             };
-            column.into_iter().map(move |y| (x, f64::from(y)))
+            column.into_iter().map(move |y| (seconds, f64::from(y)))
         });
-    chart.draw_series(LineSeries::new(points, BLUE))?;
-    Ok(())
+    let points = points.map(|(seconds, value)| panel.at((seconds, &x), (value, &y)));
+    let color = canvas.theme.accent();
+    canvas.line(points.collect::<Vec<_>>(), 1.2, color, None);
+    panel.frame(canvas, title, &x, &y);
 }

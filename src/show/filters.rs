@@ -1,13 +1,18 @@
 //! The picture of the frequency responses of learned filters.
 
-use plotters::prelude::*;
-
-use super::canvas::{HEIGHT, color, picture};
+use super::canvas::{Canvas, HEIGHT, WIDTH};
+use super::color_map::ColorMap;
+use super::panel::{Axis, BAR, Panel};
+use super::theme::Theme;
 use crate::error::Result;
 
 /// Draws the magnitude responses of filters over a waveform as a PNG file: a column for each filter,
 /// sorted by the spectral centroid of its power.
-pub(crate) fn filters_picture(filters: &[Vec<f32>], sample_rate_hz: f64) -> Result<Vec<u8>> {
+pub(crate) fn filters_picture(
+    filters: &[Vec<f32>],
+    sample_rate_hz: f64,
+    theme: Theme,
+) -> Result<Vec<u8>> {
     const ROWS: usize = 64;
     let response = |filter: &Vec<f32>| -> Vec<f64> {
         let at = |row: usize| {
@@ -33,31 +38,26 @@ pub(crate) fn filters_picture(filters: &[Vec<f32>], sample_rate_hz: f64) -> Resu
         weighed / response.iter().map(|v| v * v).sum::<f64>()
     };
     responses.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
-    picture(HEIGHT, [], |area| {
-        let top = sample_rate_hz / 2.0;
-        let mut chart = ChartBuilder::on(area)
-            .margin(12)
-            .x_label_area_size(40)
-            .y_label_area_size(70)
-            .build_cartesian_2d(0.0..responses.len() as f64, 0.0..top)?;
-        let height = top / ROWS as f64;
-        let cells = responses.iter().enumerate().flat_map(|(column, response)| {
-            response.iter().enumerate().map(move |(row, value)| {
-                let (x, y) = (column as f64, row as f64 * height);
-                let color = color(*value as f32, 0.0, 1.0).filled();
-                Rectangle::new([(x, y), (x + 1.0, y + height)], color)
-            })
-        });
-        chart.draw_series(cells)?;
-        chart
-            .configure_mesh()
-            .disable_mesh()
-            .x_desc("filter, by the middle of what it answers to")
-            .y_desc("hertz")
-            .y_label_formatter(&|hertz| format!("{hertz:.0}"))
-            .x_label_formatter(&|filter| format!("{filter:.0}"))
-            .label_style(("sans-serif", 14))
-            .draw()?;
-        Ok(())
-    })
+    let mut canvas = Canvas::new(WIDTH, HEIGHT, theme)?;
+    let panel = Panel::within([0.0, 0.0, WIDTH as f32, HEIGHT as f32], BAR);
+    let x = Axis::whole(
+        "filter, by its centre of power",
+        [0.0, responses.len() as f64],
+        10,
+    );
+    let y = Axis::new("frequency (Hz)", [0.0, sample_rate_hz / 2.0], 7);
+    panel.cells(
+        &mut canvas,
+        [responses.len(), ROWS],
+        ColorMap::Weight,
+        |filter, row| responses[filter][row] as f32,
+    );
+    panel.frame(&mut canvas, "", &x, &y);
+    panel.bar(
+        &mut canvas,
+        ColorMap::Weight,
+        "share of its peak",
+        [0.0, 1.0],
+    );
+    canvas.to_png()
 }

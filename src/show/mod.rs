@@ -2,20 +2,30 @@
 
 pub(crate) mod advice;
 pub(crate) mod alignment;
+mod answers;
 mod canvas;
+mod color_map;
 pub(crate) mod confusion;
 pub(crate) mod curves;
 pub(crate) mod dashboard;
+mod example;
 pub(crate) mod features;
 pub(crate) mod filters;
 mod font;
 pub(crate) mod graph;
+mod group;
 mod heat_map;
 mod page;
+mod panel;
 pub(crate) mod patches;
+mod reliability;
 pub(crate) mod report;
+mod scale;
+pub(crate) mod spikes;
+pub(crate) mod table;
 pub(crate) mod terminal;
 pub(crate) mod text;
+pub(crate) mod theme;
 #[cfg(feature = "tui")]
 mod tui;
 
@@ -23,4 +33,6 @@ pub use alignment::draw_alignment;
 pub use dashboard::{Dashboard, Show};
 pub use features::draw_features;
 pub use graph::draw_graph;
-pub use report::report;
+pub use report::{report, report_folder};
+pub use spikes::draw_emissions;
+pub use theme::Theme;

@@ -1,57 +1,87 @@
 //! The picture of patches of features, recorded and generated.
 
-use plotters::prelude::*;
-use sori_datasets::Features;
+use sori_datasets::{FeatureConfig, Features};
 
-use super::canvas::{WIDTH, color, picture};
+use super::canvas::{Canvas, TEXT, TITLE, WIDTH};
+use super::heat_map::{Shades, bin_axis};
+use super::panel::{Axis, BAR, LEFT, Panel};
+use super::theme::Theme;
 use crate::error::Result;
 
-/// Draws patches of features as a PNG file: each section under its name, all on one colour scale, time
-/// to the right, frequency upwards. Sections without patches are left out.
-pub(crate) fn patches_picture(sections: &[(&str, &Vec<Features>)]) -> Result<Vec<u8>> {
-    const LINE: u32 = 34;
-    const GAP: u32 = 10;
-    const PER_ROW: u32 = 8;
+/// The room above a section, for its name.
+const NAME: f32 = 44.0;
+/// The room between patches.
+const GAP: f32 = 10.0;
+/// The room below a row of patches, for the axis of time.
+const TIME: f32 = 30.0;
+const PER_ROW: usize = 8;
+
+/// Draws patches of features extracted under `config` as a PNG file: each section under its name, all on
+/// one scale of colours, time to the right, frequency upwards. Sections without patches are left out.
+pub(crate) fn patches_picture(
+    sections: &[(&str, &Vec<Features>)],
+    config: &FeatureConfig,
+    theme: Theme,
+) -> Result<Vec<u8>> {
     let all = || sections.iter().flat_map(|(_, patches)| patches.iter());
-    let largest = |size: fn(&Features) -> usize| all().map(size).max().unwrap_or(1).max(1) as u32;
+    let largest = |size: fn(&Features) -> usize| all().map(size).max().unwrap_or(1).max(1);
     let (frames, bins) = (largest(|patch| patch.frames), largest(|patch| patch.bins));
-    // Patches wider than the page are shown by every second frame, or every third, and so on.
-    let every = frames.div_ceil(WIDTH - 2 * GAP);
-    let frames = frames.div_ceil(every);
-    let side = (((WIDTH - GAP) / PER_ROW - GAP) / frames).clamp(1, 4);
-    let per_row = ((WIDTH - GAP) / (frames * side + GAP)).clamp(1, PER_ROW);
-    let rows = |patches: &Vec<Features>| (patches.len() as u32).div_ceil(per_row);
+    let room = WIDTH as f32 - LEFT - BAR;
+    let side = ((room / PER_ROW as f32 - GAP) / frames as f32)
+        .clamp(1.0, 4.0)
+        .floor();
+    // A patch wider than the room has some frames in each pixel.
+    let width = (frames as f32 * side).min(room);
+    let height = (bins as f32 * side).clamp(60.0, 400.0);
+    let per_row = (((room + GAP) / (width + GAP)) as usize).clamp(1, PER_ROW);
+    let rows = |patches: &Vec<Features>| patches.len().div_ceil(per_row) as f32;
     let shown = || sections.iter().filter(|(_, patches)| !patches.is_empty());
-    let height = |patches| LINE + rows(patches) * (bins * side + GAP);
-    let values = || all().flat_map(|patch| patch.values.iter().copied());
-    let low = values().fold(f32::INFINITY, f32::min);
-    let high = values().fold(f32::NEG_INFINITY, f32::max);
-    let total: u32 = shown().map(|(_, patches)| height(patches)).sum();
-    picture(total + GAP, [], |area| {
-        let mut top = 0;
-        for (name, patches) in shown() {
-            let at = (GAP as i32, (top + GAP) as i32);
-            area.draw(&Text::new((*name).to_string(), at, ("sans-serif", 16)))?;
-            for (index, patch) in patches.iter().enumerate() {
-                let (row, column) = (index as u32 / per_row, index as u32 % per_row);
-                let left = GAP + column * (frames * side + GAP);
-                let bottom = top + LINE + row * (bins * side + GAP) + bins * side;
-                for (cell, value) in patch.values.iter().enumerate() {
-                    let (frame, bin) = (cell / patch.bins, cell % patch.bins);
-                    if frame % every as usize != 0 {
-                        continue;
-                    }
-                    let x = (left + frame as u32 / every * side) as i32;
-                    let y = (bottom - bin as u32 * side) as i32;
-                    let color = color(*value, low, high);
-                    let corners = [(x, y - side as i32), (x + side as i32, y)];
-                    area.draw(&Rectangle::new(corners, color.filled()))?;
-                }
+    let section = |patches| NAME + rows(patches) * (height + TIME);
+    let total: f32 = shown().map(|(_, patches)| section(patches)).sum();
+    let mut canvas = Canvas::new(WIDTH, (total + 36.0) as u32, theme)?;
+    let shades = Shades::of_several(all(), config);
+    let seconds = frames as f64 * config.frame_period_s();
+    let time = Axis::new("", [0.0, seconds], 2);
+    let frequency = bin_axis(config);
+    let mut top = 0.0;
+    for (name, patches) in shown() {
+        let style = canvas.style(TITLE);
+        canvas.text(name, (LEFT, top + 24.0), style);
+        for (index, patch) in patches.iter().enumerate() {
+            let (row, column) = (index / per_row, index % per_row);
+            let panel = Panel::exactly([
+                LEFT + column as f32 * (width + GAP),
+                top + NAME + row as f32 * (height + TIME),
+                width,
+                height,
+            ]);
+            panel.cells(
+                &mut canvas,
+                [patch.frames, patch.bins],
+                shades.map,
+                |frame, bin| shades.place(patch.row(frame)[bin], bin),
+            );
+            panel.outline(&mut canvas);
+            panel.x_axis(&mut canvas, &time);
+            if column == 0 {
+                panel.sparse_y_axis(&mut canvas, &frequency);
             }
-            top += height(patches);
         }
-        Ok(())
-    })
+        let last = rows(patches);
+        let rows_height = last * (height + TIME) - TIME;
+        let beside = Panel::exactly([
+            LEFT,
+            top + NAME,
+            per_row.min(patches.len()) as f32 * (width + GAP) - GAP,
+            rows_height,
+        ]);
+        beside.bar(&mut canvas, shades.map, &shades.unit, shades.limits);
+        beside.y_title(&mut canvas, &frequency);
+        top += section(patches);
+    }
+    let style = canvas.style(TEXT);
+    canvas.text("seconds", (LEFT, top + 16.0), style);
+    canvas.to_png()
 }
 
 #[cfg(test)]
@@ -65,6 +95,11 @@ mod tests {
             bins: 2,
             values: vec![0.0, f32::NAN, 1.0, f32::INFINITY],
         };
-        patches_picture(&[("made", &vec![patch])]).unwrap();
+        let config = FeatureConfig {
+            num_mels: 2,
+            ..FeatureConfig::default()
+        };
+        let sections = [("made", &vec![patch]), ("none", &Vec::new())];
+        patches_picture(&sections, &config, Theme::Dark).unwrap();
     }
 }

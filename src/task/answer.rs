@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::event::SoundEvent;
 use crate::decode::{Alignment, Word};
 use crate::show::text::rounded;
 
@@ -51,6 +52,9 @@ pub struct Prediction {
     /// The windows, where the recording is longer than one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// The stretches with one label each, where there are classes or tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<SoundEvent>,
     /// The words of a transcript and their times.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<Word>,
@@ -70,6 +74,7 @@ impl Prediction {
             deviation: None,
             scores: Vec::new(),
             windows: Vec::new(),
+            events: Vec::new(),
             words: Vec::new(),
             alignment: None,
             nbest: Vec::new(),

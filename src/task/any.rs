@@ -53,6 +53,7 @@ impl AnyTask {
             TaskName::Tag => Self::Tag(Tag {
                 labels,
                 thresholds: Vec::new(),
+                mean_over_windows: false,
             }),
             TaskName::Regress => Self::Regress(Regress {
                 labels,
@@ -188,6 +189,15 @@ impl AnyTask {
     pub(crate) fn with_thresholds(mut self, thresholds: Vec<f32>) -> Self {
         if let Self::Tag(task) = &mut self {
             task.thresholds = thresholds;
+        }
+        self
+    }
+
+    /// The task with the mean, or the largest, score of a long recording's windows. Other tasks than tags
+    /// ignore it.
+    pub(crate) fn with_mean_over_windows(mut self, mean: bool) -> Self {
+        if let Self::Tag(task) = &mut self {
+            task.mean_over_windows = mean;
         }
         self
     }

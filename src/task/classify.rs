@@ -11,6 +11,7 @@ use sori_models::{Classifier, Contract};
 use super::answer::{Answer, Prediction, Window};
 use super::classifier::{classifier, outputs, outputs_and_embedding};
 use super::contract::{Headline, Seen, Task, Windowed};
+use super::event::events;
 use super::labels::{Labels, add_share, matrix};
 use super::metrics::Metrics;
 use super::name::TaskName;
@@ -19,7 +20,7 @@ use super::truth::{Truth, wrong_answer};
 use crate::Result;
 use crate::data::batch::Batch;
 use crate::decode::Decoding;
-use crate::metric::ConfusionMatrix;
+use crate::metric::{ConfusionMatrix, csv_cell};
 use crate::numbers::{argmax, check_finite, rows};
 use crate::run::records::EpochRecord;
 
@@ -204,6 +205,38 @@ impl Task for Classify {
         ("confusion.csv", confusion.to_csv(&self.labels))
     }
 
+    fn answer_columns(&self) -> Option<String> {
+        Some("id,truth,answer,probability".to_string())
+    }
+
+    fn answer_lines<B: Backend>(&self, logits: &Tensor<B, 2>, items: &[&Item]) -> Result<String> {
+        let mut lines = String::new();
+        for (item, row) in items.iter().zip(rows(softmax(logits.clone(), 1))) {
+            let best = argmax(&row);
+            let [truth, answer] = [Self::class(&item.target)?, best].map(|it| &self.labels[it]);
+            let [id, truth, answer] = [&item.id, truth, answer].map(|it| csv_cell(it));
+            lines.push_str(&format!("{id},{truth},{answer},{:.4}\n", row[best]));
+        }
+        Ok(lines)
+    }
+
+    fn per_label(&self, confusion: &ConfusionMatrix) -> Vec<Vec<String>> {
+        let header = ["class", "recordings", "precision", "recall", "F1"];
+        let mut table = vec![header.map(String::from).to_vec()];
+        let shown = |value: Option<f64>| value.map_or_else(String::new, |it| format!("{it:.3}"));
+        for (class, label) in self.labels.iter().enumerate() {
+            let class = confusion.of_class(class);
+            table.push(vec![
+                label.clone(),
+                class.occurs.to_string(),
+                shown(class.precision),
+                shown(class.recall),
+                shown(class.f1),
+            ]);
+        }
+        table
+    }
+
     fn worst(&self, confusion: &ConfusionMatrix) -> Vec<String> {
         let line = |(truth, predicted, count): (usize, usize, _)| {
             let [truth, predicted] = [truth, predicted].map(|label| &self.labels[label]);
@@ -246,6 +279,7 @@ impl Windowed for Classify {
             .map(|row| (answer(row), Some(row[argmax(row)])));
         Ok(Prediction {
             windows: Window::several(spans, each),
+            events: events(spans, scores, &self.labels, |row| vec![argmax(row)]),
             scores: whole.clone(),
             ..Prediction::new(answer(&whole))
         })

@@ -167,6 +167,29 @@ pub trait Task: Clone + Debug + Send + Sync + 'static {
     /// The name and the contents of a CSV file of the answers.
     fn to_csv(&self, answers: &Self::Answers) -> (&'static str, String);
 
+    /// The header of a table of the answer for each recording, where [`to_csv`](Self::to_csv) is of another
+    /// kind.
+    fn answer_columns(&self) -> Option<String> {
+        None
+    }
+
+    /// The lines of that table for a batch of recordings, as comma-separated values.
+    ///
+    /// # Errors
+    /// When a recording has another kind of answer.
+    fn answer_lines<B: Backend>(
+        &self,
+        _output: &Self::Output<'_, B>,
+        _items: &[&Item],
+    ) -> Result<String> {
+        Ok(String::new())
+    }
+
+    /// What was measured of each label: a header, and a row for each. Empty for tasks without labels.
+    fn per_label(&self, _answers: &Self::Answers) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
     /// The worst mistakes, one per line.
     fn worst(&self, _answers: &Self::Answers) -> Vec<String> {
         Vec::new()

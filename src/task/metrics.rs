@@ -21,29 +21,11 @@ impl Metrics {
     /// The name and value of each metric as text, `headline` first.
     pub fn named(&self, headline: &str) -> impl Iterator<Item = (String, String)> {
         let shown = |(name, value): (&String, &f64)| {
-            let name = match name.as_str() {
-                "macro_f1" => "macro F1",
-                "map" => "mAP",
-                "map_micro" => "micro mAP",
-                "roc_auc" => "ROC-AUC",
-                "roc_auc_micro" => "micro ROC-AUC",
-                "wer" => "WER",
-                "cer" => "CER",
-                "jamo_cer" => "jamo CER",
-                "mae" => "MAE",
-                "rmse" => "RMSE",
-                "r2" => "R²",
-                "nll" => "NLL",
-                "importance_bound" => "importance bound",
-                "kl" => "KL",
-                "frechet" => "Fréchet distance",
-                "told_apart" => "told apart",
-                "substitutions" | "deletions" | "insertions" => {
-                    return (name.clone(), value.to_string());
-                }
-                other => other,
+            let value = match name.as_str() {
+                "substitutions" | "deletions" | "insertions" => value.to_string(),
+                _ => format!("{value:.4}"),
             };
-            (name.to_string(), format!("{value:.4}"))
+            (title(name).to_string(), value)
         };
         let (first, others): (Vec<_>, Vec<_>) =
             self.0.iter().partition(|(name, _)| *name == headline);
@@ -60,5 +42,28 @@ impl Metrics {
     /// The metric of this name, or NaN.
     pub fn get(&self, name: &str) -> f64 {
         self.0.get(name).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// The name of a metric as a person reads it: `WER` for `wer`.
+pub(crate) fn title(name: &str) -> &str {
+    match name {
+        "macro_f1" => "macro F1",
+        "map" => "mAP",
+        "map_micro" => "micro mAP",
+        "roc_auc" => "ROC-AUC",
+        "roc_auc_micro" => "micro ROC-AUC",
+        "wer" => "WER",
+        "cer" => "CER",
+        "jamo_cer" => "jamo CER",
+        "mae" => "MAE",
+        "rmse" => "RMSE",
+        "r2" => "R²",
+        "nll" => "NLL",
+        "importance_bound" => "importance bound",
+        "kl" => "KL",
+        "frechet" => "Fréchet distance",
+        "told_apart" => "told apart",
+        other => other,
     }
 }

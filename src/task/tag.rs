@@ -11,6 +11,7 @@ use sori_models::{Classifier, Contract};
 use super::answer::{Answer, Prediction, Window};
 use super::classifier::{classifier, outputs, outputs_and_embedding};
 use super::contract::{Headline, Task, Windowed};
+use super::event::events;
 use super::labels::{add_share, matrix};
 use super::metrics::Metrics;
 use super::name::TaskName;
@@ -19,7 +20,7 @@ use super::truth::{Truth, wrong_answer};
 use crate::Result;
 use crate::data::batch::Batch;
 use crate::decode::Decoding;
-use crate::metric::TagScores;
+use crate::metric::{TagScores, csv_cell};
 use crate::numbers::{argmax, check_finite, rows};
 use crate::run::records::EpochRecord;
 
@@ -34,6 +35,8 @@ pub struct Tag {
     /// The threshold of each tag's score, chosen on the validation part. Empty before the first
     /// checkpoint.
     pub thresholds: Vec<f32>,
+    /// Whether a long recording has the mean score of its windows, rather than the largest.
+    pub mean_over_windows: bool,
 }
 
 impl Tag {
@@ -50,11 +53,20 @@ impl Tag {
         }
     }
 
+    /// The score from which on a recording has the tag; 0.5 before the first checkpoint.
+    pub fn threshold(&self, tag: usize) -> f32 {
+        self.thresholds.get(tag).copied().unwrap_or(0.5)
+    }
+
+    /// The tags whose scores reach their thresholds.
+    fn reached(&self, scores: &[f32]) -> Vec<usize> {
+        let all = 0..scores.len();
+        all.filter(|&tag| scores[tag] >= self.threshold(tag))
+            .collect()
+    }
+
     fn answer(&self, scores: &[f32]) -> Answer {
-        let threshold = |tag: usize| self.thresholds.get(tag).copied().unwrap_or(0.5);
-        let mut tags: Vec<usize> = (0..scores.len())
-            .filter(|&tag| scores[tag] >= threshold(tag))
-            .collect();
+        let mut tags = self.reached(scores);
         tags.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
         let names = tags.into_iter().map(|tag| self.labels[tag].clone());
         Answer::Tags(names.collect())
@@ -201,6 +213,49 @@ impl Task for Tag {
         ("tags.csv", scores.to_csv(&self.labels, &thresholds))
     }
 
+    fn answer_columns(&self) -> Option<String> {
+        let tags = self
+            .labels
+            .iter()
+            .map(|label| format!(",{}", csv_cell(label)));
+        Some(format!("id,truth,answer{}", tags.collect::<String>()))
+    }
+
+    fn answer_lines<B: Backend>(&self, logits: &Tensor<B, 2>, items: &[&Item]) -> Result<String> {
+        let mut lines = String::new();
+        for (item, row) in items.iter().zip(rows(sigmoid(logits.clone()))) {
+            let names = |tags: &[usize]| {
+                let names = tags.iter().map(|&tag| self.labels[tag].as_str());
+                csv_cell(&names.collect::<Vec<_>>().join("|"))
+            };
+            let (truth, answer) = (names(Self::tags(&item.target)?), names(&self.reached(&row)));
+            let scores: String = row.iter().map(|score| format!(",{score:.4}")).collect();
+            lines.push_str(&format!(
+                "{},{truth},{answer}{scores}\n",
+                csv_cell(&item.id)
+            ));
+        }
+        Ok(lines)
+    }
+
+    fn per_label(&self, scores: &TagScores) -> Vec<Vec<String>> {
+        let header = ["tag", "recordings", "AP", "threshold", "F1"];
+        let mut table = vec![header.map(String::from).to_vec()];
+        let shown = |value: Option<f64>| value.map_or_else(String::new, |it| format!("{it:.3}"));
+        let thresholds = self.thresholds(scores);
+        for (tag, (label, threshold)) in self.labels.iter().zip(thresholds).enumerate() {
+            let tag = scores.of_tag(tag, threshold);
+            table.push(vec![
+                label.clone(),
+                tag.occurs.to_string(),
+                shown(tag.average_precision),
+                format!("{threshold:.3}"),
+                shown(tag.f1),
+            ]);
+        }
+        table
+    }
+
     fn worst(&self, scores: &TagScores) -> Vec<String> {
         let found = scores.average_precisions().into_iter().zip(&self.labels);
         let mut found: Vec<_> = found.filter_map(|(ap, label)| Some((ap?, label))).collect();
@@ -229,16 +284,23 @@ impl Windowed for Tag {
         rows(sigmoid(outputs(network, batch)))
     }
 
-    /// The tags whose largest probability over the windows reaches the threshold.
+    /// The tags whose largest probability over the windows reaches the threshold, or whose mean.
     fn predict(&self, scores: &[Vec<f32>], spans: &[(f64, f64)]) -> Result<Prediction> {
         check_finite(scores.iter().flatten())?;
-        let largest = |label: usize| scores.iter().map(|row| row[label]).fold(0.0, f32::max);
-        let whole: Vec<f32> = (0..self.labels.len()).map(largest).collect();
+        let whole = |label: usize| {
+            let each = scores.iter().map(|row| row[label]);
+            match self.mean_over_windows {
+                true => each.sum::<f32>() / scores.len().max(1) as f32,
+                false => each.fold(0.0, f32::max),
+            }
+        };
+        let whole: Vec<f32> = (0..self.labels.len()).map(whole).collect();
         let each = scores
             .iter()
             .map(|row| (self.answer(row), Some(row[argmax(row)])));
         Ok(Prediction {
             windows: Window::several(spans, each),
+            events: events(spans, scores, &self.labels, |row| self.reached(row)),
             scores: whole.clone(),
             ..Prediction::new(self.answer(&whole))
         })
@@ -256,7 +318,26 @@ mod tests {
         Tag {
             labels: ["a", "b", "c"].map(String::from).to_vec(),
             thresholds: Vec::new(),
+            mean_over_windows: false,
         }
+    }
+
+    #[test]
+    fn a_long_recording_has_the_largest_or_the_mean_score_of_its_windows() {
+        let (scores, spans) = (
+            [vec![0.9, 0.2, 0.5], vec![0.1, 0.4, 0.6]],
+            [(0.0, 1.0), (1.0, 2.0)],
+        );
+        let of = |mean_over_windows| {
+            let task = Tag {
+                mean_over_windows,
+                ..task()
+            };
+            task.predict(&scores, &spans).unwrap()
+        };
+        assert_eq!(of(false).scores, [0.9, 0.4, 0.6]);
+        assert_eq!(of(true).scores, [0.5, 0.3, 0.55]);
+        assert_eq!(of(false).answer.to_string(), "a, c");
     }
 
     /// torch 2.15.0: `binary_cross_entropy_with_logits(x, one_hot(y), pos_weight=w)`.

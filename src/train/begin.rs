@@ -157,6 +157,8 @@ fn start<A: Architecture, B: Backend>(
         longest_s: data.longest_s,
         window_s: data.longest_of_any_s.min(seen_s),
         stats: data.stats.clone(),
+        mean_over_windows: false,
+        imported: None,
     };
     B::seed(device, derive(settings.train.seed, SeedUse::Initialize, 1));
     let adversary = adversary(&info.domains, &model, device)?;

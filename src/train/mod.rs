@@ -6,6 +6,7 @@
 
 pub(crate) mod adversary;
 pub(crate) mod begin;
+pub(crate) mod extend;
 pub(crate) mod fit;
 pub(crate) mod folder;
 pub(crate) mod interrupt;

@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDERS = {
     "garbage.in": None,  # all of them
-    "run.in": ["tone.wav", "long.wav", "empty.wav", "text.wav", "cut.wav", "stranger.jsonl"],
+    "run.in": ["tone.wav", "long.wav", "empty.wav", "text.wav", "cut.wav", "stranger.jsonl", "bad.jsonl"],
 }
 RATE = 8000
 
@@ -40,6 +40,10 @@ files = {
     "unlabelled.jsonl": b'{"audio": "tone.wav"}\n',
     "mixed.jsonl": b'{"audio": "tone.wav", "label": "a"}\n{"audio": "long.wav", "text": "b"}\n',
     "stranger.jsonl": b'{"audio": "tone.wav", "label": "elephant"}\n',
+    "bad.jsonl": b"".join(
+        b'{"audio": "%s.wav", "label": "%s"}\n' % pair
+        for pair in [(b"tone", b"a"), (b"long", b"a"), (b"empty", b"a"), (b"cut", b"b"), (b"gone", b"b")]
+    ),
     "unknown.toml": b"[train]\nepoch = 3\n",
     "broken.toml": b"[train\n",
     "wrong-type.toml": b'[train]\nepochs = "many"\n',

@@ -82,6 +82,14 @@ impl SoundReader {
         self.sample_rate_hz
     }
 
+    /// Its length in seconds by its header, before the first block is read; none where the header does
+    /// not tell. A header may be wrong.
+    #[must_use]
+    pub fn expected_s(&self) -> Option<f64> {
+        let samples = self.promised()?;
+        Some(samples as f64 / f64::from(self.sample_rate_hz))
+    }
+
     /// The samples it seems to hold. Headers may be wrong, so no more than a file of its size can.
     pub(super) fn expected(&self) -> usize {
         let samples = match &self.source {

@@ -1,5 +1,6 @@
 //! The probability and strength of each augmentation.
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::Augmentation;
@@ -28,7 +29,7 @@ named! {
 /// Augmentation of recordings during training. By default there is none: every `probability` is 0.
 ///
 /// In a file a field may be missing, which gives its default; an unknown one is an error.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AugmentConfig {
     /// Faster or slower, with the pitch.
@@ -57,7 +58,7 @@ pub struct AugmentConfig {
 
 /// Speed perturbation by resampling, [Ko et al. 2015](https://www.isca-archive.org/interspeech_2015/ko15_interspeech.html):
 /// pitch and length change with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpeedConfig {
     /// Probability for each recording.
@@ -79,7 +80,7 @@ impl Default for SpeedConfig {
 }
 
 /// Another tempo at the same pitch, by a phase vocoder.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct StretchConfig {
     /// Probability for each recording.
@@ -101,7 +102,7 @@ impl Default for StretchConfig {
 }
 
 /// A part of the recording, from anywhere in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CropConfig {
     /// Probability for each recording.
@@ -127,7 +128,7 @@ impl Default for CropConfig {
 }
 
 /// Another pitch at the same length: a phase vocoder, then resampling.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct PitchConfig {
     /// Probability for each recording.
@@ -149,7 +150,7 @@ impl Default for PitchConfig {
 }
 
 /// The recording earlier or later within its own length.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct ShiftConfig {
     /// Probability for each recording.
@@ -174,7 +175,7 @@ impl Default for ShiftConfig {
 
 /// Convolution with the impulse response of a room. The length and the mean power stay, and so
 /// does the time of the direct sound, taken to be the loudest sample of the response.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReverbConfig {
     /// Probability for each recording.
@@ -208,7 +209,7 @@ impl Default for ReverbConfig {
 
 /// Noise at a signal-to-noise ratio: the mean power of the whole recording against that of the
 /// noise added to it. To silence nothing is added, as no ratio can be kept there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NoiseConfig {
     /// Probability for each recording.
@@ -237,7 +238,7 @@ impl Default for NoiseConfig {
 }
 
 /// Louder or softer. The result may exceed ±1, which nothing clips.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct GainConfig {
     /// Probability for each recording.
@@ -262,7 +263,7 @@ impl Default for GainConfig {
 /// each octave from 125 Hz to half the sample rate, drawn by itself, and linear in between, as
 /// [Nam et al. 2022](https://arxiv.org/abs/2110.03282) filter features in bands. The length, the
 /// mean power and all times stay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct EqualizerConfig {
     /// Probability for each recording.
@@ -289,7 +290,7 @@ impl Default for EqualizerConfig {
 ///
 /// The names in brackets are the paper's. Its numbers are for 80 bins and whole sentences; the
 /// defaults here are for 40 bins and a second or more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SpecAugmentConfig {
     /// Probability for each recording.
@@ -320,7 +321,7 @@ impl Default for SpecAugmentConfig {
 }
 
 /// Two recordings in one, whose targets are mixed as well.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MixConfig {
     /// Probability for each recording.
@@ -343,6 +344,38 @@ impl Default for MixConfig {
 }
 
 impl AugmentConfig {
+    /// The meaning of an augmentation, such as `noise`, or of a field of it, such as
+    /// `noise.min_snr_db`: its doc comment.
+    ///
+    /// ```
+    /// use sori_datasets::AugmentConfig;
+    ///
+    /// assert_eq!(AugmentConfig::meaning("noise"), Some("With noise."));
+    /// assert!(AugmentConfig::meaning("noise.min_snr_db").is_some());
+    /// assert_eq!(AugmentConfig::meaning("noise.loudness"), None);
+    /// ```
+    #[must_use]
+    pub fn meaning(path: &str) -> Option<&'static str> {
+        let Some((name, field)) = path.split_once('.') else {
+            return Self::get_field_docs(path).ok();
+        };
+        let docs = match name {
+            "speed" => SpeedConfig::get_field_docs(field),
+            "stretch" => StretchConfig::get_field_docs(field),
+            "crop" => CropConfig::get_field_docs(field),
+            "pitch" => PitchConfig::get_field_docs(field),
+            "shift" => ShiftConfig::get_field_docs(field),
+            "reverb" => ReverbConfig::get_field_docs(field),
+            "noise" => NoiseConfig::get_field_docs(field),
+            "gain" => GainConfig::get_field_docs(field),
+            "equalizer" => EqualizerConfig::get_field_docs(field),
+            "spec_augment" => SpecAugmentConfig::get_field_docs(field),
+            "mix" => MixConfig::get_field_docs(field),
+            _ => return None,
+        };
+        docs.ok()
+    }
+
     /// Exactly one augmentation, always, at its default strength.
     #[must_use]
     pub fn only(augmentation: Augmentation) -> Self {

@@ -12,11 +12,9 @@ use std::path::Path;
 
 use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
-use super::own_folds::{asks_for_folds, divide, members};
+use super::own_folds::{asks_for_folds, divide, set_test_aside, test_fraction};
 use super::pattern::{give_groups, pattern};
-use super::query::number;
 use super::spec::Spec;
-use super::together::choose;
 use crate::audio::{EXTENSIONS, is_recording};
 use crate::files::entries;
 use crate::item::{Source, TargetKind};
@@ -24,21 +22,8 @@ use crate::part::Part;
 use crate::spelling::{composed, into_composed};
 use crate::{Error, Result};
 
-/// The fraction, of each class if there are no groups, that becomes the test part where the folder has no parts.
-const TEST_FRACTION: f64 = 0.1;
-/// The seed of that choice, which must not depend on a run's.
-const TEST_SEED: u64 = 0;
-
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
-    let test_fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
-    if asks_for_folds(spec) && spec.query.contains_key("test_fraction") {
-        return Err(Error::Query {
-            corpus: spec.corpus.clone(),
-            key: "test_fraction".into(),
-            value: spec.query["test_fraction"].clone(),
-            expected: "test_fraction and folds both choose the test part; give one of them".into(),
-        });
-    }
+    let fraction = test_fraction(spec)?;
     // Refused before anything is read.
     pattern(spec)?;
     let root = Path::new(&spec.location);
@@ -76,10 +61,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     distinguish(&mut drafts);
     divide(spec, &mut drafts)?;
     if !has_parts && !asks_for_folds(spec) {
-        let all: Vec<&Draft> = drafts.iter().collect();
-        for chosen in choose(&members(&all), test_fraction, TEST_SEED).indices {
-            drafts[chosen].part = Part::Test;
-        }
+        set_test_aside(fraction, gate, &mut drafts);
     }
     Ok(Found {
         task: TargetKind::Classify,

@@ -13,6 +13,8 @@ pub(super) struct Gate {
     pub(super) rejected: Vec<Rejected>,
     /// Files of sound that is not read, by their extension.
     pub(super) unread: BTreeMap<String, usize>,
+    /// Whether a test part was chosen from recordings that have no parts.
+    pub(super) chose_test: bool,
 }
 
 impl Gate {
@@ -22,6 +24,7 @@ impl Gate {
             skip_bad,
             rejected: Vec::new(),
             unread: BTreeMap::new(),
+            chose_test: false,
         }
     }
 

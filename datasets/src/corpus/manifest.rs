@@ -12,6 +12,7 @@
 //! columns of other names are ignored. Tags are separated by `|` or `;`, and a recording may have none;
 //! a `split` that is empty is `train`, and a `domain` or a `group` that is empty is none.
 //!
+//! If no line has a `split`, a fraction is set aside for the test, as of a folder: `test_fraction=F`.
 //! `folds=K&of=N` tests on fold `K` of `N`, by group if there are groups, and by class.
 //!
 //! Relative paths begin at the manifest's folder.
@@ -25,7 +26,7 @@ use super::draft::{Answer, Draft, Found};
 use super::gate::Gate;
 use super::labels::VALUE;
 use super::list::{Entry, Listing, Row, Table, labels_in};
-use super::own_folds::divide;
+use super::own_folds::{asks_for_folds, divide, set_test_aside, test_fraction};
 use super::spec::Spec;
 use super::stretch::Stretch;
 use crate::item::TargetKind;
@@ -75,7 +76,7 @@ impl Name {
 struct Recording {
     audio: String,
     answer: Answer,
-    part: Part,
+    split: Option<Part>,
     domain: Option<String>,
     group: Option<String>,
     stretch: Stretch,
@@ -84,6 +85,7 @@ struct Recording {
 type Said = std::result::Result<Recording, String>;
 
 pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
+    let fraction = test_fraction(spec)?;
     let path = Path::new(&spec.location);
     let is_table = path
         .extension()
@@ -99,8 +101,10 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut kind = None::<(TargetKind, usize)>;
     let mut lengths_s = HashMap::new();
     let mut groups = GroupsOfFiles::default();
+    let mut has_parts = false;
     for (line, said) in lines {
         let entry = said.and_then(|recording| {
+            has_parts |= recording.split.is_some();
             let task = recording.answer.kind();
             let (first_task, first_line) = *kind.get_or_insert((task, line));
             if task != first_task {
@@ -121,7 +125,7 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
                     }
                 },
                 answer: recording.answer,
-                part: recording.part,
+                part: recording.split.unwrap_or(Part::Train),
                 // Parts of one file belong together.
                 group: recording.group.or(cut.map(|_| recording.audio)),
                 cut,
@@ -136,6 +140,9 @@ pub(super) fn find(spec: &Spec, gate: &mut Gate) -> Result<Found> {
     let mut drafts = listing.drafts;
     drafts.iter_mut().for_each(Draft::compose);
     divide(spec, &mut drafts)?;
+    if !has_parts && !asks_for_folds(spec) {
+        set_test_aside(fraction, gate, &mut drafts);
+    }
     Ok(Found {
         task,
         labels: (task == TargetKind::Regress).then(|| vec![VALUE.to_owned()]),
@@ -223,9 +230,9 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
             ),
             (_, text) => Answer::Text(text.to_owned()),
         };
-        let part = match split.map(|split| row.get(split)) {
-            None | Some("") => Part::Train,
-            Some(split) => part_named(split)?,
+        let split = match split.map(|split| row.get(split)) {
+            None | Some("") => None,
+            Some(split) => Some(part_named(split)?),
         };
         let optional = |column: Option<usize>| {
             let name = column.map(|column| row.get(column));
@@ -234,7 +241,7 @@ fn table_lines(path: &Path, gate: &mut Gate) -> Result<Vec<(usize, Said)>> {
         Ok(Recording {
             audio: audio.to_owned(),
             answer,
-            part,
+            split,
             domain: optional(domain),
             group: optional(group),
             stretch: Stretch::default(),
@@ -302,14 +309,11 @@ fn parsed(line: &[u8]) -> Said {
             );
         }
     };
-    let part = match line.split {
-        None => Part::Train,
-        Some(split) => part_named(&split)?,
-    };
+    let split = line.split.as_deref().map(part_named).transpose()?;
     Ok(Recording {
         audio,
         answer,
-        part,
+        split,
         domain: line.domain.and_then(Name::into_optional),
         group: line.group.and_then(Name::into_optional),
         stretch: Stretch {

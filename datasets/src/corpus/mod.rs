@@ -16,7 +16,7 @@
 //! | `ksponspeech:DIR` | `notation=pronunciation`, `sets=train,dev,eval_clean` | by its lists; without them `KsponSpeech_eval` to test |
 //! | `librispeech:DIR` | `sets=train-clean-100,dev-clean,test-clean` | its folders `train-*`, `dev-*`, `test-*` |
 //! | `magnatagatune:DIR` | `tags=50` | folders 0 to b, c, d to f |
-//! | `manifest:FILE.jsonl`, `.csv` | `folds=1`, `of=5` | each line's `split`, or all to train |
+//! | `manifest:FILE.jsonl`, `.csv` | `test_fraction=0.1`, `folds=1`, `of=5` | each line's `split`, or a tenth to test |
 //! | `pansori:DIR` | | a tenth of the recordings, by speaker, to test |
 //! | `speech-commands:DIR` | `words=yes,no`, `subset=12` | by its two lists |
 //! | `speechocean762:DIR` | | its folders `train` and `test`, or a tenth, by speaker, to test |

@@ -60,6 +60,8 @@ pub struct Corpus {
     /// Those of them that are sound by their names, in formats that are not read: how many there are
     /// of each extension, such as `opus`.
     pub unread_sounds: BTreeMap<String, usize>,
+    /// Whether the test part was chosen from recordings that are published without parts.
+    pub test_is_set_aside: bool,
 }
 
 impl Corpus {
@@ -165,6 +167,7 @@ impl Corpus {
             rejected: gate.rejected,
             ignored_files: found.ignored_files,
             unread_sounds: gate.unread,
+            test_is_set_aside: gate.chose_test,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Folds of recordings that are not published in folds: `folds=K&of=N`.
+//! The test part of recordings that are published without parts: a fraction, `test_fraction=F`, or folds,
+//! `folds=K&of=N`.
 //!
 //! Groups, or recordings without one, are divided among `of` folds by a hash of their names, so that
 //! folds are of nearly the same size and so are the recordings of each class in them.
@@ -8,9 +9,10 @@ use std::collections::BTreeMap;
 
 use super::draft::{Answer, Draft};
 use super::folds::{part_of, test_folds};
+use super::gate::Gate;
 use super::query::number;
 use super::spec::Spec;
-use super::together::{Group, Member, ranked_groups};
+use super::together::{Group, Member, choose, ranked_groups};
 use crate::part::Part;
 use crate::{Error, Result};
 
@@ -18,6 +20,34 @@ const USUAL_FOLDS: u32 = 5;
 const MAX_FOLDS: u32 = 1000;
 /// The seed of the division, which must not depend on a run's.
 const FOLDS_SEED: u64 = 0;
+
+/// The fraction that becomes the test part, of each class if there are no groups.
+const TEST_FRACTION: f64 = 0.1;
+/// The seed of that choice, which must not depend on a run's.
+const TEST_SEED: u64 = 0;
+
+/// The fraction of recordings that a spec wants for the test part.
+pub(super) fn test_fraction(spec: &Spec) -> Result<f64> {
+    let fraction = number(spec, "test_fraction", TEST_FRACTION, 0.0, 0.9)?;
+    if asks_for_folds(spec) && spec.query.contains_key("test_fraction") {
+        return Err(Error::Query {
+            corpus: spec.corpus.clone(),
+            key: "test_fraction".into(),
+            value: spec.query["test_fraction"].clone(),
+            expected: "test_fraction and folds both choose the test part; give one of them".into(),
+        });
+    }
+    Ok(fraction)
+}
+
+/// Moves a fraction of recordings without parts to the test part.
+pub(super) fn set_test_aside(fraction: f64, gate: &mut Gate, drafts: &mut [Draft]) {
+    let all: Vec<&Draft> = drafts.iter().collect();
+    for chosen in choose(&members(&all), fraction, TEST_SEED).indices {
+        drafts[chosen].part = Part::Test;
+    }
+    gate.chose_test = true;
+}
 
 /// Whether a spec asks for folds.
 pub(super) fn asks_for_folds(spec: &Spec) -> bool {

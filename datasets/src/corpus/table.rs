@@ -144,8 +144,8 @@ pub const CORPORA: &[KnownCorpus] = &[
     KnownCorpus {
         name: "manifest",
         location: Location::List,
-        keys: &["folds", "of"],
-        parts: "each line's `split`, or all to train",
+        keys: &["folds", "of", "test_fraction"],
+        parts: "each line's `split`, or a tenth to test",
         find: manifest::find,
     },
     KnownCorpus {

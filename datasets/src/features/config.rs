@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::named::named;
@@ -24,6 +25,9 @@ named! {
         Mel = "mel",
         /// `ln(max(mel, log_floor))`.
         LogMel = "log-mel",
+        /// `log10(1 + 10000 mel)`: loud sound by its logarithm, quiet sound as it is. The input of
+        /// musicnn's published weights.
+        Log1pMel = "log1p-mel",
         /// `10 log10(max(mel, log_floor))`, nothing more than `top_db` below the loudest.
         MelDb = "mel-db",
         /// Mel-frequency cepstra: orthonormal DCT-II of `MelDb`, the first `num_mfccs`.
@@ -86,12 +90,12 @@ named! {
 /// Configuration of the features of a recording.
 ///
 /// In a file a field may be missing, which gives its default; an unknown one is an error.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeatureConfig {
     /// The contents of a frame. Default `log-mel`.
     pub kind: FeatureKind,
-    /// Sample rate that recordings are resampled to. Default 16000.
+    /// Sample rate that recordings are resampled to. Default 16000; a run begins with its corpus's.
     pub sample_rate_hz: u32,
     /// Length of the window in milliseconds. Default 25.
     pub window_ms: f64,
@@ -131,7 +135,7 @@ pub struct FeatureConfig {
     /// Derivatives in time appended to each frame: 0, the default, none; 1 the first; 2 the first
     /// and the second. Savitzky-Golay over nine frames, as `librosa.feature.delta`.
     pub deltas: usize,
-    /// Mean and variance normalisation, after everything else. Default `none`.
+    /// Mean and variance normalisation, after everything else. Default `none`; a run begins with `corpus`.
     pub normalize: Normalize,
 }
 
@@ -288,7 +292,9 @@ impl FeatureConfig {
             FeatureKind::Spectrogram
             | FeatureKind::PowerSpectrogram
             | FeatureKind::Log1pSpectrogram => self.fft_samples() / 2 + 1,
-            FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::MelDb => self.num_mels,
+            FeatureKind::Mel | FeatureKind::LogMel | FeatureKind::Log1pMel | FeatureKind::MelDb => {
+                self.num_mels
+            }
             FeatureKind::Mfcc => self.num_mfccs,
         }
     }

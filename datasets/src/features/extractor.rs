@@ -156,6 +156,12 @@ impl FeatureExtractor {
                     filters.apply(power, lanes);
                     fill_rows(rows, lanes, |mel| mel);
                 }
+                FeatureKind::Log1pMel => {
+                    filters.apply(power, lanes);
+                    fill_rows(rows, lanes, |mel| {
+                        (LOG1P_SCALE * mel).ln_1p() * std::f32::consts::LOG10_E
+                    });
+                }
                 FeatureKind::LogMel => {
                     filters.apply(power, lanes);
                     floored_ln(lanes.as_flattened_mut(), floor);
@@ -182,6 +188,9 @@ impl FeatureExtractor {
         }
     }
 }
+
+/// What `log1p-mel` multiplies a mel band's power by.
+const LOG1P_SCALE: f32 = 10_000.0;
 
 /// The samples that frames are taken from.
 pub(super) enum FrameSource<'a> {

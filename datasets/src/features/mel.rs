@@ -64,6 +64,39 @@ impl MelFilters {
     pub(super) fn apply(&self, power: &[[f32; LANES]], mels: &mut [[f32; LANES]]) {
         filter(&self.filters, power, mels);
     }
+
+    /// A power spectrum `[bins]` without negative values whose filtered power is close to `mels`: by
+    /// multiplicative updates ([Lee and Seung 2000](https://papers.nips.cc/paper/1861)) of the spectrum that
+    /// the filters' shapes give. Frequencies outside of all filters have no power.
+    pub(super) fn unmix(&self, mels: &[f32], bins: usize) -> Vec<f32> {
+        const UPDATES: usize = 50;
+        let spread = |mels: &mut dyn Iterator<Item = f32>| {
+            let mut power = vec![0.0; bins];
+            for (mel, filter) in mels.zip(&self.filters) {
+                let under = power.iter_mut().skip(filter.first_bin);
+                for (sum, weight) in under.zip(&filter.weights) {
+                    *sum += mel * weight;
+                }
+            }
+            power
+        };
+        let mixed = |power: &[f32], filter: &Filter| -> f32 {
+            let under = power[filter.first_bin..].iter();
+            under.zip(&filter.weights).map(|(p, w)| p * w).sum()
+        };
+        let wanted = spread(&mut mels.iter().copied());
+        let mut power = wanted.clone();
+        for _ in 0..UPDATES {
+            let found = spread(&mut self.filters.iter().map(|filter| mixed(&power, filter)));
+            for ((power, wanted), found) in power.iter_mut().zip(&wanted).zip(found) {
+                *power *= match found > f32::MIN_POSITIVE {
+                    true => wanted / found,
+                    false => 0.0,
+                };
+            }
+        }
+        power
+    }
 }
 
 #[multiversion::multiversion(targets(

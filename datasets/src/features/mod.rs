@@ -8,6 +8,7 @@ mod config;
 mod decibel;
 mod delta;
 mod extractor;
+mod griffin_lim;
 mod logarithm;
 mod matrix;
 mod mel;
@@ -19,6 +20,7 @@ mod window;
 
 pub use config::{FeatureConfig, FeatureKind, MelNorm, MelScale, Normalize, PadMode, WindowKind};
 pub use extractor::FeatureExtractor;
+pub use griffin_lim::griffin_lim;
 pub use matrix::{Features, SoundFeatures};
 pub use normalize::{BinAccumulator, BinStats};
 pub use stream::FeatureStream;

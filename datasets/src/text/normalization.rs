@@ -1,5 +1,6 @@
 //! Normalisation of transcripts.
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -59,7 +60,7 @@ named! {
 /// normalization.korean_spacing = KoreanSpacing::Remove;
 /// assert_eq!(normalization.apply("8년 동안, New York 에서"), "8년동안new york에서");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Normalization {
     /// The case of letters. Default `lower`.

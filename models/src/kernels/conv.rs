@@ -124,6 +124,34 @@ impl Windows {
         }
     }
 
+    /// What [`Self::load`] would copy, if it lies in the image as it is, as of a sequence between its
+    /// ends.
+    fn direct<'a, T>(&self, image: &'a [T], steps: &Range<usize>) -> Option<&'a [T]> {
+        let is_whole = self.channels == self.all_channels
+            && self.spread == [1, 1]
+            && self.before[1] == 0
+            && self.width() == self.size[1];
+        let first = (steps.start * self.stride[0]) as isize - self.before[0];
+        let first = usize::try_from(first).ok().filter(|_| is_whole)?;
+        let line = self.size[1] * self.channels;
+        image.get(first * line..(first + self.height(steps.len())) * line)
+    }
+
+    /// The values that the windows of the output frames `steps` read: where they lie, or copied.
+    fn strip<'a, T: Real>(
+        &self,
+        image: &'a [T],
+        steps: &Range<usize>,
+        group: usize,
+        strip: &'a mut [T],
+    ) -> &'a [T] {
+        if let Some(values) = self.direct(image, steps) {
+            return values;
+        }
+        self.load(image, steps, group, strip);
+        strip
+    }
+
     /// Adds what stands where [`Self::load`] of windows without spread copies to, to where it copies
     /// from.
     fn unload<T: Real>(&self, strip: &[T], steps: &Range<usize>, group: usize, image: &mut [T]) {
@@ -414,11 +442,11 @@ fn slide<T: Real>(
         windows.with_strip(|strip, rows| {
             windows.rows(steps.len(), rows);
             for (group, packed) in packed.iter().enumerate() {
-                windows.load(image, steps, group, strip);
+                let strip = windows.strip(image, steps, group, strip);
                 let columns = group * per_group..(group + 1) * per_group;
                 let start = bias.map_or(Start::Zero, |bias| Start::Bias(&bias[columns.clone()]));
                 let a = Rows {
-                    data: &*strip,
+                    data: strip,
                     rows,
                     runs: &runs,
                     run_len,
@@ -474,10 +502,9 @@ pub(crate) fn backward_weight<T: Real>(conv: &Conv, x: &[T], gradient: &[T]) -> 
             let to = (from + jobs_of_part).min(jobs.len());
             for (row, strip_steps) in &jobs[from..to] {
                 let image = &x[row * image_len..][..image_len];
-                windows.load(image, strip_steps, group, strip);
                 windows.rows(strip_steps.len(), rows);
                 let a = Rows {
-                    data: &*strip,
+                    data: windows.strip(image, strip_steps, group, strip),
                     rows,
                     runs: &runs,
                     run_len,

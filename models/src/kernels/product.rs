@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use super::Real;
 use super::buffer::Scratch;
 use super::tasks::Tasks;
-use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
+pub(crate) use super::tile::Start;
+use super::tile::{Part, TILE_COLUMNS, TILE_ROWS, Tile};
 
 /// Terms of a sum that a panel holds at once: 256 rows of 32 columns stay in the first cache.
 const PANEL_TERMS: usize = 256;
@@ -73,16 +74,6 @@ impl<T> Rows<'_, T> {
         let run = self.runs.iter().max().copied().unwrap_or(0);
         row + run + self.run_len
     }
-}
-
-/// Initial values of a product's output.
-#[derive(Clone, Copy)]
-pub(crate) enum Start<'a, T> {
-    Zero,
-    /// The same values in each row.
-    Bias(&'a [T]),
-    /// The values that the output holds.
-    Output,
 }
 
 /// A right operand in panels of 32 columns, the last filled up with zeros.
@@ -186,27 +177,20 @@ fn tile_row<T: Real>(
     let width = columns.len();
     // Rows that are missing repeat the last one and are thrown away.
     let rows: [usize; TILE_ROWS] = std::array::from_fn(|i| a.rows[i.min(count - 1)]);
-    let mut tile: Tile<T> = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
-    match start {
-        Start::Zero => {}
-        Start::Bias(bias) => {
-            for row in &mut tile[..count] {
-                row[..width].copy_from_slice(&bias[columns.clone()]);
-            }
-        }
-        Start::Output => {
-            for (i, row) in tile[..count].iter_mut().enumerate() {
-                // SAFETY: `out` gives `width` values of this row, which only this tile touches.
-                let old = unsafe { std::slice::from_raw_parts(out(i), width) };
-                row[..width].copy_from_slice(old);
-            }
-        }
-    }
+    let part = Part {
+        rows: std::array::from_fn(|i| out(i.min(count - 1))),
+        count,
+        width,
+        start: match start {
+            Start::Bias(bias) => Start::Bias(&bias[columns]),
+            other => other,
+        },
+    };
     // SAFETY: the callers assert that no row reads past the data, and that the panel has a row of
-    // 32 values for each term.
+    // 32 values for each term; `out` gives `width` values of each row, which only this tile touches.
     unsafe {
-        T::rows_times_panel(
-            &mut tile,
+        T::rows_times_panel_into(
+            &part,
             a.data.as_ptr(),
             &rows,
             a.runs,
@@ -214,20 +198,15 @@ fn tile_row<T: Real>(
             panel.as_ptr(),
         );
     }
-    for (i, row) in tile[..count].iter().enumerate() {
-        // SAFETY: as above.
-        let new = unsafe { std::slice::from_raw_parts_mut(out(i), width) };
-        new.copy_from_slice(&row[..width]);
-    }
 }
 
-/// [`rows_times_packed`] into rows that lie anywhere: `out` gives, of a row, so many values from a
-/// column on.
+/// [`rows_times_packed`] into rows that lie anywhere: `out` says where a column of a row lies, which all
+/// columns of `b` from there on follow.
 pub(crate) fn rows_times_packed_into<T: Real>(
     a: Rows<'_, T>,
     b: &Packed<T>,
     start: Start<'_, T>,
-    mut out: impl FnMut(usize, usize, usize) -> *mut T,
+    mut out: impl FnMut(usize, usize) -> *mut T,
 ) {
     assert_eq!(a.terms(), b.terms, "the terms of both operands");
     assert!(a.end() <= a.data.len(), "a row beyond the data");
@@ -236,9 +215,8 @@ pub(crate) fn rows_times_packed_into<T: Real>(
         let columns = first..b.columns.min(first + TILE_COLUMNS);
         let panel = &b.panels[first / TILE_COLUMNS * panel_len..][..panel_len];
         for (index, rows) in a.rows.chunks(TILE_ROWS).enumerate() {
-            let len = columns.len();
             tile_row(Rows { rows, ..a }, panel, start, columns.clone(), |i| {
-                out(index * TILE_ROWS + i, first, len)
+                out(index * TILE_ROWS + i, first)
             });
         }
     }
@@ -259,14 +237,14 @@ pub(crate) fn rows_times_packed<T: Real>(
     }
     assert!(a.end() <= a.data.len(), "a row beyond the data");
     assert!(out.len() >= (a.rows.len() - 1) * stride + b.columns);
+    let out = out.as_mut_ptr();
     let panel_len = b.terms * TILE_COLUMNS;
     for first in (0..b.columns).step_by(TILE_COLUMNS) {
         let columns = first..b.columns.min(first + TILE_COLUMNS);
         let panel = &b.panels[first / TILE_COLUMNS * panel_len..][..panel_len];
         for (index, rows) in a.rows.chunks(TILE_ROWS).enumerate() {
-            let out = &mut out[index * TILE_ROWS * stride + first..];
             tile_row(Rows { rows, ..a }, panel, start, columns.clone(), |i| {
-                out[i * stride..].as_mut_ptr()
+                out.wrapping_add((index * TILE_ROWS + i) * stride + first)
             });
         }
     }
@@ -412,33 +390,34 @@ pub(crate) fn add_columns_times_rows<T: Real>(
         for (index, run) in a.runs.iter().enumerate() {
             for k in (0..a.run_len).step_by(TILE_ROWS) {
                 let count = TILE_ROWS.min(a.run_len - k);
-                let mut tile: Tile<T> = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
+                let at = |i: usize| index * a.run_len + k + i.min(count - 1);
+                let part = Part {
+                    rows: std::array::from_fn(|i| out(at(i))),
+                    count,
+                    width,
+                    start: Start::Output,
+                };
                 let from = run + k;
                 if last_row + from + TILE_ROWS <= a.data.len() {
                     // SAFETY: eight values from each row, by the condition; the panel has a row of
-                    // 32 values for each.
+                    // 32 values for each; `out` gives `width` values of each row, which only this
+                    // call touches.
                     unsafe {
                         let data = a.data.as_ptr().add(from);
-                        T::columns_times_panel(&mut tile, data, rows, panel.as_ptr());
+                        T::columns_times_panel_into(&part, data, rows, panel.as_ptr());
                     }
-                } else {
-                    for (row, values) in rows.iter().zip(panel.chunks_exact(TILE_COLUMNS)) {
-                        for (sums, &x) in tile.iter_mut().zip(&a.data[row + from..][..count]) {
-                            for (sum, y) in sums.iter_mut().zip(values) {
-                                *sum += x * *y;
-                            }
+                    continue;
+                }
+                let mut tile: Tile<T> = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
+                for (row, values) in rows.iter().zip(panel.chunks_exact(TILE_COLUMNS)) {
+                    for (sums, &x) in tile.iter_mut().zip(&a.data[row + from..][..count]) {
+                        for (sum, y) in sums.iter_mut().zip(values) {
+                            *sum += x * *y;
                         }
                     }
                 }
-                for (i, sums) in tile[..count].iter().enumerate() {
-                    // SAFETY: `out` gives `width` values of this row, which only this call touches.
-                    let out = unsafe {
-                        std::slice::from_raw_parts_mut(out(index * a.run_len + k + i), width)
-                    };
-                    for (out, sum) in out.iter_mut().zip(sums) {
-                        *out += *sum;
-                    }
-                }
+                // SAFETY: as above.
+                unsafe { part.finish(&tile) };
             }
         }
     }
@@ -458,6 +437,17 @@ pub(crate) fn transposed_product<T: Real>(
     transposed_product_of_rows(a, &origins, [terms, columns], b, out, sums);
 }
 
+/// Terms of a task of [`transposed_product`], which takes some columns of some terms. Each task reads its
+/// columns of the right operand anew, so the fewer the better, while there are enough for many threads.
+fn terms_of_a_task(terms: usize, panels: usize) -> usize {
+    const ENOUGH_TASKS: usize = 32;
+    let mut task_terms = 1024;
+    while task_terms > 128 && panels * terms.div_ceil(task_terms) < ENOUGH_TASKS {
+        task_terms /= 2;
+    }
+    task_terms
+}
+
 /// [`transposed_product`] with rows of `a` that begin at `origins`.
 pub(crate) fn transposed_product_of_rows<T: Real>(
     a: &[T],
@@ -468,10 +458,9 @@ pub(crate) fn transposed_product_of_rows<T: Real>(
     sums: Option<&mut [T]>,
 ) {
     assert!(b.len() >= origins.len() * columns && out.len() >= terms * columns);
-    // A task has some columns of some terms, so that a narrow output is spread over threads too.
-    const TASK_TERMS: usize = 128;
     let panels = columns.div_ceil(TILE_COLUMNS);
-    let blocks = terms.div_ceil(TASK_TERMS).max(1);
+    let task_terms = terms_of_a_task(terms, panels);
+    let blocks = terms.div_ceil(task_terms).max(1);
     let shared = Shared::new(out);
     let mut no_sums = [];
     let want_sums = sums.is_some();
@@ -480,8 +469,8 @@ pub(crate) fn transposed_product_of_rows<T: Real>(
         let first = task % panels * TILE_COLUMNS;
         let here = first..columns.min(first + TILE_COLUMNS);
         let width = here.len();
-        let begin = task / panels * TASK_TERMS;
-        let count = TASK_TERMS.min(terms - begin);
+        let begin = task / panels * task_terms;
+        let count = task_terms.min(terms - begin);
         for k in begin..begin + count {
             // SAFETY: this task alone writes these columns of these rows.
             unsafe { shared.part(k * columns + first, width) }.fill(T::ZERO);

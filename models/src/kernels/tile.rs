@@ -15,6 +15,54 @@ pub(crate) const TILE_COLUMNS: usize = 32;
 /// The sums of one tile.
 pub(crate) type Tile<T> = [[T; TILE_COLUMNS]; TILE_ROWS];
 
+/// Initial values of a product's output.
+#[derive(Clone, Copy)]
+pub(crate) enum Start<'a, T> {
+    Zero,
+    /// The same values in each row.
+    Bias(&'a [T]),
+    /// The values that the output holds.
+    Output,
+}
+
+/// The part of an output that a tile is computed for.
+pub(crate) struct Part<'a, T> {
+    /// Where each row begins; those past `count` are unused.
+    pub(crate) rows: [*mut T; TILE_ROWS],
+    /// Rows there are, at most 8.
+    pub(crate) count: usize,
+    /// Values of a row, at most 32.
+    pub(crate) width: usize,
+    /// What the sums are added to; a bias is of these columns.
+    pub(crate) start: Start<'a, T>,
+}
+
+impl<T: Real> Part<'_, T> {
+    /// Adds the sums to the start.
+    ///
+    /// # Safety
+    /// Each row must have `width` values that nobody else reads or writes.
+    pub(super) unsafe fn finish(&self, tile: &Tile<T>) {
+        for (&row, sums) in self.rows[..self.count].iter().zip(tile) {
+            // SAFETY: by the contract.
+            let out = unsafe { std::slice::from_raw_parts_mut(row, self.width) };
+            match self.start {
+                Start::Zero => out.copy_from_slice(&sums[..self.width]),
+                Start::Bias(bias) => {
+                    for ((out, &bias), &sum) in out.iter_mut().zip(bias).zip(sums) {
+                        *out = bias + sum;
+                    }
+                }
+                Start::Output => {
+                    for (out, &sum) in out.iter_mut().zip(sums) {
+                        *out += sum;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A number that the kernels compute with: `f32` in use, `f64` where finite differences check them.
 pub(crate) trait Real:
     Copy
@@ -97,6 +145,44 @@ pub(crate) trait Real:
             }
         }
     }
+
+    /// `out[i][j] = start[i][j] +` the sums of [`Self::rows_times_panel`].
+    ///
+    /// # Safety
+    /// As there, and each row of `out` must have `width` values that nobody else reads or writes.
+    unsafe fn rows_times_panel_into(
+        out: &Part<'_, Self>,
+        a: *const Self,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const Self,
+    ) {
+        let mut tile = [[Self::ZERO; TILE_COLUMNS]; TILE_ROWS];
+        // SAFETY: the caller's contract.
+        unsafe {
+            Self::rows_times_panel(&mut tile, a, rows, runs, len, b);
+            out.finish(&tile);
+        }
+    }
+
+    /// `out[i][j] = start[i][j] +` the sums of [`Self::columns_times_panel`].
+    ///
+    /// # Safety
+    /// As there, and each row of `out` must have `width` values that nobody else reads or writes.
+    unsafe fn columns_times_panel_into(
+        out: &Part<'_, Self>,
+        a: *const Self,
+        rows: &[usize],
+        b: *const Self,
+    ) {
+        let mut tile = [[Self::ZERO; TILE_COLUMNS]; TILE_ROWS];
+        // SAFETY: the caller's contract.
+        unsafe {
+            Self::columns_times_panel(&mut tile, a, rows, b);
+            out.finish(&tile);
+        }
+    }
 }
 
 macro_rules! real {
@@ -164,9 +250,7 @@ real! { f32 {
     ) {
         // SAFETY: the processor has what each branch asks for; the caller vouches for the rest.
         unsafe {
-            if is_x86_feature_detected!("avx512f") {
-                x86::rows_times_panel_avx512(tile, a, rows, runs, len, b);
-            } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 x86::rows_times_panel_avx2(tile, a, rows, runs, len, b);
             } else {
                 x86::rows_times_panel_baseline(tile, a, rows, runs, len, b);
@@ -184,13 +268,53 @@ real! { f32 {
     ) {
         // SAFETY: as in `rows_times_panel`.
         unsafe {
-            if is_x86_feature_detected!("avx512f") {
-                x86::columns_times_panel_avx512(tile, a, rows, b);
-            } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                 x86::columns_times_panel_avx2(tile, a, rows, b);
             } else {
                 x86::columns_times_panel_baseline(tile, a, rows, b);
             }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    unsafe fn rows_times_panel_into(
+        out: &Part<'_, Self>,
+        a: *const Self,
+        rows: &[usize; TILE_ROWS],
+        runs: &[usize],
+        len: usize,
+        b: *const Self,
+    ) {
+        // SAFETY: as in `rows_times_panel`.
+        unsafe {
+            if is_x86_feature_detected!("avx512f") {
+                x86::rows_times_panel_avx512(out, a, rows, runs, len, b);
+                return;
+            }
+            let mut tile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+            Self::rows_times_panel(&mut tile, a, rows, runs, len, b);
+            out.finish(&tile);
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
+    unsafe fn columns_times_panel_into(
+        out: &Part<'_, Self>,
+        a: *const Self,
+        rows: &[usize],
+        b: *const Self,
+    ) {
+        // SAFETY: as in `rows_times_panel`.
+        unsafe {
+            if is_x86_feature_detected!("avx512f") {
+                x86::columns_times_panel_avx512(out, a, rows, b);
+                return;
+            }
+            let mut tile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+            Self::columns_times_panel(&mut tile, a, rows, b);
+            out.finish(&tile);
         }
     }
 } }
@@ -199,11 +323,11 @@ real! { f32 {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{TILE_COLUMNS, TILE_ROWS, Tile};
+    use super::{Part, Start, TILE_COLUMNS, TILE_ROWS, Tile};
 
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn rows_times_panel_avx512(
-        tile: &mut Tile<f32>,
+        out: &Part<'_, f32>,
         a: *const f32,
         rows: &[usize; TILE_ROWS],
         runs: &[usize],
@@ -228,12 +352,13 @@ mod x86 {
                 b = b.wrapping_add(TILE_COLUMNS);
             }
         }
-        add_avx512(tile, &sums);
+        // SAFETY: the caller's contract.
+        unsafe { finish_avx512(out, &sums) };
     }
 
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn columns_times_panel_avx512(
-        tile: &mut Tile<f32>,
+        out: &Part<'_, f32>,
         a: *const f32,
         rows: &[usize],
         mut b: *const f32,
@@ -253,17 +378,32 @@ mod x86 {
             }
             b = b.wrapping_add(TILE_COLUMNS);
         }
-        add_avx512(tile, &sums);
+        // SAFETY: the caller's contract.
+        unsafe { finish_avx512(out, &sums) };
     }
 
+    /// [`Part::finish`] with the sums still in registers.
+    #[inline]
     #[target_feature(enable = "avx512f")]
-    fn add_avx512(tile: &mut Tile<f32>, sums: &[[__m512; 2]; TILE_ROWS]) {
-        for (row, sums) in tile.iter_mut().zip(sums) {
-            for (half, sum) in row.chunks_exact_mut(16).zip(sums) {
-                // SAFETY: each half has 16 values.
+    unsafe fn finish_avx512(out: &Part<'_, f32>, sums: &[[__m512; 2]; TILE_ROWS]) {
+        let columns = u32::MAX >> (TILE_COLUMNS - out.width);
+        let masks = [columns as u16, (columns >> 16) as u16];
+        for (i, sums) in sums.iter().enumerate() {
+            if i >= out.count {
+                return;
+            }
+            for (half, (&sum, mask)) in sums.iter().zip(masks).enumerate() {
+                let to = out.rows[i].wrapping_add(16 * half);
+                // SAFETY: the masks are of the values that the row and the bias have.
                 unsafe {
-                    let old = _mm512_loadu_ps(half.as_ptr());
-                    _mm512_storeu_ps(half.as_mut_ptr(), _mm512_add_ps(old, *sum));
+                    let start = match out.start {
+                        Start::Zero => _mm512_setzero_ps(),
+                        Start::Bias(bias) => {
+                            _mm512_maskz_loadu_ps(mask, bias.as_ptr().wrapping_add(16 * half))
+                        }
+                        Start::Output => _mm512_maskz_loadu_ps(mask, to),
+                    };
+                    _mm512_mask_storeu_ps(to, mask, _mm512_add_ps(start, sum));
                 }
             }
         }
@@ -424,15 +564,68 @@ mod tests {
             }
             if is_x86_feature_detected!("avx512f") {
                 let (mut tile, mut tile_columns) = (start, start);
-                x86::rows_times_panel_avx512(&mut tile, a.as_ptr(), &rows, &runs, len, b.as_ptr());
-                x86::columns_times_panel_avx512(
-                    &mut tile_columns,
-                    a.as_ptr(),
-                    &columns,
-                    b.as_ptr(),
-                );
+                let part = whole(&mut tile);
+                x86::rows_times_panel_avx512(&part, a.as_ptr(), &rows, &runs, len, b.as_ptr());
+                let part = whole(&mut tile_columns);
+                x86::columns_times_panel_avx512(&part, a.as_ptr(), &columns, b.as_ptr());
                 near(&tile, &expected);
                 near(&tile_columns, &expected_columns);
+            }
+        }
+    }
+
+    /// All of a tile, to be added to.
+    fn whole(tile: &mut Tile<f32>) -> Part<'static, f32> {
+        let start = tile.as_mut_ptr().cast::<f32>();
+        Part {
+            rows: std::array::from_fn(|i| start.wrapping_add(i * TILE_COLUMNS)),
+            count: TILE_ROWS,
+            width: TILE_COLUMNS,
+            start: Start::Output,
+        }
+    }
+
+    /// A part of any size gets its sums, added to whatever it starts with, and nothing else changes.
+    #[test]
+    fn a_part_of_a_tile_is_all_that_is_written() {
+        let value = |i: usize| ((i * 7919 + 13) % 1000) as f32 / 500.0 - 1.0;
+        let len = 5;
+        let a: Vec<f32> = (0..TILE_ROWS * len).map(value).collect();
+        let b: Vec<f32> = (0..len * TILE_COLUMNS).map(|i| value(i + 3)).collect();
+        let bias: Vec<f32> = (0..TILE_COLUMNS).map(|i| value(i + 7)).collect();
+        let rows: [usize; TILE_ROWS] = std::array::from_fn(|i| i * len);
+        for width in [1, 7, 16, 17, 31, 32] {
+            for count in [1, 3, 8] {
+                for start in [Start::Zero, Start::Bias(&bias[..width]), Start::Output] {
+                    let mut tile = [[0.5f32; TILE_COLUMNS]; TILE_ROWS];
+                    let part = Part {
+                        count,
+                        width,
+                        start,
+                        ..whole(&mut tile)
+                    };
+                    // SAFETY: the operands are long enough, and the tile has all rows.
+                    unsafe {
+                        f32::rows_times_panel_into(&part, a.as_ptr(), &rows, &[0], len, b.as_ptr());
+                    }
+                    for (i, row) in tile.iter().enumerate() {
+                        for (j, &found) in row.iter().enumerate() {
+                            let terms = (0..len).map(|k| a[rows[i] + k] * b[k * TILE_COLUMNS + j]);
+                            let before = match start {
+                                Start::Zero => 0.0,
+                                Start::Bias(bias) if j < width => bias[j],
+                                _ => 0.5,
+                            };
+                            let is_inside = i < count && j < width;
+                            let expected = if is_inside {
+                                before + terms.sum::<f32>()
+                            } else {
+                                0.5
+                            };
+                            assert!((found - expected).abs() < 1e-5);
+                        }
+                    }
+                }
             }
         }
     }

@@ -5,6 +5,9 @@ use burn::tensor::{Tensor, backend::Backend};
 
 use crate::ops::{self, BatchStatistics, NormPool};
 
+/// Added to a variance before its root is taken.
+pub const BATCH_NORM_EPSILON: f64 = 1e-5;
+
 /// Batch normalisation that ignores padding
 /// ([Ioffe and Szegedy 2015](https://arxiv.org/abs/1502.03167)).
 ///
@@ -32,7 +35,7 @@ impl<B: Backend> MaskedBatchNorm<B> {
     /// Share of a batch's statistics in the new running statistics.
     pub const MOMENTUM: f64 = 0.1;
     /// Added to a variance before its root is taken.
-    pub const EPSILON: f64 = 1e-5;
+    pub const EPSILON: f64 = BATCH_NORM_EPSILON;
 
     /// A layer over `channels` channels.
     pub fn new(channels: usize, device: &B::Device) -> Self {

@@ -1,8 +1,8 @@
 //! Layers that several architectures share.
 //!
 //! Tensors are batch first and channels last. Lengths travel beside every padded tensor as valid
-//! frames of each row; a layer that shortens time returns the new lengths. Dropout is Burn's own,
-//! which acts only while a gradient is recorded.
+//! frames of each row; a layer that shortens time returns the new lengths. Dropout
+//! acts only while a gradient is recorded.
 
 mod attention;
 mod batch_norm;
@@ -11,6 +11,7 @@ mod conv_block;
 mod conv_stack;
 mod cross_attention;
 mod domain_classifier;
+mod dropout;
 mod init;
 mod input;
 mod linear;
@@ -23,13 +24,14 @@ mod stretch;
 
 pub use crate::ops::{Activation, Cell, Sequence};
 pub use attention::AdditivePooling;
-pub use batch_norm::MaskedBatchNorm;
+pub use batch_norm::{BATCH_NORM_EPSILON, MaskedBatchNorm};
 pub use conv::{Conv1d, Conv2d};
 pub use conv_block::{ConvBlock1d, ConvBlock2d};
 pub use conv_stack::ConvLayer;
 pub(crate) use conv_stack::{ConvStack, convolve};
 pub use cross_attention::{AttentionKind, CrossAttention, CrossAttentionConfig};
 pub use domain_classifier::DomainClassifier;
+pub use dropout::Dropout;
 pub use init::Init;
 pub(crate) use input::{assert_bins, assert_input, assert_lengths};
 pub use linear::Linear;

@@ -1,10 +1,10 @@
 //! Stacks of recurrent layers.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
 use crate::config::{ConfigError, check_probability, check_size};
+use crate::layers::Dropout;
 use crate::ops::{self, Cell, DirectionWeights, Sequence, State};
 
 /// A stack of recurrent layers.
@@ -65,7 +65,7 @@ impl RecurrentConfig {
             .collect();
         Ok(Recurrent {
             layers,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
         })
     }
 }

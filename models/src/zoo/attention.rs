@@ -7,12 +7,14 @@
 //! the scores over the valid frames. [`Attention::weights`] returns them.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_size};
-use crate::layers::{AdditivePooling, Cell, Linear, Recurrent, RecurrentConfig, assert_input};
+use crate::layers::{
+    AdditivePooling, Cell, Dropout, Linear, Recurrent, RecurrentConfig, assert_input,
+};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
@@ -34,7 +36,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`Attention`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AttentionConfig {
     /// Feature bins of a frame.
@@ -125,7 +127,7 @@ impl Architecture for AttentionConfig {
             num_bins: self.num_bins,
             recurrent: recurrent.init(device)?,
             pooling: AdditivePooling::new(d_output, self.d_attention, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::new(d_output, self.num_classes, device),
         })
     }

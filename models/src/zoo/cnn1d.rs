@@ -11,14 +11,14 @@
 //! do, and dropout before the classifier.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
     ConfigError, check_channels, check_odd, check_probability, check_size, pooled_size,
 };
-use crate::layers::{ConvBlock1d, Init, Linear, assert_input, masked_mean};
+use crate::layers::{ConvBlock1d, Dropout, Init, Linear, assert_input, masked_mean};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -41,7 +41,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`Cnn1d`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cnn1dConfig {
     /// Feature bins of a frame.
@@ -134,7 +134,7 @@ impl Architecture for Cnn1dConfig {
             num_bins: self.num_bins,
             blocks,
             min_frames: self.min_frames(),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(channels_in, self.num_classes, self.init, device),
         })
     }

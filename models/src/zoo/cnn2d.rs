@@ -10,14 +10,14 @@
 //! that any length will do, and dropout before the classifier.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
     ConfigError, check_channels, check_odd, check_probability, check_size, pooled_size,
 };
-use crate::layers::{ConvBlock2d, GlobalPooling, Init, Linear, assert_input};
+use crate::layers::{ConvBlock2d, Dropout, GlobalPooling, Init, Linear, assert_input};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -53,7 +53,7 @@ model.dropout = 0.3
 }
 
 /// Configuration of [`Cnn2d`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cnn2dConfig {
     /// Feature bins of a frame; enough to leave one after the last block.
@@ -151,7 +151,7 @@ impl Architecture for Cnn2dConfig {
             blocks: ConvBlock2d::stack(&self.channels, &pools, kernel, activation, init, device),
             min_frames: self.min_frames(),
             pooling: self.pooling,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(d_embedding, self.num_classes, init, device),
         })
     }

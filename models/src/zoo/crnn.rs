@@ -12,13 +12,14 @@
 //! "relu"`).
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
 use crate::layers::{
-    Cell, ConvBlock2d, Init, Linear, MaskedBatchNorm, Recurrent, RecurrentConfig, assert_input,
+    Cell, ConvBlock2d, Dropout, Init, Linear, MaskedBatchNorm, Recurrent, RecurrentConfig,
+    assert_input,
 };
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_music};
@@ -53,7 +54,7 @@ model.pools = [[2, 2], [2, 4], [2, 5]]
 }
 
 /// Configuration of [`Crnn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrnnConfig {
     /// Feature bins of a frame; enough to leave one after the last block.
@@ -157,7 +158,7 @@ impl Architecture for CrnnConfig {
             blocks: ConvBlock2d::stack(&self.channels, &self.pools, 3, activation, init, device),
             min_frames: self.min_frames(),
             recurrent: self.recurrent().init(device)?,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(self.d_hidden, self.num_classes, init, device),
         })
     }

@@ -15,12 +15,12 @@
 //! The paper gives no sizes: with the default, the receptive field is 125 frames.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_odd, check_probability, check_size};
-use crate::layers::{Init, Linear, PointwiseConv1d, assert_input, masked_mean};
+use crate::layers::{Dropout, Init, Linear, PointwiseConv1d, assert_input, masked_mean};
 use crate::ops::{self, Activation, ConvOptions};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -46,7 +46,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`DilatedCnn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct DilatedCnnConfig {
     /// Feature bins of a frame.
@@ -151,7 +151,7 @@ impl Architecture for DilatedCnnConfig {
             input: PointwiseConv1d::new([self.num_bins, channels], self.init, device),
             blocks: blocks.collect(),
             hidden: Linear::with_init(skip, skip, self.init, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(skip, self.num_classes, self.init, device),
         })
     }

@@ -9,12 +9,14 @@
 //! that are left of it; and the logits are returned, without the sigmoid.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
-use crate::layers::{ConvBlock2d, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d};
+use crate::layers::{
+    ConvBlock2d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d,
+};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_music};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -48,7 +50,7 @@ model.pools = [[2, 2], [2, 4], [4, 5]]
 }
 
 /// Configuration of [`Fcn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct FcnConfig {
     /// Feature bins of a frame; enough to leave one after the last block.
@@ -126,7 +128,7 @@ impl Architecture for FcnConfig {
             norm: MaskedBatchNorm::new(1, device),
             blocks: ConvBlock2d::stack(&self.channels, &self.pools, 3, activation, init, device),
             min_frames: self.min_frames(),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(channels_out, self.num_classes, init, device),
         })
     }

@@ -26,6 +26,7 @@
 use burn::module::Module;
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_size};
@@ -66,7 +67,7 @@ ema_decay = 0.999
 };
 
 /// Configuration of [`Gan`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct GanConfig {
     /// Frames of a patch.

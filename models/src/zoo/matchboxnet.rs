@@ -13,13 +13,14 @@
 //! returned, without the softmax.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
 use crate::layers::{
-    Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d, assert_input, masked_mean,
+    Dropout, Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d, assert_input,
+    masked_mean,
 };
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
@@ -43,7 +44,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`Matchboxnet`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MatchboxnetConfig {
     /// Feature bins of a frame.
@@ -173,7 +174,7 @@ impl Architecture for MatchboxnetConfig {
             dilated: sub_block([inner, outer], last, 1, self.last_dilation),
             last: shortcut([outer, outer]),
             activation: self.activation,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(outer, self.num_classes, init, device),
         })
     }

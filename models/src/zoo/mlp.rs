@@ -7,12 +7,12 @@
 //! et al. 2014](https://jmlr.org/papers/v15/srivastava14a.html)) after each hidden layer.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
-use crate::layers::{Init, Linear, assert_input};
+use crate::layers::{Dropout, Init, Linear, assert_input};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier_of_positions;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -35,7 +35,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`Mlp`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
     /// Frames the network sees; a longer recording is cropped at its end, a shorter one followed by
@@ -120,7 +120,7 @@ impl Architecture for MlpConfig {
             num_frames: self.num_frames,
             hidden,
             activation: self.activation,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(d_input, self.num_classes, self.init, device),
         })
     }

@@ -9,20 +9,21 @@
 //! maximum and their mean over time, batch norm, dropout, a layer of 200 and one to the classes.
 //! The defaults are those of the paper's MagnaTagATune model, on 96 bins with 50 tags.
 //!
-//! Deviations: batch norm is ahead of the ReLU, as in the rest of the zoo, not after it; the
+//! Deviations: batch norm is ahead of the ReLU, as in the rest of the zoo, not after it (`relu_first`
+//! has it as in the published code); the
 //! temporal filters span 129, 65 and 33 frames, not 128, 64 and 32, so that they have a middle; any
 //! length will do, not only three seconds; and the logits are returned, without the sigmoid. That
 //! leaves 787,312 parameters; the paper's model has 153 fewer, its temporal filters being one frame
 //! shorter.
 
 use burn::module::{Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
 use crate::layers::{
-    ConvBlock1d, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
+    ConvBlock1d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
 };
 use crate::ops::{self, Activation, ConvOptions};
 use crate::recipe::classifier;
@@ -51,7 +52,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`Musicnn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MusicnnConfig {
     /// Feature bins of a frame.
@@ -72,6 +73,8 @@ pub struct MusicnnConfig {
     pub d_hidden: usize,
     /// Probability with which a value is dropped in training, before each of the last two layers.
     pub dropout: f64,
+    /// Whether the ReLU is ahead of batch norm, as in the published code, rather than after it.
+    pub relu_first: bool,
 }
 
 impl Default for MusicnnConfig {
@@ -86,6 +89,7 @@ impl Default for MusicnnConfig {
             dense_channels: 64,
             d_hidden: 200,
             dropout: 0.5,
+            relu_first: false,
         }
     }
 }
@@ -177,7 +181,8 @@ impl Architecture for MusicnnConfig {
             pooled_norm: MaskedBatchNorm::new(d_pooled, device),
             hidden: Linear::new(d_pooled, self.d_hidden, device),
             hidden_norm: MaskedBatchNorm::new(self.d_hidden, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
+            relu_first: self.relu_first,
             classifier: Linear::new(self.d_hidden, self.num_classes, device),
         })
     }
@@ -213,7 +218,7 @@ impl<B: Backend> Filters<B> {
 
     /// `[batch, frames, bins, 1]`, zero past `lengths`, to `[batch, frames, channels]`, zero past
     /// them.
-    fn forward(&self, x: Tensor<B, 4>, lengths: &[usize]) -> Tensor<B, 3> {
+    fn forward(&self, x: Tensor<B, 4>, lengths: &[usize], relu_first: bool) -> Tensor<B, 3> {
         let [frames, ..] = self.weight.dims();
         let options = ConvOptions {
             padding: [frames / 2, 0],
@@ -221,8 +226,22 @@ impl<B: Backend> Filters<B> {
         };
         let x = ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options); // [batch, frames, bands, channels]
         let all_bands = [1, x.dims()[2]];
-        let x = self.norm.forward_relu_pool(x, lengths, all_bands); // [batch, frames, 1, channels]
+        let x = norm_relu_pool(&self.norm, x, lengths, all_bands, relu_first); // [batch, frames, 1, channels]
         x.squeeze_dim(2)
+    }
+}
+
+/// Batch norm, ReLU and the largest value of each window; the ReLU ahead of batch norm if it comes first.
+fn norm_relu_pool<B: Backend, const D: usize>(
+    norm: &MaskedBatchNorm<B>,
+    x: Tensor<B, D>,
+    lengths: &[usize],
+    pool: [usize; 2],
+    relu_first: bool,
+) -> Tensor<B, D> {
+    match relu_first {
+        true => norm.forward_pool(ops::activate(x, Activation::Relu), lengths, pool),
+        false => norm.forward_relu_pool(x, lengths, pool),
     }
 }
 
@@ -247,6 +266,8 @@ pub struct Musicnn<B: Backend> {
     pub hidden_norm: MaskedBatchNorm<B>,
     /// Acts before each of the last two layers.
     pub dropout: Dropout,
+    /// Whether the ReLU is ahead of batch norm.
+    pub relu_first: bool,
     /// From the hidden layer to the classes.
     pub classifier: Linear<B>,
 }
@@ -263,12 +284,13 @@ impl<B: Backend> LinearHead<B> for Musicnn<B> {
         let x = ops::zero_padding(features, lengths); // [batch, frames, bins]
         let x = self.norm.forward(x.unsqueeze_dim::<4>(3), lengths); // [batch, frames, bins, 1]
         let front = self.timbral.iter().chain(&self.temporal);
-        let front = front.map(|filters| filters.forward(x.clone(), lengths));
+        let front = front.map(|filters| filters.forward(x.clone(), lengths, self.relu_first));
         let mut below = Tensor::cat(front.collect(), 2); // [batch, frames, front_channels]
 
         let mut layers = vec![below.clone()];
         for (index, block) in self.dense.iter().enumerate() {
-            let (mut y, _) = block.forward(below.clone(), lengths); // [batch, frames, dense_channels]
+            let y = block.conv.forward(below.clone()); // [batch, frames, dense_channels]
+            let mut y = norm_relu_pool(&block.norm, y, lengths, [1, 1], self.relu_first); // [batch, frames, dense_channels]
             if index > 0 {
                 y = y + below;
             }
@@ -282,7 +304,7 @@ impl<B: Backend> LinearHead<B> for Musicnn<B> {
         let each = vec![1; lengths.len()];
         let x = self.pooled_norm.forward(x.unsqueeze_dim::<3>(1), &each); // [batch, 1, 2·channels]
         let x = self.hidden.forward(self.dropout.forward(x)); // [batch, 1, d_hidden]
-        let x = self.hidden_norm.forward_relu_pool(x, &each, [1, 1]); // [batch, 1, d_hidden]
+        let x = norm_relu_pool(&self.hidden_norm, x, &each, [1, 1], self.relu_first); // [batch, 1, d_hidden]
         self.dropout.forward(x.squeeze_dim(1)) // [batch, d_hidden]
     }
 

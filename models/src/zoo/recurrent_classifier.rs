@@ -5,13 +5,15 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use burn::module::{AutodiffModule, Module};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::check_size;
-use crate::layers::{Cell, Linear, Pooling, Recurrent, RecurrentConfig, assert_input, masked_mean};
+use crate::layers::{
+    Cell, Dropout, Linear, Pooling, Recurrent, RecurrentConfig, assert_input, masked_mean,
+};
 use crate::{Architecture, Card, ConfigError, Contract, LinearHead, Network};
 
 /// A classifier on stacked recurrent layers.
@@ -60,7 +62,7 @@ pub trait Recurrence: Clone + Debug + Default + PartialEq + Send + Sync + 'stati
 }
 
 /// Configuration of a [`RecurrentClassifier`] of one kind of cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields, bound = "")]
 pub struct RecurrentClassifierConfig<R: Recurrence> {
     /// Feature bins of a frame.
@@ -149,7 +151,7 @@ impl<R: Recurrence> Architecture for RecurrentClassifierConfig<R> {
             num_bins: self.num_bins,
             recurrent: layers.init(device)?,
             pooling: self.pooling,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::new(layers.d_output(), self.num_classes, device),
         })
     }

@@ -27,13 +27,14 @@
 //! sigmoid.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_probability, check_size, pooled_size};
 use crate::layers::{
-    Conv1d, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean, pooled_lengths,
+    Conv1d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
+    pooled_lengths,
 };
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_waveforms, poolings_by_three};
@@ -80,7 +81,7 @@ model.dropout = 0.2
 }
 
 /// Configuration of [`ResCnn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResCnnConfig {
     /// Values of a frame: 1 for a waveform.
@@ -191,7 +192,7 @@ impl Architecture for ResCnnConfig {
             min_frames: self.min_frames(),
             hidden: Linear::with_init(d_hidden, d_hidden, self.init, device),
             hidden_norm: MaskedBatchNorm::new(d_hidden, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(d_hidden, self.num_classes, self.init, device),
         })
     }
@@ -282,7 +283,7 @@ impl<B: Backend> ResBlock<B> {
             shortcut: (config.residual && below != channels)
                 .then(|| ConvNorm::new([below, channels], 1, init, device)),
             excitation: config.squeeze_excitation.then(excitation),
-            dropout: DropoutConfig::new(config.block_dropout).init(),
+            dropout: Dropout::new(config.block_dropout),
         }
     }
 
@@ -309,8 +310,8 @@ impl<B: Backend> ResBlock<B> {
             let x = last.norm.forward_relu_pool(x, lengths, [WINDOW, 1]); // [batch, steps / 3, channels_out]
             return (excite(x, &pooled), pooled);
         };
-        let x = excite(last.norm.forward(x, lengths), lengths) + around;
-        let x = ops::max_pool1d(ops::activate(x, Activation::Relu), WINDOW); // [batch, steps / 3, channels_out]
+        let x = excite(last.norm.forward(x, lengths), lengths);
+        let x = ops::add_relu_max_pool1d(x, around, WINDOW); // [batch, steps / 3, channels_out]
         (ops::zero_padding(x, &pooled), pooled)
     }
 }

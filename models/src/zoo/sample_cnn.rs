@@ -10,12 +10,12 @@
 //! from 3ⁿ⁺¹ on will do, and the logits are returned, without the sigmoid.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_probability, check_size, pooled_size};
-use crate::layers::{ConvBlock1d, Init, Linear, assert_input, masked_mean};
+use crate::layers::{ConvBlock1d, Dropout, Init, Linear, assert_input, masked_mean};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_waveforms, poolings_by_three};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -53,7 +53,7 @@ fn recipe(facts: &Facts) -> String {
 }
 
 /// Configuration of [`SampleCnn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SampleCnnConfig {
     /// Values of a frame: 1 for a waveform.
@@ -138,7 +138,7 @@ impl Architecture for SampleCnnConfig {
             num_bins: self.num_bins,
             blocks,
             min_frames: self.min_frames(),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::new(channels_in, self.num_classes, device),
         })
     }

@@ -41,6 +41,8 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "crnn", "channels": [8, 8], "pools": [[2, 2], [2, 2]], "d_hidden": 8, "dropout": 0.0}"#,
         r#"{"name": "musicnn", "timbral_channels": 6, "temporal_sizes": [9, 5], "temporal_channels": 4,
             "dense_channels": 8, "d_hidden": 32, "dropout": 0.0}"#,
+        r#"{"name": "musicnn", "timbral_channels": 6, "temporal_sizes": [9], "temporal_channels": 4,
+            "dense_channels": 8, "d_hidden": 32, "relu_first": true, "dropout": 0.0}"#,
         r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3, 5], "num_sub_blocks": 2,
             "outer_channels": 32, "last_kernel_size": 5, "activation": "sigmoid", "dropout": 0.0}"#,
         r#"{"name": "matchboxnet", "channels": 8, "kernel_sizes": [3], "outer_channels": 8, "dropout": 0.0}"#,

@@ -266,8 +266,10 @@ impl Layer {
                     run_len: hidden,
                 };
                 if self.cell.sums_biases() {
-                    rows_times_packed_into(a, packed, Start::Output, |i, first, len| {
-                        gates[at[i] * width + first..][..len].as_mut_ptr()
+                    assert!(at.iter().all(|at| (at + 1) * width <= gates.len()));
+                    let gates = gates.as_mut_ptr();
+                    rows_times_packed_into(a, packed, Start::Output, |i, first| {
+                        gates.wrapping_add(at[i] * width + first)
                     });
                 } else {
                     rows_times_packed(a, packed, Start::Bias(bias), &mut recurred, width);

@@ -1,13 +1,13 @@
 //! The model and its configuration.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::backend::Backend;
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_probability, check_size, check_sizes};
 use crate::layers::{
-    Cell, ConvLayer, ConvStack, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d,
+    Cell, ConvLayer, ConvStack, Dropout, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d,
     RecurrentLayer,
 };
 use crate::recipe::{FEW, Facts, recogniser};
@@ -35,6 +35,14 @@ train.sort_first_epoch = true
     }),
 };
 
+/// Mel bands in place of the paper's spectrogram, and kernels that reach over a quarter of them, as the paper's
+/// do: a quarter of the work.
+const MEL: &str = r#"
+features.kind = "log-mel"
+features.window_ms = 25.0
+model.kernels = [[11, 11], [11, 7]]
+"#;
+
 /// A network that trains in minutes on two processor cores, smaller than the paper's.
 const SMALL: &str = "
 model.channels = [8, 8]
@@ -48,7 +56,6 @@ const SMALLEST: &str = "
 model.channels = [8, 8]
 model.d_hidden = 64
 model.num_layers = 2
-model.recurrent_norm = false
 model.dropout = 0.2
 train.learning_rate = 0.002
 ";
@@ -91,12 +98,12 @@ fn recipe(facts: &Facts) -> String {
     };
     match facts.synthesised.as_deref() {
         Some("morse") => MORSE.to_string(),
-        _ => recogniser(facts) + network,
+        _ => recogniser(facts) + MEL + network,
     }
 }
 
 /// Configuration of [`DeepSpeech2`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeepSpeech2Config {
     /// Feature bins of a frame.
@@ -252,7 +259,7 @@ impl Architecture for DeepSpeech2Config {
             num_bins: self.num_bins,
             convs,
             recurrent,
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             lookahead: (self.lookahead > 0)
                 .then(|| Lookahead::new(self.d_hidden, self.lookahead, device)),
             fully_connected,

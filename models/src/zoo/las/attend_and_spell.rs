@@ -1,13 +1,12 @@
 //! The speller: from states to symbols.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::{LasConfig, SENTENCE_END};
 use super::listener::Listened;
-use crate::layers::{Cell, CrossAttention, Direction, Linear};
+use crate::layers::{Cell, CrossAttention, Direction, Dropout, Linear};
 use crate::ops::{self, SpellerState, SpellerSteps, SpellerWeights};
 
 /// LSTM layers over the symbols and contexts so far, attention, and the next symbol's layer.
@@ -77,7 +76,7 @@ impl<B: Backend> AttendAndSpell<B> {
             embedding: normal.init([config.num_symbols, config.d_embedding], device),
             layers: (0..config.num_speller_layers).map(layer).collect(),
             attention,
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
             output: Linear::new(d_hidden + d_context, config.num_symbols, device),
         }
     }

@@ -1,5 +1,6 @@
 //! The sizes of the listener and of the speller.
 
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::{AttentionKind, Cell, ConvStack, CrossAttentionConfig};
@@ -8,7 +9,7 @@ use crate::layers::{AttentionKind, Cell, ConvStack, CrossAttentionConfig};
 pub const SENTENCE_END: usize = 0;
 
 /// Configuration of [`Las`](crate::Las).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct LasConfig {
     /// Feature bins of a frame.

@@ -1,11 +1,10 @@
 //! The listener: from features to states.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::LasConfig;
-use crate::layers::{ConvLayer, RecurrentLayer, assert_input, convolve};
+use crate::layers::{ConvLayer, Dropout, RecurrentLayer, assert_input, convolve};
 use crate::ops;
 
 /// Bidirectional recurrent layers, the upper ones a pyramid that halves the steps at each.
@@ -47,7 +46,7 @@ impl<B: Backend> Listener<B> {
             convs,
             plain: (0..config.num_plain_layers).map(|_| layer(1)).collect(),
             pyramid: (0..config.num_pyramid_layers).map(|_| layer(2)).collect(),
-            dropout: DropoutConfig::new(config.dropout).init(),
+            dropout: Dropout::new(config.dropout),
         }
     }
 

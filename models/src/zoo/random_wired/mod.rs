@@ -20,14 +20,14 @@
 pub mod graph;
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Tensor, backend::Backend};
+use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_odd, check_probability, check_size};
 use crate::layers::{
-    ConvBlock1d, Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d, assert_input,
-    masked_mean,
+    ConvBlock1d, Dropout, Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d,
+    assert_input, masked_mean,
 };
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
@@ -58,7 +58,7 @@ pub const CARD: Card = Card {
 };
 
 /// Configuration of [`RandomWired`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct RandomWiredConfig {
     /// Feature bins of a frame.
@@ -236,7 +236,7 @@ impl Architecture for RandomWiredConfig {
             stages,
             head: PointwiseConv1d::new([channels_in, head], self.init, device),
             head_norm: MaskedBatchNorm::new(head, device),
-            dropout: DropoutConfig::new(self.dropout).init(),
+            dropout: Dropout::new(self.dropout),
             classifier: Linear::with_init(head, self.num_classes, self.init, device),
         })
     }

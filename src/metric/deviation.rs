@@ -1,7 +1,7 @@
 //! Mean and deviation over runs.
 
 /// The mean, and the sample deviation (divided by one less than the size, or 0 for one value).
-pub(super) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();

@@ -1,0 +1,250 @@
+//! Weights from elsewhere become runs that predict, are measured, reported and trained from.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a failed unwrap is a failed test; what is skipped is named"
+)]
+
+mod sound;
+
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use sound::write_wav;
+
+fn run(args: &[&str]) -> Output {
+    let sori = Command::new(env!("CARGO_BIN_EXE_sori")).args(args).output();
+    sori.unwrap()
+}
+
+/// The lines that a command prints as JSON.
+fn sori(args: &[&str]) -> Vec<Value> {
+    let output = run(&[args, &["--json"]].concat());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{args:?}: {text}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// What a command that fails says.
+fn refusal(args: &[&str]) -> String {
+    let output = run(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// The wheel of musicnn, in the folder `SORI_WHEELS` by its name, or in pip's cache by its size. Its
+/// checksum is checked by what reads it.
+fn wheel() -> Option<PathBuf> {
+    const NAME: &str = "musicnn-0.1.0-py3-none-any.whl";
+    const SIZE: u64 = 29_292_476;
+    let is_it = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|it| it.is_file() && it.len() == SIZE)
+    };
+    if let Some(folder) = std::env::var_os("SORI_WHEELS") {
+        let path = Path::new(&folder).join(NAME);
+        return is_it(&path).then_some(path);
+    }
+    let home = PathBuf::from(std::env::var_os("HOME")?);
+    let cache = std::env::var_os("PIP_CACHE_DIR").map_or(home.join(".cache/pip"), PathBuf::from);
+    let mut folders = vec![cache.join("http-v2"), cache.join("wheels")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(path),
+                _ if is_it(&path) => return Some(path),
+                _ => {}
+            }
+        }
+    }
+    None
+}
+
+/// `sound()` of `tests/golden/musicnn.py`, as 32-bit floats.
+fn write_notes(path: &Path) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut wav = hound::WavWriter::create(path, spec).unwrap();
+    for sample in 0..186 * 256 {
+        let t = f64::from(sample) / 16_000.0;
+        let mut x = 0.0;
+        for (index, pitch) in [196.0, 246.9, 293.7, 392.0].into_iter().enumerate() {
+            let since = t - 0.7 * index as f64;
+            if since >= 0.0 {
+                for partial in 1..6 {
+                    let partial = f64::from(partial);
+                    x += 0.2 / partial * (-3.0 * since).exp() * (TAU * pitch * partial * t).sin();
+                }
+            }
+        }
+        let pulse = (-30.0 * (t % 0.35)).exp();
+        for tone in [3111.0, 4177.0, 5233.0, 6299.0] {
+            x += 0.02 * pulse * (TAU * tone * t).sin();
+        }
+        wav.write_sample(x as f32).unwrap();
+    }
+    wav.finalize().unwrap();
+}
+
+/// Within 1e-4: features and network are in single precision here, and in double precision there.
+#[test]
+fn musicnn_gives_the_scores_of_its_checkpoint() {
+    let Some(wheel) = wheel() else {
+        println!(
+            "skipped: musicnn_gives_the_scores_of_its_checkpoint (neither SORI_WHEELS nor pip's cache has \
+             musicnn-0.1.0-py3-none-any.whl; pip download --no-deps musicnn==0.1.0)"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let notes = folder.path().join("notes.wav");
+    write_notes(&notes);
+    let golden = fs::read_to_string("tests/golden/musicnn.json").unwrap();
+    let golden: Value = serde_json::from_str(&golden).unwrap();
+    for name in ["musicnn_mtt", "musicnn_msd"] {
+        let out = folder.path().join(name);
+        let out = out.to_str().unwrap();
+        let made = sori(&["import", name, wheel.to_str().unwrap(), "--out", out]);
+        assert_eq!(made[0]["imported"]["published"], name);
+        let found = &sori(&["predict", out, notes.to_str().unwrap()])[0]["scores"];
+        let expected = golden[name].as_object().unwrap();
+        assert_eq!(expected.len(), 50);
+        for (label, expected) in expected {
+            let off = found[label].as_f64().unwrap() - expected.as_f64().unwrap();
+            assert!(
+                off.abs() < 1e-4,
+                "{name} {label}: {} for {expected}",
+                found[label]
+            );
+        }
+    }
+}
+
+const SIZES: [&str; 8] = [
+    "--set",
+    "features.num_mels=6",
+    "--set",
+    "model.channels=[8, 5]",
+    "--set",
+    "model.kernel_size=3",
+    "--set",
+    "model.pool_size=2",
+];
+
+/// A folder of four classes of tones, ten recordings of each.
+fn tones(folder: &Path) -> String {
+    for (class, hz) in [("a", 300.0), ("b", 700.0), ("c", 1500.0), ("d", 3000.0)] {
+        fs::create_dir_all(folder.join(class)).unwrap();
+        for index in 0..10 {
+            let samples = (0..4000).map(move |n| {
+                let t = f64::from(n + 7 * index) / 8000.0;
+                ((TAU * hz * t).sin() * 8000.0) as i16
+            });
+            write_wav(
+                &folder.join(class).join(format!("{index}.wav")),
+                8000,
+                samples,
+            );
+        }
+    }
+    format!("folder:{}", folder.display())
+}
+
+#[test]
+fn an_imported_run_predicts_is_measured_reported_and_trained_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let data = tones(&folder.path().join("tones"));
+    fs::write(path("labels.txt"), "a\nb\nc\nd\n").unwrap();
+    let (out, labels) = (path("run"), path("labels.txt"));
+    let import = [
+        "import",
+        "cnn1d",
+        "tests/golden/weights/cnn1d.pt",
+        "--labels",
+        &labels,
+    ];
+    let import = [&import[..], &SIZES[..]].concat();
+
+    let planned = sori(&[&import[..], &["--dry-run"]].concat());
+    let weight = planned
+        .iter()
+        .find(|line| line["parameter"] == "blocks.0.conv.weight");
+    assert_eq!(weight.unwrap()["tensor"], "convs.0.weight");
+    assert_eq!(weight.unwrap()["steps"], "axes [2, 1, 0]");
+
+    let made = sori(&[&import[..], &["--out", out.as_str()]].concat());
+    assert_eq!(made[0]["format"], "PyTorch");
+    let audio = path("tones/a/0.wav");
+    let answer = &sori(&["predict", &out, &audio])[0];
+    assert_eq!(answer["scores"].as_object().unwrap().len(), 4);
+    let measured = &sori(&["eval", &out, "--data", &data])[0];
+    assert_eq!(measured["items"], 40);
+    let report = path("report.html");
+    sori(&["report", &out, "--out", &report]);
+    assert!(
+        fs::read_to_string(report)
+            .unwrap()
+            .contains("imported from tests/golden/weights/cnn1d.pt")
+    );
+    let fine = path("fine");
+    let train = [
+        "train", "cnn1d", "--recipe", "paper", "--data", &data, "--from", &out, "--epochs", "1",
+    ];
+    sori(&[&train[..], &SIZES[..], &["--out", fine.as_str()]].concat());
+
+    for args in [vec!["eval", &out], vec!["train", "--resume", &out]] {
+        let message = refusal(&args);
+        assert!(
+            message.contains("has no recordings of its own"),
+            "{message}"
+        );
+    }
+    let message = refusal(&[&import[..], &["--out", out.as_str()]].concat());
+    assert!(message.contains("there is a run already"), "{message}");
+}
+
+#[test]
+fn nothing_is_written_if_a_tensor_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = folder.path().join("labels.txt");
+    fs::write(&labels, "a\nb\nc\n").unwrap();
+    let out = folder.path().join("run");
+    let (out, labels) = (out.to_str().unwrap(), labels.to_str().unwrap());
+    let args = [
+        "import",
+        "cnn1d",
+        "tests/golden/weights/cnn1d.pt",
+        "--out",
+        out,
+        "--labels",
+        labels,
+    ];
+    let message = refusal(&[&args[..], &SIZES[..]].concat());
+    assert!(
+        message.contains("parameter classifier.bias: its shape is [3]"),
+        "{message}"
+    );
+    assert!(!Path::new(out).exists());
+    let message = refusal(&args[..5]);
+    assert!(message.contains("--labels FILE"), "{message}");
+    let message = refusal(&["import", "musicnn_mtt", "Cargo.toml", "--out", out]);
+    assert!(
+        message.contains("this is not musicnn-0.1.0-py3-none-any.whl"),
+        "{message}"
+    );
+    assert!(!Path::new(out).exists());
+}
