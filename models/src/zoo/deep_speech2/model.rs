@@ -56,6 +56,7 @@ const SMALLEST: &str = "
 model.channels = [8, 8]
 model.d_hidden = 64
 model.num_layers = 2
+model.recurrent_norm = false
 model.dropout = 0.2
 train.learning_rate = 0.002
 ";
