@@ -88,20 +88,7 @@ fn over_time(run: &RunFolder, config: &Cnn1dConfig, out: &Path) -> Result<(), Er
     means.truncate(GRID.0 * GRID.1);
     let loudest = |mean: &Vec<f32>| mean.iter().position(|&value| value >= peak(mean));
     means.sort_by_key(|mean| loudest(mean).map(|at| at % bins));
-    picture(out, 480, |area| {
-        for (mean, area) in means.iter().zip(area.split_evenly(GRID)) {
-            let columns: Vec<Vec<f32>> = mean.chunks(bins).map(<[f32]>::to_vec).collect();
-            HeatMap {
-                title: "",
-                columns: &columns,
-                x: ("", 0.0..1.0),
-                y: ("", 0.0..1.0),
-                signed: true,
-            }
-            .draw(&area)?;
-        }
-        Ok(())
-    })
+    draw_kernels(&means, bins, GRID, 480, out)
 }
 
 /// All kernels of the first layer over time and frequency.
@@ -111,11 +98,19 @@ fn over_both(run: &RunFolder, config: &Cnn2dConfig, out: &Path) -> Result<(), Er
     let [frames, bins, _, channels] = weight.dims();
     println!("the first layer: {channels} kernels of {frames} frames × {bins} bins");
     let kernels = by_channel(weight.into_data(), channels);
-    picture(out, 400, |area| {
-        for (kernel, area) in kernels
-            .iter()
-            .zip(area.split_evenly((4, channels.div_ceil(4))))
-        {
+    draw_kernels(&kernels, bins, (4, channels.div_ceil(4)), 400, out)
+}
+
+/// Kernels of rows of so many bins, side by side in a grid of rows and columns.
+fn draw_kernels(
+    kernels: &[Vec<f32>],
+    bins: usize,
+    grid: (usize, usize),
+    height: u32,
+    out: &Path,
+) -> Result<(), Error> {
+    picture(out, height, |area| {
+        for (kernel, area) in kernels.iter().zip(area.split_evenly(grid)) {
             let columns: Vec<Vec<f32>> = kernel.chunks(bins).map(<[f32]>::to_vec).collect();
             HeatMap {
                 title: "",

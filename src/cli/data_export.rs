@@ -1,14 +1,15 @@
 //! `sori data export`: recordings of a corpus as sound files, to try a model on.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
-use sori_datasets::{Corpus, Item, OpenOptions, Part, Spec, Target, Waveform};
+use sori_datasets::{Corpus, Item, OpenOptions, Part, Spec, Target};
 
 use super::options::Common;
-use super::output::{print, print_json, remark};
+use super::output::{print, print_json};
+use super::wav::write_wav_16;
 use crate::file::write_atomically;
 use crate::{Error, Result};
 
@@ -49,7 +50,7 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
     for item in items {
         let name = file_name(&item.id, &mut names);
         let waveform = item.waveform(corpus.native_rate_hz)?;
-        write_wav(&waveform, &folder.join(&name))?;
+        write_wav_16(&waveform, &folder.join(&name))?;
         let mut line = json!({"audio": name, "id": item.id});
         let (key, answer) = answer(&corpus, item);
         line[key] = answer;
@@ -118,41 +119,6 @@ fn file_name(id: &str, names: &mut HashSet<String>) -> String {
         number += 1;
     }
     name
-}
-
-/// Writes samples of 16 bits. A louder waveform is made as quiet as they ask.
-fn write_wav(waveform: &Waveform, path: &Path) -> Result<()> {
-    let samples = &waveform.samples;
-    let peak = samples.iter().fold(0.0, |peak: f32, it| peak.max(it.abs()));
-    let gain = if peak > 1.0 { 1.0 / peak } else { 1.0 };
-    if peak > 1.0 {
-        let path = path.display();
-        remark(&format!(
-            "{path}: it is made quieter, {gain:.2} times as loud, not to clip"
-        ));
-    }
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: waveform.sample_rate_hz,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let bytes = || -> hound::Result<Vec<u8>> {
-        let mut bytes = std::io::Cursor::new(Vec::new());
-        let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
-        for &sample in samples {
-            let scaled = (sample * gain * 32_768.0)
-                .round()
-                .clamp(-32_768.0, 32_767.0);
-            writer.write_sample(scaled as i16)?;
-        }
-        writer.finalize()?;
-        Ok(bytes.into_inner())
-    };
-    let bytes = bytes()
-        .map_err(std::io::Error::other)
-        .map_err(Error::io("cannot write", path))?;
-    write_atomically(path, &bytes)
 }
 
 #[cfg(test)]
