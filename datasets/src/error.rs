@@ -39,7 +39,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The first bytes belong to none of the formats that can be read.
-    #[error("{} is not audio that can be read: {found}; wav, flac, ogg vorbis, mp3 and m4a (AAC) files are", printable_path(path), found = printable(found))]
+    #[error("{} is not audio that can be read: {found}; wav, flac, ogg vorbis, mp3 and m4a (AAC) can be read", printable_path(path), found = printable(found))]
     NotAudio {
         /// The file.
         path: PathBuf,

@@ -97,6 +97,8 @@ pub enum ArchiveFormat {
     TarGz,
     /// A zip file in one part.
     Zip,
+    /// A file that is not unpacked: it stays under its name.
+    File,
 }
 
 const CC_BY_4: &str = "https://creativecommons.org/licenses/by/4.0/";

@@ -1,4 +1,4 @@
-//! Archives to folders.
+//! Archives and single files to folders.
 
 use std::fs;
 use std::path::Path;
@@ -24,5 +24,11 @@ pub(crate) fn unpack(
     match archive.format {
         ArchiveFormat::TarGz => tar_gz(&mut unpacker, file),
         ArchiveFormat::Zip => zip(&mut unpacker, file),
+        ArchiveFormat::File => {
+            let copy = target.join(archive.file);
+            let copied = fs::copy(path, &copy);
+            copied.map_err(|error| FetchError::io("write", &copy, error))?;
+            Ok(())
+        }
     }
 }

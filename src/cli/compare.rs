@@ -309,12 +309,7 @@ fn report(common: &Common, plan: &Plan, args: &CompareArgs, outcomes: &[Outcome]
         .tries
         .iter()
         .zip(outcomes)
-        .map(|(way, outcome)| Curve {
-            name: way.clone(),
-            train_loss: mean_curve(&outcome.epochs, |epoch| epoch.train_loss),
-            valid_loss: mean_curve(&outcome.epochs, |epoch| epoch.valid_loss),
-            valid: mean_curve(&outcome.epochs, |epoch| epoch.valid.get(metric)),
-        })
+        .map(|(way, outcome)| Curve::mean(way, &outcome.epochs, metric))
         .collect();
     let picture = out.join("curves.png");
     write_atomically(
@@ -330,12 +325,4 @@ fn report(common: &Common, plan: &Plan, args: &CompareArgs, outcomes: &[Outcome]
             "{failed} of {runs} runs failed; compare.csv says why, and the same command tries them again"
         ))),
     }
-}
-
-/// The mean over the runs at each epoch that all of them have.
-fn mean_curve(runs: &[Vec<EpochRecord>], of: impl Fn(&EpochRecord) -> f64) -> Vec<f64> {
-    let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
-    (0..epochs)
-        .map(|epoch| runs.iter().map(|run| of(&run[epoch])).sum::<f64>() / runs.len() as f64)
-        .collect()
 }

@@ -12,8 +12,11 @@ use super::options::{Common, of_set};
 use super::output::{print, print_json};
 use super::picture::PictureArgs;
 use crate::backend::{BackendName, Job, run_on};
+use crate::run::zoo::located;
+use crate::run::{Figure, Pretrained, pretrained};
 use crate::show::graph::draw_graph;
 use crate::show::text::thousands;
+use crate::task::metrics::title;
 use crate::{Error, Result, Settings};
 
 #[derive(Args)]
@@ -21,6 +24,9 @@ pub(super) struct ModelsArgs {
     /// The architecture to show; without it all are listed
     #[arg(conflicts_with = "graph")]
     model: Option<String>,
+    /// List the networks that Sori has trained instead, which are runs by the name of `zoo:NAME`
+    #[arg(long, conflicts_with_all = ["model", "graph", "set"])]
+    weights: bool,
     /// Draw how random_wired is wired instead, as a picture
     #[arg(long, value_name = "x.png")]
     graph: Option<PathBuf>,
@@ -55,11 +61,64 @@ impl Job for Count {
 }
 
 pub(super) fn run(common: &Common, args: &ModelsArgs) -> Result<()> {
+    if args.weights {
+        return weights(common);
+    }
     match (&args.graph, &args.model) {
         (Some(path), _) => draw(common, args, path),
         (None, Some(model)) => model_card::show(common, model),
         (None, None) => list(common),
     }
+}
+
+/// Lists the networks that Sori has trained.
+fn weights(common: &Common) -> Result<()> {
+    for card in pretrained() {
+        let folder = located(Path::new(&format!("zoo:{}", card.name)));
+        if common.json {
+            let mut line = json!(card);
+            line["event"] = json!("weights");
+            line["folder"] = json!(folder.as_ref().ok());
+            print_json(&line)?;
+            continue;
+        }
+        let Pretrained {
+            name,
+            model,
+            summary,
+            data,
+            licence,
+            limits,
+            ..
+        } = card;
+        let task = card.task.as_str();
+        let figures = card.figures.iter().map(|figure| {
+            let Figure {
+                data,
+                metric,
+                value,
+                items,
+            } = figure;
+            format!(
+                "{} {value:.4} on {items} recordings ({data})",
+                title(metric)
+            )
+        });
+        let figures: Vec<String> = figures.collect();
+        let params = thousands(card.params);
+        print(&format!(
+            "zoo:{name:<10} {task:<10} {summary}\n{:15}{model}, {params} parameters, trained on {data} ({licence})\n\
+             {:15}{}\n{:15}{limits}",
+            "",
+            "",
+            figures.join("; "),
+            "",
+        ))?;
+        if let Err(error) = folder {
+            print(&format!("{:15}{error}", ""))?;
+        }
+    }
+    common.tell("\n`sori predict zoo:NAME SOUND` uses one, and `sori train MODEL --from zoo:NAME` starts from it.")
 }
 
 fn draw(common: &Common, args: &ModelsArgs, path: &Path) -> Result<()> {

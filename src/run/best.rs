@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sori_models::Architecture;
 
 use super::checkpoint::Checkpoint;
@@ -17,12 +17,12 @@ pub(crate) struct BestModel<B: Backend, A: Architecture> {
 }
 
 /// The part of the best checkpoint's state that is read.
-#[derive(Default, Deserialize)]
-struct StateOfBest {
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct StateOfBest {
     best: Option<Thresholds>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Thresholds {
     thresholds: Vec<f32>,
 }

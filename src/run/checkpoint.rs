@@ -2,15 +2,15 @@
 //! as `model.adversary.…`), the optimizer's moments
 //! (`optimizer.first.…`, `optimizer.second.…`; for L-BFGS the steps as `optimizer.moved.N` and
 //! `optimizer.turned.N`), the moving average of the parameters (`average.…`) if there is one, and the
-//! state of the run as JSON in the header. All are in full precision, under the parameters' paths in
-//! the model.
+//! state of the run as JSON in the header. All are in full precision (packed runs may have half), under the
+//! parameters' paths in the model.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData, f16};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
@@ -102,6 +102,15 @@ impl Checkpoint {
         self
     }
 
+    /// The checkpoint with another state.
+    ///
+    /// # Errors
+    /// When the state is not a JSON object.
+    pub(crate) fn with_state(mut self, state: &impl Serialize) -> Result<Self> {
+        self.state = serde_json::to_string(state).map_err(|e| bad(&self.path, &e))?;
+        Ok(self)
+    }
+
     /// The checkpoint for inference: without the optimizer's moments and the adversary, and with the
     /// average in place of each parameter that has one.
     pub(crate) fn for_use(mut self, has_adversary: bool) -> Self {
@@ -128,11 +137,36 @@ impl Checkpoint {
 
     /// Writes it to `path`. After a crash the file is either the old one or the new one.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let views = self
-            .tensors
+        self.write_as(path, &self.tensors, Dtype::F32)
+    }
+
+    /// The same in half precision, in half of the space. What is read back is rounded.
+    ///
+    /// # Errors
+    /// When a number is beyond the range of half precision, or the file cannot be written.
+    pub(crate) fn write_half(&self, path: &Path) -> Result<()> {
+        let mut halved = BTreeMap::new();
+        for (name, data) in &self.tensors {
+            let half = data.clone().convert_dtype(DType::F16);
+            if !half.iter::<f32>().all(f32::is_finite) {
+                let reason = format!("{name} has a number that half precision cannot hold");
+                return Err(bad(path, &reason));
+            }
+            halved.insert(name.clone(), half);
+        }
+        self.write_as(path, &halved, Dtype::F16)
+    }
+
+    fn write_as(
+        &self,
+        path: &Path,
+        tensors: &BTreeMap<String, TensorData>,
+        dtype: Dtype,
+    ) -> Result<()> {
+        let views = tensors
             .iter()
             .map(|(name, data)| {
-                TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())
+                TensorView::new(dtype, data.shape.to_vec(), data.as_bytes())
                     .map(|view| (name, view))
             })
             .collect::<std::result::Result<Vec<_>, _>>()
@@ -162,14 +196,8 @@ impl Checkpoint {
             .map_err(|e| bad(path, &e))?
             .iter()
         {
-            if view.dtype() != Dtype::F32 {
-                return Err(bad(path, &format!("{name} is not 32-bit float")));
-            }
-            let values: Vec<f32> = view
-                .data()
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
+            let values = floats(&view)
+                .ok_or_else(|| bad(path, &format!("{name} is not 16 or 32-bit float")))?;
             // Training writes no other, so these are damage.
             if let Some(value) = values.iter().find(|value| !value.is_finite()) {
                 return Err(bad(
@@ -331,6 +359,30 @@ impl Checkpoint {
                 Some((name.to_string(), moments))
             })
             .collect();
+    }
+}
+
+/// The values of a tensor of 32 or 16-bit floats; none of another type.
+fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    match view.dtype() {
+        Dtype::F32 => {
+            let values = bytes.chunks_exact(4);
+            Some(
+                values
+                    .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                    .collect(),
+            )
+        }
+        Dtype::F16 => {
+            let values = bytes.chunks_exact(2);
+            Some(
+                values
+                    .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+                    .collect(),
+            )
+        }
+        _ => None,
     }
 }
 

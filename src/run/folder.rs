@@ -10,6 +10,7 @@ use sori_models::{Architecture, ModelConfig};
 
 use super::claim::{CHECKPOINTS, Claim, INFO, lock, was_claimed};
 use super::info::RunInfo;
+use super::zoo::{located, name_of};
 use crate::file::read_json;
 use crate::settings::schema::Settings;
 use crate::task::any::AnyTask;
@@ -23,6 +24,8 @@ pub struct RunFolder<A: Architecture = ModelConfig> {
     info: RunInfo,
     settings: Settings<A>,
     task: AnyTask,
+    /// The name of a network that Sori has trained. It is not trained further in its place.
+    zoo: Option<String>,
     /// Keeps a second process from training into the same folder.
     lock: Mutex<Option<File>>,
     /// Held while a session trains it.
@@ -30,7 +33,7 @@ pub struct RunFolder<A: Architecture = ModelConfig> {
 }
 
 impl RunFolder {
-    /// Opens the run of a model of the zoo in `path`.
+    /// Opens the run of a model of the zoo in `path`, or the network `zoo:NAME` of those that Sori has trained.
     ///
     /// # Errors
     /// When there is no run (the error names what is there instead), or its files are inconsistent.
@@ -46,15 +49,19 @@ impl RunFolder {
 }
 
 impl<A: Architecture> RunFolder<A> {
-    /// Opens the run of a network of architecture `A` in `path`.
+    /// Opens the run of a network of architecture `A` in `path`, or the network `zoo:NAME` of those that Sori has
+    /// trained.
     ///
     /// # Errors
     /// When there is no run (the error names what is there instead), or its files are inconsistent.
     pub fn open_as(path: &Path) -> Result<Self> {
-        if has_begun(path) {
-            return Self::read(path, None);
+        let place = located(path)?;
+        if has_begun(&place) {
+            let mut run = Self::read(&place, None)?;
+            run.zoo = name_of(path).map(str::to_string);
+            return Ok(run);
         }
-        Err(no_run(path))
+        Err(no_run(&place))
     }
 
     /// Opens the run that has just begun in a claimed folder.
@@ -90,6 +97,7 @@ impl<A: Architecture> RunFolder<A> {
             info,
             settings,
             task,
+            zoo: None,
             lock: Mutex::new(lock),
             session: Mutex::new(()),
         })
@@ -119,8 +127,15 @@ impl<A: Architecture> RunFolder<A> {
     /// guard is dropped.
     ///
     /// # Errors
-    /// When another process holds the lock, or another session of this one trains the run.
+    /// When another process holds the lock, another session of this one trains the run, or it is a network of the
+    /// zoo.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, ()>> {
+        if let Some(name) = &self.zoo {
+            return Err(Error::Input(format!(
+                "zoo:{name} stays as it is; a run of your own starts from it by `sori train {} --from zoo:{name}`",
+                self.info.model
+            )));
+        }
         let session = match self.session.try_lock() {
             Ok(session) => session,
             // A session that panicked left its last checkpoint whole.
@@ -161,6 +176,7 @@ impl<A: Architecture> RunFolder<A> {
 /// # Errors
 /// When there is no run, or no epoch of it has ended yet.
 pub(crate) fn best_checkpoint_in(path: &Path) -> Result<PathBuf> {
+    let path = &located(path)?;
     if !has_begun(path) {
         return Err(no_run(path));
     }

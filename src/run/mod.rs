@@ -16,6 +16,8 @@
 //! values.csv           for quantities: the target and the estimate of each recording, worst first
 //! patches.csv          for patches: grid means of each patch of the part, and of as many generated
 //! ```
+//!
+//! A packed run has `config.toml`, `alphabet.json`, `run.json` and `best.safetensors`.
 
 pub(crate) mod best;
 pub(crate) mod checkpoint;
@@ -23,11 +25,14 @@ pub(crate) mod claim;
 pub(crate) mod folder;
 pub(crate) mod info;
 pub(crate) mod log;
+mod pack;
 pub(crate) mod records;
 pub(crate) mod splits;
 mod tensorboard;
+pub(crate) mod zoo;
 
 pub use best::load_weights;
 pub use folder::RunFolder;
 pub use info::{Imported, RunInfo, SplitSizes};
 pub use records::{EpochRecord, RunResult};
+pub use zoo::{Figure, Pretrained, pretrained};

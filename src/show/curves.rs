@@ -5,6 +5,7 @@ use super::panel::{Axis, Panel, RIGHT};
 use super::scale::Tick;
 use super::theme::Theme;
 use crate::error::Result;
+use crate::run::records::EpochRecord;
 
 /// The course of one training run, epoch by epoch.
 pub(crate) struct Curve {
@@ -13,6 +14,30 @@ pub(crate) struct Curve {
     pub(crate) valid_loss: Vec<f64>,
     /// The task's headline metric over the validation part.
     pub(crate) valid: Vec<f64>,
+}
+
+impl Curve {
+    /// The mean over `runs` at each epoch that all of them have, with `metric` as the headline. An epoch that learned
+    /// from the validation part has nothing to say of it.
+    pub(crate) fn mean(name: &str, runs: &[Vec<EpochRecord>], metric: &str) -> Self {
+        let epochs = runs.iter().map(Vec::len).min().unwrap_or(0);
+        let mean = |of: &dyn Fn(&EpochRecord) -> f64| -> Vec<f64> {
+            let at = |epoch: usize| runs.iter().map(|run| of(&run[epoch])).sum::<f64>();
+            (0..epochs)
+                .map(|epoch| at(epoch) / runs.len() as f64)
+                .collect()
+        };
+        let unseen = |epoch: &EpochRecord, value: f64| match epoch.joined {
+            true => f64::NAN,
+            false => value,
+        };
+        Self {
+            name: name.to_string(),
+            train_loss: mean(&|epoch| epoch.train_loss),
+            valid_loss: mean(&|epoch| unseen(epoch, epoch.valid_loss)),
+            valid: mean(&|epoch| unseen(epoch, epoch.valid.get(metric))),
+        }
+    }
 }
 
 /// The length of a dash.

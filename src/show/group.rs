@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use sori_datasets::Spec;
 
 use super::answers;
 use super::curves::{Curve, curves_picture};
@@ -164,12 +165,17 @@ pub(super) fn report(group: &Group, most: usize, backend: BackendChoice<'_>) -> 
             );
         }
         Kind::Folds => {
-            page.begin(&format!("{} on {data}, fold by fold", info.model));
+            let mut whole: Spec = data.parse()?;
+            whole.query.retain(|key, _| key != "folds" && key != "of");
+            page.begin(&format!("{} on {whole}, fold by fold", info.model));
             folds_table(&mut page, &rows, metric, split);
         }
     }
     page.heading("How they learned");
-    let curves: Vec<Curve> = rows.iter().map(|row| curve(row, headline.metric)).collect();
+    let curves: Vec<Curve> = rows
+        .iter()
+        .map(|row| Curve::mean(row.name, &row.epochs, headline.metric))
+        .collect();
     page.picture("Learning curves", |theme| {
         curves_picture(&curves, metric, theme)
     })?;
@@ -263,24 +269,6 @@ fn folds_table(page: &mut Page, rows: &[Row<'_>], metric: &str, split: &str) {
             summary(&all),
             all.len()
         ));
-    }
-}
-
-/// The mean over the runs at each epoch that all of them have.
-fn curve(row: &Row<'_>, metric: &str) -> Curve {
-    let epochs = row.epochs.iter().map(Vec::len).min().unwrap_or(0);
-    let mean = |of: &dyn Fn(&EpochRecord) -> f64| -> Vec<f64> {
-        let at = |epoch: usize| {
-            let runs = row.epochs.iter().map(|run| of(&run[epoch]));
-            runs.sum::<f64>() / row.epochs.len() as f64
-        };
-        (0..epochs).map(at).collect()
-    };
-    Curve {
-        name: row.name.to_string(),
-        train_loss: mean(&|epoch| epoch.train_loss),
-        valid_loss: mean(&|epoch| epoch.valid_loss),
-        valid: mean(&|epoch| epoch.valid.get(metric)),
     }
 }
 

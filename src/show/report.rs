@@ -126,12 +126,11 @@ pub fn report(run: &RunFolder, most: usize, backend: BackendName) -> Result<Stri
     if !epochs.is_empty() {
         page.heading("How it learned");
         let metric = run.task().headline().metric;
-        let curve = [Curve {
-            name: info.model.clone(),
-            train_loss: epochs.iter().map(|epoch| epoch.train_loss).collect(),
-            valid_loss: epochs.iter().map(|epoch| epoch.valid_loss).collect(),
-            valid: epochs.iter().map(|epoch| epoch.valid.get(metric)).collect(),
-        }];
+        let curve = [Curve::mean(
+            &info.model,
+            std::slice::from_ref(&epochs),
+            metric,
+        )];
         page.picture("Learning curves", |theme| {
             curves_picture(&curve, title(metric), theme)
         })?;

@@ -34,6 +34,8 @@ mod tensorflow;
 pub(crate) mod twin;
 
 pub(crate) use file::WeightFile;
+#[cfg(test)]
+pub(crate) use import::sha256;
 pub(crate) use names::Names;
 
 #[cfg(test)]
