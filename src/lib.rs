@@ -10,6 +10,7 @@ pub mod cli;
 pub mod data;
 pub mod decode;
 mod error;
+pub mod export;
 mod file;
 pub mod infer;
 pub mod metric;
@@ -30,6 +31,7 @@ pub use sori_models as models;
 
 pub use backend::BackendName;
 pub use error::{Error, Result};
+pub use export::{Export, export, export_as};
 pub use infer::{Predictor, Transcriber, generate, generate_as, guesses, guesses_as};
 pub use run::{RunFolder, load_weights};
 pub use settings::{RecipeName, Settings};

@@ -12,6 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::las::{Listened, Sampling, Spelled, Spelling};
 use crate::layers::Linear;
 use crate::loss::Bound;
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::{Card, ConfigError, Emissions, GanLosses};
 
 /// A configuration of a network.
@@ -248,6 +249,17 @@ pub trait Classifier<B: Backend>: Send + Sync {
     fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         self.classify(self.embed(features, lengths))
     }
+
+    /// [`Self::forward`] in ONNX: features `[batch, frames, bins]` to logits `[batch, outputs]`.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let _ = (graph, features);
+        Err(NotInOnnx {
+            method: "Classifier::onnx",
+        })
+    }
 }
 
 /// A classifier whose last layer is a [`Linear`]; it is a [`Classifier`] without more code.
@@ -288,6 +300,17 @@ pub trait LinearHead<B: Backend>: Send + Sync {
 
     /// The last layer.
     fn head(&self) -> &Linear<B>;
+
+    /// [`Self::embed`] in ONNX: features `[batch, frames, bins]` to `[batch, d_embedding]`.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let _ = (graph, features);
+        Err(NotInOnnx {
+            method: "LinearHead::onnx_embed",
+        })
+    }
 }
 
 impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
@@ -301,6 +324,11 @@ impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
 
     fn d_embedding(&self) -> usize {
         self.head().weight.dims()[0]
+    }
+
+    fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let embedding = self.onnx_embed(graph, features)?;
+        Ok(self.head().onnx(graph, embedding))
     }
 }
 
@@ -319,6 +347,17 @@ pub trait Emitter<B: Backend>: Send + Sync {
     /// # Errors
     /// If it needs whole recordings; the error names the field that makes it so.
     fn stream(&self) -> Result<Box<dyn EmissionStream<B>>, ConfigError>;
+
+    /// [`Self::emit`] in ONNX: features `[batch, frames, bins]` to logits `[batch, steps, symbols]`.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<Padded, NotInOnnx> {
+        let _ = (graph, features);
+        Err(NotInOnnx {
+            method: "Emitter::onnx",
+        })
+    }
 }
 
 /// An [`Emitter`] over one recording that arrives in pieces.
@@ -372,6 +411,30 @@ pub trait Speller<B: Backend>: Send + Sync {
 
     /// Share of CTC in the loss.
     fn ctc_weight(&self) -> f64;
+
+    /// [`Self::listen`] in ONNX, from features `[batch, frames, bins]`. Its outputs are inputs of
+    /// [`Self::onnx_step`]; the scores of the CTC head are another, where there is one.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx_listen(&self, graph: &mut OnnxGraph, features: Padded) -> Result<(), NotInOnnx> {
+        let _ = (graph, features);
+        Err(NotInOnnx {
+            method: "Speller::onnx_listen",
+        })
+    }
+
+    /// One step of [`Self::spelling`] in ONNX, with its inputs and outputs: what was listened to, the symbol
+    /// that each row reads, and the state before to the scores of the next symbol and the state after.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx_step(&self, graph: &mut OnnxGraph) -> Result<(), NotInOnnx> {
+        let _ = graph;
+        Err(NotInOnnx {
+            method: "Speller::onnx_step",
+        })
+    }
 }
 
 /// A network that generates patches of features from random vectors.
@@ -384,6 +447,21 @@ pub trait Generator<B: Backend>: Send + Sync {
     /// # Panics
     /// If the vectors are not of that size.
     fn generate(&self, latents: Tensor<B, 2>) -> Tensor<B, 3>;
+
+    /// [`Self::generate`] in ONNX: `[rows, d_latent]` to patches `[rows, frames, bins]`.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx_generate(
+        &self,
+        graph: &mut OnnxGraph,
+        latents: OnnxValue,
+    ) -> Result<OnnxValue, NotInOnnx> {
+        let _ = (graph, latents);
+        Err(NotInOnnx {
+            method: "Generator::onnx_generate",
+        })
+    }
 }
 
 /// A generator trained by the evidence lower bound, see [`vae`](crate::vae).
@@ -413,6 +491,22 @@ pub trait Autoencoder<B: Backend>: Generator<B> {
 
     /// Weight of the divergence in the loss after `epoch` epochs of training, which need not be whole.
     fn kl_weight_at(&self, epoch: f64) -> f64;
+
+    /// The encoder in ONNX: features `[batch, frames, bins]` to the mean of each row's posterior and the
+    /// logarithm of its variance, `[batch, d_latent]`.
+    ///
+    /// # Errors
+    /// If the network does not describe itself.
+    fn onnx_encode(
+        &self,
+        graph: &mut OnnxGraph,
+        features: Padded,
+    ) -> Result<[OnnxValue; 2], NotInOnnx> {
+        let _ = (graph, features);
+        Err(NotInOnnx {
+            method: "Autoencoder::onnx_encode",
+        })
+    }
 }
 
 /// A generator trained against a discriminator, see [`gan`](crate::gan).

@@ -11,6 +11,7 @@
 //! logits, an [`Emitter`] the scores of the symbols at each step, a [`Speller`] writes symbol by
 //! symbol, and a [`Generator`] generates patches of features. A module of your own that implements
 //! these traits is trained like those of the zoo.
+//! [`onnx`] has networks as graphs, for inference elsewhere.
 //!
 //! Networks are built from [`layers`], layers from [`ops`], and training minimises a [`loss`]. On the
 //! CPU the operators run kernels of this crate, on other backends portable Burn expressions.
@@ -58,6 +59,7 @@ mod purpose;
 mod kernels;
 pub mod layers;
 pub mod loss;
+pub mod onnx;
 pub mod ops;
 pub mod recipe;
 mod zoo;

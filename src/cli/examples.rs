@@ -68,6 +68,11 @@ Examples:
   sori import musicnn_mtt musicnn-0.1.0-py3-none-any.whl --out runs/tags
   sori import cnn1d model.pt --labels labels.txt --out runs/mine";
 
+pub(super) const EXPORT: &str = "\
+Examples:
+  sori export runs/mine --format onnx --features --out mine.onnx
+  sori export runs/mine --format pytorch-names --out mine.safetensors";
+
 pub(super) const FEATURES: &str = "\
 Examples:
   sori features speech.wav --kind mel --set num_mels=80 --out speech.npy

@@ -15,6 +15,7 @@ use crate::backend::{Job, run_on};
 use crate::run::claim::INFO;
 use crate::show::text::thousands;
 use crate::task::name::TaskName;
+use crate::weights::facts::Facts;
 use crate::weights::import::{Fitted, Import};
 use crate::weights::published::{PUBLISHED, Published};
 use crate::weights::{Names, WeightFile};
@@ -80,18 +81,23 @@ pub(super) fn run(common: &Common, args: &ImportArgs) -> Result<()> {
         ));
     }
     let published = Published::named(model);
-    let import = match published {
-        Some(published) => of_published(args, published)?,
-        None => of_architecture(args, model)?,
-    };
     let source = match published {
         Some(published) => published.member_of(file)?,
         None => file.clone(),
     };
+    let opened = || WeightFile::open(&source);
+    let (import, file) = match published {
+        Some(published) => (of_published(args, published)?, opened()?),
+        None => {
+            known(model)?;
+            let file = opened()?;
+            (of_architecture(args, model, &file)?, file)
+        }
+    };
     let work = Work {
         common,
         import,
-        file: WeightFile::open(&source)?,
+        file,
         source,
         out: args.out.as_deref(),
         dry_run: args.dry_run,
@@ -153,23 +159,38 @@ fn of_published(args: &ImportArgs, published: &Published) -> Result<Import> {
         alphabet: None,
         window_s: window(args, published.window_s)?,
         mean_over_windows: published.mean_over_windows,
+        stats: None,
+        thresholds: Vec::new(),
         names: published.names()?,
         published: Some(published.name.to_string()),
     })
 }
 
-fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
-    let settings = settings_of(model, "", args).map_err(|error| match error {
-        Error::Model(error) => Error::Input(format!(
+/// Checks that there is an architecture of this name.
+fn known(model: &str) -> Result<()> {
+    let names = PUBLISHED.iter().map(|it| it.name).collect::<Vec<_>>();
+    match ModelConfig::from_name(model) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::Input(format!(
             "{error}; published models are {}",
-            PUBLISHED
-                .iter()
-                .map(|it| it.name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        )),
-        error => error,
-    })?;
+            names.join(", ")
+        ))),
+    }
+}
+
+fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<Import> {
+    let facts = file.facts.as_ref();
+    if let Some(facts) = facts.filter(|facts| facts.model != model) {
+        return Err(Error::Input(format!(
+            "{}: Sori wrote it of {}, not of {model}",
+            file.name(),
+            facts.model
+        )));
+    }
+    let mut settings = settings_of(model, "", args)?;
+    if let Some(facts) = facts {
+        settings = args.settings.apply(facts.apply(settings, file.name())?)?;
+    }
     let role = settings.model.role();
     if args.task.is_some() && role != Role::Classifier {
         return Err(Error::Input(format!(
@@ -182,20 +203,31 @@ fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
         (Role::Emitter | Role::Speller, _) => TaskName::Transcribe,
         (Role::Classifier, Some(Asked::Tag)) => TaskName::Tag,
         (Role::Classifier, Some(Asked::Classify)) => TaskName::Classify,
-        (Role::Classifier, None) => match settings.model.card().purpose {
-            Purpose::Tag => TaskName::Tag,
-            _ => TaskName::Classify,
+        (Role::Classifier, None) => match (facts, settings.model.card().purpose) {
+            (Some(facts), _) => facts.task,
+            (None, Purpose::Tag) => TaskName::Tag,
+            (None, _) => TaskName::Classify,
         },
     };
+    if task == TaskName::Regress {
+        return Err(Error::Input(format!(
+            "{}: it estimates a quantity, and only classes, tags, transcripts and patches are imported",
+            file.name()
+        )));
+    }
     let (mut labels, mut alphabet) = (Vec::new(), None);
-    match (task, &args.labels) {
-        (TaskName::Autoencode | TaskName::Generate, None) => {}
-        (TaskName::Autoencode | TaskName::Generate, Some(_)) => {
+    match (task, &args.labels, facts) {
+        (TaskName::Autoencode | TaskName::Generate, None, _) => {}
+        (TaskName::Autoencode | TaskName::Generate, Some(_), _) => {
             return Err(Error::Input(format!(
                 "--labels: {model} generates, and has none"
             )));
         }
-        (_, None) => {
+        (_, None, Some(facts)) => {
+            labels = facts.labels.clone();
+            alphabet = facts.alphabet.clone();
+        }
+        (_, None, None) => {
             let what = match task {
                 TaskName::Transcribe => "the symbols of its alphabet but the blank",
                 _ => "its labels",
@@ -205,19 +237,24 @@ fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
                  line in the order of the outputs"
             )));
         }
-        (TaskName::Transcribe, Some(path)) => {
+        (TaskName::Transcribe, Some(path), _) => {
             let text = settings.text.clone().unwrap_or_default();
             alphabet = Some(Alphabet::read(text.kind, text.normalization, path)?);
         }
-        (_, Some(path)) => labels = read_labels(path)?,
+        (_, Some(path), _) => labels = read_labels(path)?,
     }
+    let same_labels = |facts: &&Facts| facts.task == task && facts.labels == labels;
     Ok(Import {
         settings,
         task,
+        window_s: window(args, facts.map_or(WINDOW_S, |facts| facts.window_s))?,
+        mean_over_windows: facts.is_some_and(|facts| facts.mean_over_windows),
+        stats: facts.and_then(|facts| facts.stats.clone()),
+        thresholds: facts
+            .filter(same_labels)
+            .map_or_else(Vec::new, |facts| facts.thresholds.clone()),
         labels,
         alphabet,
-        window_s: window(args, WINDOW_S)?,
-        mean_over_windows: false,
         names: match &args.map {
             Some(map) => Names::read(map)?,
             None => Names::default(),

@@ -13,6 +13,7 @@ mod data_info;
 mod decode;
 mod eval;
 mod examples;
+mod export;
 mod features;
 mod fetch;
 mod folds;
@@ -104,6 +105,9 @@ enum Command {
     /// Make a run of weights from elsewhere: PyTorch, safetensors, TensorFlow, ONNX
     #[command(after_help = examples::IMPORT)]
     Import(import::ImportArgs),
+    /// Write a run's weights for other programs: safetensors, PyTorch's names, ONNX
+    #[command(after_help = examples::EXPORT)]
+    Export(export::ExportArgs),
     /// Compute the features of an audio file, as numbers or as a picture
     #[command(after_help = examples::FEATURES)]
     Features(features::FeaturesArgs),
@@ -136,6 +140,7 @@ impl Command {
             Self::Runs(_) => "run",
             Self::Report(_) => "report",
             Self::Import(_) => "import",
+            Self::Export(_) => "export",
             Self::Predict(_) => "prediction",
             Self::Generate(_) => "patches",
             Self::Features(_) => "features",
@@ -198,6 +203,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Predict(args) => predict::run(common, &args),
         Command::Generate(args) => generate::run(common, &args),
         Command::Import(args) => import::run(common, &args),
+        Command::Export(args) => export::run(common, &args),
         Command::Features(args) => features::run(common, &args),
         Command::Data(command) => data::run(common, &command),
         Command::Lm(command) => lm::run(common, &command),

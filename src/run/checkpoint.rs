@@ -87,11 +87,18 @@ impl Checkpoint {
 
     /// The shapes of the model's parameters and running statistics, by path.
     pub(crate) fn model_shapes(&self) -> BTreeMap<String, Vec<usize>> {
-        let model = self.tensors.iter().filter_map(|(name, data)| {
+        let shapes = self
+            .model()
+            .map(|(path, data)| (path.to_string(), data.shape.to_vec()));
+        shapes.collect()
+    }
+
+    /// The model's parameters and running statistics, by path.
+    pub(crate) fn model(&self) -> impl Iterator<Item = (&str, &TensorData)> {
+        self.tensors.iter().filter_map(|(name, data)| {
             let path = name.strip_prefix(MODEL)?.strip_prefix('.')?;
-            Some((path.to_string(), data.shape.to_vec()))
-        });
-        model.collect()
+            Some((path, data))
+        })
     }
 
     /// The checkpoint with other values of the model, by path.

@@ -6,6 +6,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use sori_datasets::{Item, Target};
 use sori_models::las::Sampling;
 use sori_models::loss::{cross_entropy, soft_cross_entropy};
+use sori_models::onnx::{Axis, Element, OnnxGraph, OnnxValue};
 use sori_models::{Classifier, Contract};
 
 use super::answer::{Answer, Prediction, Window};
@@ -263,6 +264,12 @@ impl Windowed for Classify {
     fn scores<B: Backend>(&self, network: Self::Network<'_, B>, batch: &Batch<B>) -> Vec<Vec<f32>> {
         let logits = outputs(network, batch);
         rows(softmax(logits, 1))
+    }
+
+    fn onnx_scores(&self, graph: &mut OnnxGraph, outputs: OnnxValue) {
+        let probabilities = graph.softmax(outputs);
+        let axes = [Axis::Named("batch"), Axis::Fixed(self.labels.len())];
+        graph.output("probabilities", probabilities, Element::Float, &axes);
     }
 
     /// The class with the largest mean probability.

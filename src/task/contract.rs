@@ -7,6 +7,7 @@ use burn::tensor::backend::Backend;
 use sori_datasets::Item;
 use sori_models::Contract;
 use sori_models::las::Sampling;
+use sori_models::onnx::{OnnxGraph, OnnxValue};
 
 use super::answer::Prediction;
 use super::metrics::Metrics;
@@ -210,6 +211,9 @@ pub trait Windowed: Task {
         network: Self::Network<'_, B>,
         batch: &Batch<B>,
     ) -> Vec<Self::Score>;
+
+    /// [`Self::scores`] in ONNX, as outputs of the graph: from a classifier's outputs `[batch, outputs]`.
+    fn onnx_scores(&self, graph: &mut OnnxGraph, outputs: OnnxValue);
 
     /// The answer for a recording from the scores of its windows, which span these seconds.
     ///

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use sori_datasets::{Item, Target};
 use sori_models::las::Sampling;
+use sori_models::onnx::{OnnxGraph, OnnxValue};
 use sori_models::{Classifier, Contract};
 
 use super::answer::{Answer, Prediction, Window};
@@ -162,6 +163,11 @@ impl Windowed for Regress {
 
     fn scores<B: Backend>(&self, network: Self::Network<'_, B>, batch: &Batch<B>) -> Vec<Estimate> {
         self.scale.estimates(outputs(network, batch))
+    }
+
+    fn onnx_scores(&self, graph: &mut OnnxGraph, outputs: OnnxValue) {
+        self.scale
+            .onnx_estimates(graph, outputs, self.num_outputs());
     }
 
     /// The mean value.

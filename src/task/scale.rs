@@ -4,6 +4,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use sori_models::loss::{LEAST_VARIANCE, absolute_error, gaussian_nll, squared_error};
+use sori_models::onnx::{Axis, Element, OnnxGraph, OnnxValue};
 
 use crate::numbers::host;
 
@@ -88,6 +89,32 @@ impl Scale {
             }),
         };
         values.chunks_exact(columns.max(1)).map(estimate).collect()
+    }
+
+    /// [`Self::estimates`] in ONNX, as outputs of the graph.
+    pub(super) fn onnx_estimates(
+        &self,
+        graph: &mut OnnxGraph,
+        outputs: OnnxValue,
+        num_outputs: usize,
+    ) {
+        let axes = [Axis::Named("batch")];
+        let [mean, unit] = [self.mean, self.deviation].map(|it| graph.number(it));
+        let [value, log_variance] =
+            [0, 1].map(|column| graph.slice(outputs, 1, column, column + 1));
+        let value = graph.squeeze(value, 1);
+        let value = graph.mul(value, unit);
+        let value = graph.add(value, mean);
+        graph.output("values", value, Element::Float, &axes);
+        if num_outputs > 1 {
+            let [least, half] = [LEAST_VARIANCE.ln(), 0.5].map(|it| graph.number(it));
+            let log_variance = graph.squeeze(log_variance, 1);
+            let log_variance = graph.max(log_variance, least);
+            let log_deviation = graph.mul(log_variance, half);
+            let deviation = graph.each("Exp", log_deviation);
+            let deviation = graph.mul(deviation, unit);
+            graph.output("deviations", deviation, Element::Float, &axes);
+        }
     }
 }
 

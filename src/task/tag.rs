@@ -5,7 +5,9 @@ use burn::tensor::activation::sigmoid;
 use burn::tensor::backend::Backend;
 use sori_datasets::{Item, Target};
 use sori_models::las::Sampling;
+use sori_models::layers::Activation;
 use sori_models::loss::binary_cross_entropy;
+use sori_models::onnx::{Axis, Element, OnnxGraph, OnnxValue};
 use sori_models::{Classifier, Contract};
 
 use super::answer::{Answer, Prediction, Window};
@@ -282,6 +284,12 @@ impl Windowed for Tag {
 
     fn scores<B: Backend>(&self, network: Self::Network<'_, B>, batch: &Batch<B>) -> Vec<Vec<f32>> {
         rows(sigmoid(outputs(network, batch)))
+    }
+
+    fn onnx_scores(&self, graph: &mut OnnxGraph, outputs: OnnxValue) {
+        let probabilities = graph.activate(outputs, Activation::Sigmoid);
+        let axes = [Axis::Named("batch"), Axis::Fixed(self.labels.len())];
+        graph.output("probabilities", probabilities, Element::Float, &axes);
     }
 
     /// The tags whose largest probability over the windows reaches the threshold, or whose mean.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{DType, TensorData};
 
 use super::archive::{Located, locate};
+use super::facts::Facts;
 use super::stored::{Element, Place, Span, Stored, Tensors, bad};
 use super::{onnx, pytorch, safetensors, tensorflow};
 use crate::{Error, Result};
@@ -41,6 +42,8 @@ pub(crate) struct WeightFile {
     name: String,
     pub(crate) format: Format,
     tensors: Tensors,
+    /// What the file says of the run that it was exported from.
+    pub(crate) facts: Option<Facts>,
     /// What was unpacked; removed when this is dropped.
     _located: Located,
 }
@@ -56,16 +59,17 @@ impl WeightFile {
         let name = located.name().to_string();
         let path = located.path().to_path_buf();
         let format = format_of(&path, &name)?;
-        let tensors = match format {
-            Format::PyTorch => pytorch::tensors(&path, &name)?,
+        let (tensors, facts) = match format {
+            Format::PyTorch => (pytorch::tensors(&path, &name)?, None),
             Format::Safetensors => safetensors::tensors(&path, &name)?,
-            Format::Onnx => onnx::tensors(&path, &name)?,
-            Format::TensorFlow => tensorflow::tensors(&located, &name)?,
+            Format::Onnx => (onnx::tensors(&path, &name)?, None),
+            Format::TensorFlow => (tensorflow::tensors(&located, &name)?, None),
         };
         let file = Self {
             name,
             format,
             tensors,
+            facts,
             _located: located,
         };
         for (tensor, stored) in &file.tensors {

@@ -9,9 +9,10 @@ use burn::tensor::TensorData;
 use burn::tensor::backend::Backend;
 use sha2::{Digest, Sha256};
 use sori_datasets::Alphabet;
-use sori_datasets::features::Normalize;
+use sori_datasets::features::{BinStats, Normalize};
 use sori_models::{Architecture, Role, num_params};
 
+use super::facts::NamedBy;
 use super::file::WeightFile;
 use super::names::Names;
 use super::plan::Plan;
@@ -47,7 +48,11 @@ pub(crate) struct Import {
     pub(crate) window_s: f64,
     /// Whether tags of longer recordings have the mean score of windows side by side.
     pub(crate) mean_over_windows: bool,
-    /// Rules that come ahead of PyTorch's names.
+    /// Mean and deviation of the features by which they are normalised, if they are.
+    pub(crate) stats: Option<BinStats>,
+    /// The threshold of each tag; empty where they are not known.
+    pub(crate) thresholds: Vec<f32>,
+    /// Rules that come ahead of PyTorch's names, or of Sori's own in a file that it wrote with those.
     pub(crate) names: Names,
     /// The published model, if it is one.
     pub(crate) published: Option<String>,
@@ -74,7 +79,7 @@ impl Import {
             (None, _) => self.labels.len(),
         };
         let mut settings = self.settings.clone();
-        if settings.features.normalize == Normalize::Corpus {
+        if settings.features.normalize == Normalize::Corpus && self.stats.is_none() {
             return Err(Error::setting(
                 "features.normalize",
                 settings.features.normalize,
@@ -88,7 +93,8 @@ impl Import {
         settings.check()?;
         let network = random_network::<_, B>(&settings.model, 0, device)?;
         let thresholds = match self.task {
-            TaskName::Tag => vec![THRESHOLD; self.labels.len()],
+            TaskName::Tag if self.thresholds.is_empty() => vec![THRESHOLD; self.labels.len()],
+            TaskName::Tag => self.thresholds.clone(),
             _ => Vec::new(),
         };
         let state = RunState {
@@ -104,7 +110,10 @@ impl Import {
         let no_optimizer = None::<(&Optimizer<B>, &Average<B>)>;
         let start = Checkpoint::of(&network, no_optimizer, &state)?;
         let mut names = self.names.clone();
-        names.then(pytorch_names(&settings.model));
+        names.then(match file.facts.as_ref().map(|facts| facts.names) {
+            Some(NamedBy::Sori) => Names::its_own(),
+            Some(NamedBy::Pytorch) | None => pytorch_names(&settings.model),
+        });
         Ok(Fitted {
             plan: Plan::new(file, names, &start.model_shapes()),
             params: num_params(&network),
@@ -154,7 +163,7 @@ impl Import {
             longest_s: window_s,
             window_s,
             mean_over_windows: self.mean_over_windows,
-            stats: None,
+            stats: self.stats.clone(),
             scale: None,
             domains: Vec::new(),
             imported: Some(Imported {

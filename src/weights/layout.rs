@@ -165,6 +165,24 @@ impl Layout {
         x
     }
 
+    /// The tensor that this parameter comes of, or none if the steps cannot be undone: only axes are.
+    pub(crate) fn undone(&self, parameter: Values) -> Option<Values> {
+        let only_axes = Self::of_axes(self.axes.as_deref().unwrap_or_default(), &self.squeezed);
+        let Some(axes) = &self.axes else {
+            return (*self == Self::default()).then_some(parameter);
+        };
+        if *self != only_axes {
+            return None;
+        }
+        let mut x = parameter;
+        for &axis in &self.squeezed {
+            x.shape.insert(axis, 1);
+        }
+        let places = (0..axes.len()).map(|axis| axes.iter().position(|it| *it == axis));
+        let back = places.collect::<Option<Vec<usize>>>()?;
+        (x.shape.len() == back.len()).then(|| permuted(&x, &back))
+    }
+
     /// The steps in words.
     pub(crate) fn words(&self) -> String {
         let mut words = Vec::new();
@@ -323,6 +341,18 @@ mod tests {
             ..Layout::default()
         };
         assert_eq!(apply(front, &[2, 2]), [0.0, 0.0, 1.0, 0.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn a_layout_of_axes_is_undone() {
+        let layout = Layout::of_axes(&[2, 0, 1], &[2]);
+        let theirs = values(&[2, 1, 3]);
+        let shape = layout.shape_of(&theirs.shape).unwrap();
+        let ours = layout.apply(theirs.clone(), &shape);
+        assert_eq!(ours.shape, [3, 2]);
+        assert_eq!(layout.undone(ours.clone()), Some(theirs));
+        let added = Layout { add: 1.0, ..layout };
+        assert_eq!(added.undone(ours), None);
     }
 
     /// torch 2.15.0: `torch._weight_norm(torch.tensor([[3., 4.], [0., 2.]]), torch.tensor([[10.], [1.]]), 0)`.

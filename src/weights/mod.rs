@@ -3,7 +3,7 @@
 //! ```text
 //! FILE or FILE#MEMBER
 //!   │  archive.rs     a member of a wheel or zip, unpacked within limits
-//!   │  safetensors.rs, pytorch.rs, tensorflow.rs (sstable.rs), onnx.rs (protobuf.rs)
+//!   │  safetensors.rs (facts.rs), pytorch.rs, tensorflow.rs (sstable.rs), onnx.rs (protobuf.rs)
 //!   ▼
 //! WeightFile          file.rs, stored.rs: names and shapes; the values of a tensor when they are asked for
 //!   │  names.rs       rules: a parameter's path ↔ the name and the layout of its tensor
@@ -17,9 +17,10 @@
 //! ```
 
 mod archive;
+pub(crate) mod facts;
 mod file;
 pub(crate) mod import;
-mod layout;
+pub(crate) mod layout;
 mod map_file;
 pub(crate) mod names;
 mod onnx;
@@ -37,6 +38,7 @@ pub(crate) use file::WeightFile;
 #[cfg(test)]
 pub(crate) use import::sha256;
 pub(crate) use names::Names;
+pub(crate) use safetensors::FACTS;
 
 #[cfg(test)]
 mod tests;

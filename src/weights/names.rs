@@ -70,6 +70,8 @@ pub(crate) struct Names {
     pub(crate) prefix: String,
     /// What batch norm adds to a variance in the other program, if it is not what Sori adds.
     pub(crate) epsilon: Option<f64>,
+    /// Whether a parameter without a rule has its own name and layout.
+    its_own: bool,
 }
 
 impl Names {
@@ -82,9 +84,22 @@ impl Names {
         }
     }
 
+    /// The names of a file that Sori wrote with its own.
+    pub(crate) fn its_own() -> Self {
+        Self {
+            its_own: true,
+            ..Self::default()
+        }
+    }
+
     /// The tensor of the parameter `path`, or none if no rule fits.
     pub(crate) fn origin(&self, path: &str) -> Option<Origin> {
-        self.rules.iter().find_map(|rule| {
+        let own = || Origin {
+            tensor: format!("{}{path}", self.prefix),
+            lengths: None,
+            layout: Layout::default(),
+        };
+        let found = self.rules.iter().find_map(|rule| {
             let numbers = rule.parameter.numbers(path)?;
             let name = |pattern: &Pattern| format!("{}{}", self.prefix, pattern.fill(&numbers));
             Some(Origin {
@@ -92,7 +107,8 @@ impl Names {
                 lengths: rule.lengths.as_ref().map(name),
                 layout: rule.layout.clone(),
             })
-        })
+        });
+        found.or_else(|| self.its_own.then(own))
     }
 
     /// Whether the tensor `name` need not become a parameter.
@@ -114,6 +130,7 @@ impl Names {
     pub(crate) fn then(&mut self, later: Self) {
         self.rules.extend(later.rules);
         self.ignored.extend(later.ignored);
+        self.its_own |= later.its_own;
     }
 
     /// Adds the rules of a layer: the pattern of its path here, and of its name there. `changed` is the layout

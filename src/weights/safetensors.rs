@@ -1,4 +1,4 @@
-//! Tensors of a safetensors file. The header alone is read.
+//! Tensors of a safetensors file, and what a file of Sori says beside them. The header alone is read.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::facts::Facts;
 use super::stored::{Element, Place, Span, Stored, Tensors, bad, open};
 use crate::Result;
 
@@ -14,6 +15,8 @@ use crate::Result;
 const MAX_HEADER: u64 = 100_000_000;
 /// The key of the header that is no tensor.
 const METADATA: &str = "__metadata__";
+/// The key of the metadata that `sori export` writes.
+pub(crate) const FACTS: &str = "sori";
 
 #[derive(Deserialize)]
 struct Entry {
@@ -22,8 +25,8 @@ struct Entry {
     data_offsets: [u64; 2],
 }
 
-/// The tensors of the file `path`, which errors call `name`.
-pub(super) fn tensors(path: &Path, name: &str) -> Result<Tensors> {
+/// The tensors of the file `path`, which errors call `name`, and the facts of a file that Sori wrote.
+pub(super) fn tensors(path: &Path, name: &str) -> Result<(Tensors, Option<Facts>)> {
     let file = open(path, name)?;
     let cut = |e: std::io::Error| bad(name, format!("the file is cut short in its header: {e}"));
     let mut length = [0; 8];
@@ -49,7 +52,14 @@ pub(super) fn tensors(path: &Path, name: &str) -> Result<Tensors> {
             )
         })?;
     let start = 8 + length;
-    entries
+    let facts = entries
+        .get(METADATA)
+        .and_then(|metadata| metadata[FACTS].as_str());
+    let facts = facts
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|e| bad(name, format!("what it says of its run is damaged: {e}")))?;
+    let tensors = entries
         .into_iter()
         .filter(|(tensor, _)| tensor != METADATA)
         .map(|(tensor, entry)| {
@@ -71,7 +81,8 @@ pub(super) fn tensors(path: &Path, name: &str) -> Result<Tensors> {
             };
             Ok((tensor, stored))
         })
-        .collect()
+        .collect::<Result<Tensors>>()?;
+    Ok((tensors, facts))
 }
 
 fn element(dtype: &str) -> Element {

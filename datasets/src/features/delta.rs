@@ -27,7 +27,7 @@ pub(super) struct DeltaFilter([f32; DELTA_WIDTH]);
 
 impl DeltaFilter {
     pub(super) fn new(order: usize) -> Self {
-        Self(weights(order))
+        Self(delta_weights(order))
     }
 
     /// The derivative in the middle of the nine first rows, of as many columns as `sums` has.
@@ -41,8 +41,10 @@ impl DeltaFilter {
     }
 }
 
-/// The least-squares slope, or twice the least-squares curvature, of nine equally spaced values.
-fn weights(order: usize) -> [f32; DELTA_WIDTH] {
+/// The filter of the derivative of `order` 1 or 2 over nine frames: the least-squares slope, or twice the
+/// least-squares curvature.
+#[must_use]
+pub fn delta_weights(order: usize) -> [f32; DELTA_WIDTH] {
     std::array::from_fn(|k| {
         let n = k as f64 - (DELTA_WIDTH / 2) as f64;
         // Σ n² = 60, and Σ (n² - 60/9)² = 308 over n = -4..4.

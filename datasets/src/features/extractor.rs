@@ -190,7 +190,7 @@ impl FeatureExtractor {
 }
 
 /// What `log1p-mel` multiplies a mel band's power by.
-const LOG1P_SCALE: f32 = 10_000.0;
+pub const LOG1P_SCALE: f32 = 10_000.0;
 
 /// The samples that frames are taken from.
 pub(super) enum FrameSource<'a> {

@@ -51,6 +51,12 @@ impl MelFilters {
         Self { filters }
     }
 
+    /// The first frequency under each filter, and its weights from there on.
+    pub(super) fn weights(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        let filters = self.filters.iter();
+        filters.map(|filter| (filter.first_bin, filter.weights.as_slice()))
+    }
+
     /// Filters within which no frequency of the transform lies.
     pub(super) fn num_empty(&self) -> usize {
         self.filters

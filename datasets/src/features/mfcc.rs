@@ -28,6 +28,11 @@ impl Cosines {
         Self { num_mels, rows }
     }
 
+    /// The rows, `[num_mfccs, num_mels]`.
+    pub(super) fn into_rows(self) -> Vec<f32> {
+        self.rows
+    }
+
     /// Cepstra `[num_mfccs]` of one frame `[num_mels]`.
     pub(super) fn apply(&self, mels: &[f32], cepstra: &mut [f32]) {
         for (cepstrum, row) in cepstra

@@ -16,10 +16,12 @@ mod mfcc;
 mod normalize;
 mod stft;
 mod stream;
+mod weights;
 mod window;
 
 pub use config::{FeatureConfig, FeatureKind, MelNorm, MelScale, Normalize, PadMode, WindowKind};
-pub use extractor::FeatureExtractor;
+pub use delta::delta_weights;
+pub use extractor::{FeatureExtractor, LOG1P_SCALE};
 pub use griffin_lim::griffin_lim;
 pub use matrix::{Features, SoundFeatures};
 pub use normalize::{BinAccumulator, BinStats};

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::Features;
 use crate::{Error, Result};
 
-/// A bin that varies less than this is taken for constant: it is centred and not scaled.
-const MIN_STD: f32 = 1e-5;
-
 /// Mean and standard deviation of each bin over many frames.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BinStats {
@@ -15,6 +12,18 @@ pub struct BinStats {
     pub mean: Vec<f32>,
     /// Standard deviation `[bins]`, by the number of frames (not one less).
     pub std: Vec<f32>,
+}
+
+impl BinStats {
+    /// A bin that varies less than this is taken for constant: it is centred and not scaled.
+    pub const MIN_STD: f32 = 1e-5;
+
+    /// What each bin is multiplied by once its mean is taken off, `[bins]`.
+    #[must_use]
+    pub fn scales(&self) -> Vec<f32> {
+        let scale = |&std: &f32| if std < Self::MIN_STD { 1.0 } else { 1.0 / std };
+        self.std.iter().map(scale).collect()
+    }
 }
 
 /// Sums up features frame by frame, to a mean and deviation of each bin.
@@ -137,11 +146,7 @@ impl Features {
                 bins: self.bins,
             });
         }
-        let scale: Vec<f32> = stats
-            .std
-            .iter()
-            .map(|&std| if std < MIN_STD { 1.0 } else { 1.0 / std })
-            .collect();
+        let scale = stats.scales();
         for row in self.values.chunks_exact_mut(self.bins.max(1)) {
             for ((value, &mean), &scale) in row.iter_mut().zip(&stats.mean).zip(&scale) {
                 *value = (*value - mean) * scale;

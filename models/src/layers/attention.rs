@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Linear, assert_lengths};
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 
 /// A weighted mean over the valid frames, by additive attention without a query
@@ -45,5 +46,21 @@ impl<B: Backend> AdditivePooling<B> {
     /// As [`Self::weights`].
     pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         ops::weighted_sum(self.weights(x.clone(), lengths), x)
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> OnnxValue {
+        let hidden = self.hidden.onnx(graph, x.values);
+        let hidden = graph.activate(hidden, Activation::Tanh); // [batch, frames, d_attention]
+        let scores = self.score.onnx(graph, hidden); // [batch, frames, 1]
+        let scores = Padded {
+            values: graph.squeeze(scores, 2),
+            rank: 2,
+            ..x
+        };
+        let weights = scores.softmax(graph); // [batch, frames]
+        let weights = graph.unsqueeze(weights, &[1]); // [batch, 1, frames]
+        let sum = graph.matmul(weights, x.values); // [batch, 1, channels]
+        graph.squeeze(sum, 1)
     }
 }

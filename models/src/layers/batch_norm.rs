@@ -3,7 +3,8 @@
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::{Tensor, backend::Backend};
 
-use crate::ops::{self, BatchStatistics, NormPool};
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
+use crate::ops::{self, Activation, BatchStatistics, NormPool};
 
 /// Added to a variance before its root is taken.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
@@ -122,6 +123,34 @@ impl<B: Backend> MaskedBatchNorm<B> {
         move_towards(&self.running_mean, batch.mean);
         move_towards(&self.running_var, batch.variance);
         y
+    }
+
+    /// [`Self::forward`] in ONNX, by the running statistics.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        x.with(self.onnx_each(graph, x.values)).zeroed(graph)
+    }
+
+    /// [`Self::forward_relu_pool`] in ONNX.
+    pub fn onnx_relu_pool(&self, graph: &mut OnnxGraph, x: Padded, pool: [usize; 2]) -> Padded {
+        let x = x.with(self.onnx_each(graph, x.values));
+        let x = x.with(graph.activate(x.values, Activation::Relu));
+        graph.max_pool(x, pool).zeroed(graph)
+    }
+
+    /// [`Self::forward_clamp`] in ONNX.
+    pub fn onnx_clamp(&self, graph: &mut OnnxGraph, x: Padded, range: [f64; 2]) -> Padded {
+        let x = x.with(self.onnx_each(graph, x.values));
+        x.with(graph.clamp(x.values, range)).zeroed(graph)
+    }
+
+    /// The normalisation of every position of `[…, channels]`, valid or not, in ONNX.
+    pub fn onnx_each(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        let variance = self.running_var.value() + Self::EPSILON;
+        let scale = self.gamma.val() / variance.sqrt(); // [channels]
+        let shift = self.beta.val() - self.running_mean.value() * scale.clone(); // [channels]
+        let [scale, shift] = [scale, shift].map(|it| graph.tensor(it));
+        let scaled = graph.mul(x, scale);
+        graph.add(scaled, shift)
     }
 }
 

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::Init;
+use crate::onnx::{OnnxGraph, OnnxValue};
 use crate::ops::{self, ConvOptions};
 
 /// A convolution over frames: either one that keeps their number, with stride 1 and `(kernel − 1) / 2`
@@ -53,16 +54,24 @@ impl<B: Backend> Conv1d<B> {
 
     /// `[batch, frames, channels_in]` to `[batch, frames / stride, channels_out]`.
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        ops::conv1d(x, self.weight.val(), Some(self.bias.val()), self.options())
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        graph.conv1d(x, self.weight.val(), Some(self.bias.val()), self.options())
+    }
+
+    fn options(&self) -> ConvOptions<1> {
         let [kernel, _, _] = self.weight.dims();
-        let options = if self.stride == 1 {
+        if self.stride == 1 {
             ConvOptions::same([kernel])
         } else {
             ConvOptions {
                 stride: [self.stride],
                 ..Default::default()
             }
-        };
-        ops::conv1d(x, self.weight.val(), Some(self.bias.val()), options)
+        }
     }
 }
 
@@ -123,6 +132,13 @@ impl<B: Backend> Conv2d<B> {
         self.forward_padded(x, frames / 2)
     }
 
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        let [frames, _, _, _] = self.weight.dims();
+        let options = self.options(frames / 2);
+        graph.conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+    }
+
     /// [`Self::forward`] of frames whose neighbours are there: no zeros before the first and after
     /// the last.
     pub(crate) fn forward_within(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
@@ -130,12 +146,16 @@ impl<B: Backend> Conv2d<B> {
     }
 
     fn forward_padded(&self, x: Tensor<B, 4>, padding_frames: usize) -> Tensor<B, 4> {
+        let options = self.options(padding_frames);
+        ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+    }
+
+    fn options(&self, padding_frames: usize) -> ConvOptions<2> {
         let [_, bins, _, _] = self.weight.dims();
-        let options = ConvOptions {
+        ConvOptions {
             stride: self.stride,
             padding: [padding_frames, bins / 2],
             ..Default::default()
-        };
-        ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+        }
     }
 }

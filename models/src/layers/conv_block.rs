@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Conv1d, Conv2d, Init, MaskedBatchNorm, pooled_lengths};
+use crate::onnx::{OnnxGraph, Padded};
 use crate::ops::{self, Activation};
 
 /// Convolution over frames, batch norm, a nonlinearity, max pooling, in this order.
@@ -66,6 +67,16 @@ impl<B: Backend> ConvBlock1d<B> {
         let pool = [self.pool_size, 1];
         let max_pool = |x| ops::max_pool1d(x, self.pool_size);
         finish(&self.norm, self.activation, pool, max_pool, x, &lengths) // [batch, steps, channels_out]
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let x = Padded {
+            values: self.conv.onnx(graph, x.values),
+            time: x.time.divided(graph, self.conv.stride),
+            ..x
+        };
+        onnx_finish(&self.norm, self.activation, [self.pool_size, 1], graph, x)
     }
 }
 
@@ -137,6 +148,12 @@ impl<B: Backend> ConvBlock2d<B> {
         let max_pool = |x| ops::max_pool2d(x, self.pool);
         finish(&self.norm, self.activation, self.pool, max_pool, x, lengths) // [batch, steps, bands, channels_out]
     }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let x = x.with(self.conv.onnx(graph, x.values));
+        onnx_finish(&self.norm, self.activation, self.pool, graph, x)
+    }
 }
 
 /// The rest of a block after its convolution: batch norm, the nonlinearity, and max pooling.
@@ -158,4 +175,21 @@ fn finish<B: Backend, const D: usize>(
         }
     };
     (ops::zero_padding(x, &pooled), pooled) // a sigmoid makes one half of the zeros
+}
+
+/// [`finish`] in ONNX.
+fn onnx_finish<B: Backend>(
+    norm: &MaskedBatchNorm<B>,
+    activation: Activation,
+    pool: [usize; 2],
+    graph: &mut OnnxGraph,
+    x: Padded,
+) -> Padded {
+    if activation == Activation::Relu {
+        return norm.onnx_relu_pool(graph, x, pool);
+    }
+    // What is past a row's length shares no window with what is left of the row.
+    let x = x.with(norm.onnx_each(graph, x.values));
+    let x = x.with(graph.activate(x.values, activation));
+    graph.max_pool(x, pool).zeroed(graph)
 }

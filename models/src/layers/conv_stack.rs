@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, backend::Backend};
 
 use super::{Conv2d, Init, MaskedBatchNorm};
 use crate::config::{ConfigError, check_odd, check_size, check_sizes};
+use crate::onnx::{OnnxGraph, Padded};
 
 /// Convolution over time and frequency, batch norm and clipped ReLU.
 #[derive(Module, Debug)]
@@ -108,4 +109,29 @@ pub(crate) fn convolve<B: Backend>(
         x = norm.forward_clamp(x, &lengths, [0.0, clip]);
     }
     (x.flatten(2, 3), lengths)
+}
+
+/// [`convolve`] in ONNX, of `num_bins`.
+pub(crate) fn onnx_convolve<B: Backend>(
+    layers: &[ConvLayer<B>],
+    graph: &mut OnnxGraph,
+    x: Padded,
+    num_bins: usize,
+    clip: f64,
+) -> Padded {
+    let Some(last) = layers.last() else {
+        return x;
+    };
+    let (mut x, mut bands) = (x.as_image(graph), num_bins);
+    for ConvLayer { conv, norm } in layers {
+        x = Padded {
+            values: conv.onnx(graph, x.values),
+            time: x.time.divided_up(graph, conv.stride[0]),
+            ..x
+        };
+        x = norm.onnx_clamp(graph, x, [0.0, clip]); // [batch, steps, bands, channels]
+        bands = bands.div_ceil(conv.stride[1]);
+    }
+    let [_, _, _, channels] = last.conv.weight.dims();
+    x.as_sequence(graph, bands * channels)
 }

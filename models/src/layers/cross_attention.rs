@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Init, Linear};
 use crate::config::{ConfigError, check_odd, check_size};
-use crate::ops::{self, Attended, Score};
+use crate::onnx::{OnnxGraph, OnnxValue, Time};
+use crate::ops::{self, Activation, Attended, ConvOptions, Score};
 
 /// The score of a key `k`, given a query `q`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,5 +159,85 @@ impl<B: Backend> CrossAttention<B> {
             },
             (None, _, _) => Score::Dot,
         }
+    }
+
+    /// The context `[batch, d_states]` and the weights `[batch, heads, steps]` of a decoder's state `[batch,
+    /// d_query]` in ONNX, from keys and values `[batch, steps, …]` and the weights of the step before.
+    pub fn onnx(
+        &self,
+        graph: &mut OnnxGraph,
+        state: OnnxValue,
+        [keys, values]: [OnnxValue; 2],
+        time: Time,
+        before: OnnxValue,
+    ) -> (OnnxValue, OnnxValue) {
+        let heads = self.num_heads as i64;
+        let query = match &self.query {
+            Some(query) => query.onnx(graph, state),
+            None => state,
+        };
+        let query = graph.reshape(query, &[0, heads, 1, -1]); // [batch, heads, 1, width]
+        let [keys, values] = [keys, values].map(|x| {
+            let x = graph.reshape(x, &[0, 0, heads, -1]);
+            graph.transpose(x, &[0, 2, 1, 3]) // [batch, heads, steps, width]
+        });
+        let scores = match self.score() {
+            Score::Dot => {
+                let query = graph.transpose(query, &[0, 1, 3, 2]);
+                let scores = graph.matmul(keys, query);
+                graph.squeeze(scores, 3)
+            }
+            Score::Additive { vector } => {
+                let sum = graph.add(keys, query);
+                self.onnx_hidden(graph, sum, vector)
+            }
+            Score::Location {
+                vector,
+                filters,
+                projection,
+            } => {
+                let [kernel, count] = filters.dims();
+                let [_, d_attention] = projection.dims();
+                let width = d_attention / self.num_heads;
+                let projection = projection.reshape([count, self.num_heads, width]);
+                let projection = graph.tensor(projection.swap_dims(0, 1)); // [heads, filters, width]
+                let filters = filters.reshape([kernel, 1, count]);
+                let options = ConvOptions::same([kernel]);
+                let lines = graph.transpose(before, &[0, 2, 1]); // [batch, steps, heads]
+                let each = (0..heads).map(|head| {
+                    let line = graph.slice(lines, 2, head, head + 1); // [batch, steps, 1]
+                    let located = graph.conv1d(line, filters.clone(), None, options);
+                    graph.unsqueeze(located, &[1]) // [batch, 1, steps, filters]
+                });
+                let each: Vec<OnnxValue> = each.collect();
+                let located = graph.concat(&each, 1); // [batch, heads, steps, filters]
+                let located = graph.matmul(located, projection); // [batch, heads, steps, width]
+                let sum = graph.add(keys, query);
+                let sum = graph.add(sum, located);
+                self.onnx_hidden(graph, sum, vector)
+            }
+        }; // [batch, heads, steps]
+        let valid = time.valid(graph);
+        let valid = graph.unsqueeze(valid, &[1]);
+        let least = graph.number(f64::NEG_INFINITY);
+        let scores = graph.choose(valid, scores, least);
+        let weights = graph.softmax(scores); // [batch, heads, steps]
+        let rows = graph.unsqueeze(weights, &[2]);
+        let context = graph.matmul(rows, values); // [batch, heads, 1, d_value]
+        (graph.reshape(context, &[0, -1]), weights)
+    }
+
+    /// `v · tanh(sum)` of each head in ONNX: `[batch, heads, steps, width]` to `[batch, heads, steps]`.
+    fn onnx_hidden(
+        &self,
+        graph: &mut OnnxGraph,
+        sum: OnnxValue,
+        vector: Tensor<B, 1>,
+    ) -> OnnxValue {
+        let width = vector.dims()[0] / self.num_heads;
+        let vector = graph.tensor(vector.reshape([1, self.num_heads, 1, width]));
+        let hidden = graph.activate(sum, Activation::Tanh);
+        let products = graph.mul(hidden, vector);
+        graph.sum(products, 3)
     }
 }

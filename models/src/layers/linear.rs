@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::Init;
+use crate::onnx::{OnnxGraph, OnnxValue};
 use crate::ops;
 
 /// An affine map of the last axis, `y = x · W + b`.
@@ -32,5 +33,15 @@ impl<B: Backend> Linear<B> {
     /// `[..., d_input]` to `[..., d_output]`.
     pub fn forward<const D: usize>(&self, x: Tensor<B, D>) -> Tensor<B, D> {
         ops::linear(x, self.weight.val(), Some(self.bias.val()))
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        let [weight, bias] = [
+            graph.tensor(self.weight.val()),
+            graph.tensor(self.bias.val()),
+        ];
+        let product = graph.matmul(x, weight);
+        graph.add(product, bias)
     }
 }

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::Init;
+use crate::onnx::{OnnxGraph, OnnxValue};
 use crate::ops::{self, ConvOptions};
 
 /// Lookahead convolution ([Wang et al. 2016](https://arxiv.org/abs/1609.03193)): each feature of a
@@ -41,6 +42,17 @@ impl<B: Backend> Lookahead<B> {
         // With as many zeros on both sides; what reads the steps before the first is left out.
         let y = ops::conv1d(x, self.weight.val(), None, options); // [batch, steps + context, channels]
         y.narrow(1, context, steps)
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        let [taps, _, channels] = self.weight.dims();
+        let options = ConvOptions {
+            groups: channels,
+            ..Default::default()
+        };
+        let ahead = graph.pad(x, &[0, 0, 0, 0, taps as i64 - 1, 0]); // [batch, steps + context, channels]
+        graph.conv1d(ahead, self.weight.val(), None, options)
     }
 
     /// [`Self::forward`] of the steps whose context is there: `[batch, steps + context, channels]` to

@@ -28,7 +28,7 @@ pub use batch_norm::{BATCH_NORM_EPSILON, MaskedBatchNorm};
 pub use conv::{Conv1d, Conv2d};
 pub use conv_block::{ConvBlock1d, ConvBlock2d};
 pub use conv_stack::ConvLayer;
-pub(crate) use conv_stack::{ConvStack, convolve};
+pub(crate) use conv_stack::{ConvStack, convolve, onnx_convolve};
 pub use cross_attention::{AttentionKind, CrossAttention, CrossAttentionConfig};
 pub use domain_classifier::DomainClassifier;
 pub use dropout::Dropout;
@@ -36,7 +36,7 @@ pub use init::Init;
 pub(crate) use input::{assert_bins, assert_input, assert_lengths};
 pub use linear::Linear;
 pub use lookahead::Lookahead;
-pub(crate) use patches::to_patches;
+pub(crate) use patches::{onnx_patches, to_patches};
 pub use pooling::{
     GlobalPooling, Pooling, masked_deviation, masked_max, masked_mean, masked_mean2d,
     pooled_lengths,

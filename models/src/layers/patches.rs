@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::{assert_bins, assert_lengths};
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
 use crate::ops;
 
 /// Features `[batch, frames, bins]` to patches `[batch, num_frames, bins]`: zero past each row's length,
@@ -26,4 +27,13 @@ pub(crate) fn to_patches<B: Backend>(
     }
     let missing = Tensor::zeros([batch, num_frames - kept, bins], &x.device());
     Tensor::cat(vec![x, missing], 1) // [batch, num_frames, bins]
+}
+
+/// `[batch, frames, bins]` in ONNX, cropped or followed by zeros to `[batch, num_frames, bins]`; zero past each
+/// row's length.
+pub(crate) fn onnx_patches(graph: &mut OnnxGraph, x: Padded, num_frames: usize) -> OnnxValue {
+    let num_frames = num_frames as i64;
+    let x = x.zeroed(graph);
+    let longer = graph.pad(x.values, &[0, 0, 0, 0, num_frames, 0]);
+    graph.slice(longer, 1, 0, num_frames)
 }

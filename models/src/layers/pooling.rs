@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, backend::Backend};
 use serde::{Deserialize, Serialize};
 
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
 use crate::ops;
 
 /// Pooling of a sequence of states to one vector.
@@ -58,6 +59,26 @@ impl GlobalPooling {
                 Tensor::cat(vec![pooled, masked_deviation(x, lengths)], 1)
             }
         }
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(self, graph: &mut OnnxGraph, x: Padded) -> OnnxValue {
+        let x = Padded {
+            values: graph.mean(x.values, 2),
+            rank: 3,
+            ..x
+        }; // [batch, frames, channels]
+        let mean = x.mean(graph);
+        if self == Self::Mean {
+            return mean;
+        }
+        let largest = x.largest(graph);
+        let pooled = graph.add(mean, largest);
+        if self == Self::MeanMax {
+            return pooled;
+        }
+        let deviation = x.deviation(graph, LEAST_VARIANCE);
+        graph.concat(&[pooled, deviation], 1)
     }
 }
 

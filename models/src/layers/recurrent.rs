@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, backend::Backend};
 
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::Dropout;
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Cell, DirectionWeights, Sequence, State};
 
 /// A stack of recurrent layers.
@@ -154,6 +155,13 @@ impl<B: Backend> RecurrentLayer<B> {
         ops::recurrent(self.cell, x, weights.collect(), lengths)
     }
 
+    /// [`Self::forward`] in ONNX: the outputs, and the state each direction ends with.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> (Padded, OnnxValue) {
+        let directions = [Some(&self.forward), self.backward.as_ref()];
+        let weights = directions.into_iter().flatten().map(Direction::weights);
+        graph.recurrent(self.cell, x, &weights.collect::<Vec<_>>())
+    }
+
     /// A stretch `[1, frames, d_input]` of a sequence, from the state the stretch before it ended
     /// with, to `[1, frames, d_hidden]` and the state it ends with. Forward in time alone.
     pub(crate) fn forward_stretch(
@@ -194,6 +202,18 @@ impl<B: Backend> Recurrent<B> {
             .iter()
             .fold(first.forward(x, lengths), |below, layer| {
                 layer.forward(self.dropout.forward(below.outputs), lengths)
+            })
+    }
+
+    /// [`Self::forward`] in ONNX: the outputs, and the last state of the topmost layer.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> (Padded, OnnxValue) {
+        let Some((first, above)) = self.layers.split_first() else {
+            unreachable!("RecurrentConfig::check asks for a layer")
+        };
+        above
+            .iter()
+            .fold(first.onnx(graph, x), |(below, _), layer| {
+                layer.onnx(graph, below)
             })
     }
 }

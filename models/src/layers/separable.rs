@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::Init;
+use crate::onnx::{OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, ConvOptions};
 
 /// A convolution whose kernel spans a single frame: the same linear map of every frame's channels,
@@ -26,6 +27,12 @@ impl<B: Backend> PointwiseConv1d<B> {
     /// `[batch, frames, channels_in]` to `[batch, frames, channels_out]`.
     pub fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         ops::linear(x, self.weight.val(), None)
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: OnnxValue) -> OnnxValue {
+        let weight = graph.tensor(self.weight.val());
+        graph.matmul(x, weight)
     }
 }
 
@@ -71,15 +78,28 @@ impl<B: Backend> SeparableConv1d<B> {
     /// valid steps of each row, past which anything may stand; `steps` is `frames / stride`, rounded
     /// up.
     pub fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> (Tensor<B, 3>, Vec<usize>) {
+        let x = ops::conv1d(x, self.depthwise.val(), None, self.options()); // [batch, steps, channels_in]
+        let lengths = lengths.iter().map(|length| length.div_ceil(self.stride));
+        (self.pointwise.forward(x), lengths.collect())
+    }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let values = graph.conv1d(x.values, self.depthwise.val(), None, self.options());
+        Padded {
+            values: self.pointwise.onnx(graph, values),
+            time: x.time.divided_up(graph, self.stride),
+            ..x
+        }
+    }
+
+    fn options(&self) -> ConvOptions<1> {
         let [kernel, _, channels] = self.depthwise.dims();
-        let options = ConvOptions {
+        ConvOptions {
             stride: [self.stride],
             padding: [kernel / 2 * self.dilation],
             dilation: [self.dilation],
             groups: channels,
-        };
-        let x = ops::conv1d(x, self.depthwise.val(), None, options); // [batch, steps, channels_in]
-        let lengths = lengths.iter().map(|length| length.div_ceil(self.stride));
-        (self.pointwise.forward(x), lengths.collect())
+        }
     }
 }

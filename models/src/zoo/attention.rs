@@ -15,6 +15,7 @@ use crate::config::{ConfigError, check_size};
 use crate::layers::{
     AdditivePooling, Cell, Dropout, Linear, Recurrent, RecurrentConfig, assert_input,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
 
@@ -176,6 +177,11 @@ impl<B: Backend> LinearHead<B> for Attention<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let (states, _) = self.recurrent.onnx(graph, features); // [batch, frames, directions·d_hidden]
+        Ok(self.pooling.onnx(graph, states)) // [batch, directions·d_hidden]
     }
 }
 

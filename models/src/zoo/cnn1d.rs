@@ -19,6 +19,7 @@ use crate::config::{
     ConfigError, check_channels, check_odd, check_probability, check_size, pooled_size,
 };
 use crate::layers::{ConvBlock1d, Dropout, Init, Linear, assert_input, masked_mean};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -179,6 +180,14 @@ impl<B: Backend> LinearHead<B> for Cnn1d<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let mut x = features.zeroed(graph);
+        for block in &self.blocks {
+            x = block.onnx(graph, x); // [batch, steps, channels]
+        }
+        Ok(x.mean(graph))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::config::{
     ConfigError, check_channels, check_odd, check_probability, check_size, pooled_size,
 };
 use crate::layers::{ConvBlock2d, Dropout, GlobalPooling, Init, Linear, assert_input};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -200,6 +201,14 @@ impl<B: Backend> LinearHead<B> for Cnn2d<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let mut x = features.zeroed(graph).as_image(graph);
+        for block in &self.blocks {
+            x = block.onnx(graph, x); // [batch, steps, bands, channels]
+        }
+        Ok(self.pooling.onnx(graph, x))
     }
 }
 

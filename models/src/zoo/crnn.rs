@@ -21,6 +21,7 @@ use crate::layers::{
     Cell, ConvBlock2d, Dropout, Init, Linear, MaskedBatchNorm, Recurrent, RecurrentConfig,
     assert_input,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_music};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -211,6 +212,17 @@ impl<B: Backend> LinearHead<B> for Crnn<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = features.zeroed(graph).as_image(graph);
+        let mut x = self.norm.onnx(graph, x); // [batch, frames, bins, 1]
+        for block in &self.blocks {
+            x = block.onnx(graph, x); // [batch, steps, bands, channels]
+        }
+        let d_input = self.recurrent.layers[0].forward.weight_input.dims()[0];
+        let x = x.as_sequence(graph, d_input); // [batch, steps, bands·channels]
+        Ok(self.recurrent.onnx(graph, x).1) // [batch, d_hidden]
     }
 }
 

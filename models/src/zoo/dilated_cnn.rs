@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_odd, check_probability, check_size};
 use crate::layers::{Dropout, Init, Linear, PointwiseConv1d, assert_input, masked_mean};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation, ConvOptions};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -199,14 +200,30 @@ impl<B: Backend> GatedBlock<B> {
     /// `[batch, frames, channels]`, zero past `lengths`, to the gated units z `[batch, frames,
     /// channels]`, zero past them.
     fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
+        let x = ops::conv1d(x, self.weight.val(), Some(self.bias.val()), self.options()); // [batch, frames, 2·channels]
+        ops::gated_unit(x, lengths) // [batch, frames, channels]
+    }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let [_, channels, _] = weight.dims();
+        let y = graph.conv1d(x.values, weight, Some(bias), self.options()); // [batch, frames, 2·channels]
+        let y = x.with(y).zeroed(graph).values;
+        let values = graph.slice(y, 2, 0, channels as i64);
+        let values = graph.activate(values, Activation::Tanh);
+        let gate = graph.slice(y, 2, channels as i64, i64::MAX);
+        let gate = graph.activate(gate, Activation::Sigmoid);
+        x.with(graph.mul(values, gate)) // [batch, frames, channels]
+    }
+
+    fn options(&self) -> ConvOptions<1> {
         let [kernel, ..] = self.weight.dims();
-        let options = ConvOptions {
+        ConvOptions {
             padding: [kernel / 2 * self.dilation],
             dilation: [self.dilation],
             ..Default::default()
-        };
-        let x = ops::conv1d(x, self.weight.val(), Some(self.bias.val()), options); // [batch, frames, 2·channels]
-        ops::gated_unit(x, lengths) // [batch, frames, channels]
+        }
     }
 }
 
@@ -256,6 +273,29 @@ impl<B: Backend> LinearHead<B> for DilatedCnn<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = features.zeroed(graph);
+        let mut x = x.with(self.input.onnx(graph, x.values)); // [batch, frames, channels]
+        let mut skips = None;
+        for block in &self.blocks {
+            let z = block.onnx(graph, x); // [batch, frames, channels]
+            let skip = block.skip.onnx(graph, z.values); // [batch, frames, skip_channels]
+            skips = Some(match skips {
+                Some(skips) => graph.add(skips, skip),
+                None => skip,
+            });
+            if let Some(residual) = &block.residual {
+                let z = residual.onnx(graph, z.values);
+                x = x.with(graph.add(x.values, z)); // [batch, frames, channels]
+            }
+        }
+        let skips = skips.expect("a block at least");
+        let y = graph.activate(skips, Activation::Relu);
+        let y = self.hidden.onnx(graph, y);
+        let y = graph.activate(y, Activation::Relu); // [batch, frames, skip_channels]
+        Ok(x.with(y).mean(graph)) // [batch, skip_channels]
     }
 }
 

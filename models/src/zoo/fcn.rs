@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_pools, check_probability, check_size, pooled_sizes};
 use crate::layers::{
-    ConvBlock2d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d,
+    ConvBlock2d, Dropout, GlobalPooling, Init, Linear, MaskedBatchNorm, assert_input, masked_mean2d,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_music};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -178,6 +179,15 @@ impl<B: Backend> LinearHead<B> for Fcn<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = features.zeroed(graph).as_image(graph);
+        let mut x = self.norm.onnx(graph, x); // [batch, frames, bins, 1]
+        for block in &self.blocks {
+            x = block.onnx(graph, x); // [batch, steps, bands, channels]
+        }
+        Ok(GlobalPooling::Mean.onnx(graph, x)) // [batch, channels]
     }
 }
 

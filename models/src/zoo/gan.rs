@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ConfigError, check_channels, check_size};
 use crate::layers::{Conv2d, ConvBlock2d, Init, Linear, MaskedBatchNorm, to_patches};
 use crate::loss::{AdversarialLoss, GanLosses};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue};
 use crate::ops::Activation;
 use crate::recipe::plain;
 use crate::{Adversarial, Architecture, Card, Contract, Generator, Network, Purpose, Role};
@@ -228,6 +229,42 @@ impl<B: Backend> PatchGenerator<B> {
         let x = self.output.forward(x).squeeze_dim::<3>(3); // [batch, at least num_frames, at least bins]
         x.narrow(1, 0, num_frames).narrow(2, 0, num_bins) // [batch, num_frames, bins]
     }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, latents: OnnxValue) -> OnnxValue {
+        let [num_frames, num_bins] = self.size;
+        let [mut frames, mut bins] = self.inmost;
+        let channels = self.projection.weight.dims()[1] / (frames * bins);
+        let x = self.projection.onnx(graph, latents); // [batch, frames·bins·channels]
+        let x = graph.reshape(x, &[0, frames as i64, bins as i64, channels as i64]);
+        let x = self.projection_norm.onnx_each(graph, x);
+        let mut x = graph.activate(x, Activation::Relu); // [batch, frames, bins, channels]
+        for block in &self.blocks {
+            [frames, bins] = [2 * frames, 2 * bins];
+            let [_, _, channels, _] = block.conv.weight.dims();
+            x = onnx_double(graph, x, [frames, bins, channels]);
+            x = block.conv.onnx(graph, x);
+            x = block.norm.onnx_each(graph, x);
+            x = graph.activate(x, block.activation); // [batch, 2·frames, 2·bins, channels_out]
+        }
+        let x = self.output.onnx(graph, x);
+        let x = graph.squeeze(x, 3); // [batch, at least num_frames, at least bins]
+        let x = graph.slice(x, 1, 0, num_frames as i64);
+        graph.slice(x, 2, 0, num_bins as i64) // [batch, num_frames, bins]
+    }
+}
+
+/// [`double`] in ONNX, to so many frames, bins and channels.
+fn onnx_double(
+    graph: &mut OnnxGraph,
+    x: OnnxValue,
+    [frames, bins, channels]: [usize; 3],
+) -> OnnxValue {
+    let [frames, bins, channels] = [frames, bins, channels].map(|size| size as i64);
+    let x = graph.concat(&[x, x], 3);
+    let x = graph.reshape(x, &[0, frames / 2, bins * channels]);
+    let x = graph.concat(&[x, x], 2);
+    graph.reshape(x, &[0, frames, bins, channels])
 }
 
 /// `[batch, frames, bins, channels]` to `[batch, 2·frames, 2·bins, channels]`, each value four times.
@@ -295,6 +332,14 @@ impl<B: Backend> Generator<B> for Gan<B> {
     /// bins]`.
     fn generate(&self, latents: Tensor<B, 2>) -> Tensor<B, 3> {
         self.generator.forward(latents)
+    }
+
+    fn onnx_generate(
+        &self,
+        graph: &mut OnnxGraph,
+        latents: OnnxValue,
+    ) -> Result<OnnxValue, NotInOnnx> {
+        Ok(self.generator.onnx(graph, latents))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::layers::{
     Dropout, Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d, assert_input,
     masked_mean,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -195,6 +196,12 @@ impl<B: Backend> SubBlock<B> {
         let (x, lengths) = self.conv.forward(x, lengths);
         (self.norm.forward(x, &lengths), lengths)
     }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let x = self.conv.onnx(graph, x);
+        self.norm.onnx(graph, x)
+    }
 }
 
 /// A 1×1 convolution and its batch norm.
@@ -210,6 +217,12 @@ impl<B: Backend> Shortcut<B> {
     /// `[batch, frames, channels_in]` to `[batch, frames, channels_out]`, zero past `lengths`.
     fn forward(&self, x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
         self.norm.forward(self.conv.forward(x), lengths)
+    }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let x = x.with(self.conv.onnx(graph, x.values));
+        self.norm.onnx(graph, x)
     }
 }
 
@@ -249,6 +262,12 @@ impl<B: Backend> Matchboxnet<B> {
         let x = ops::zero_padding(ops::activate(x, self.activation), lengths);
         self.dropout.forward(x)
     }
+
+    /// [`Self::activate`] in ONNX.
+    fn onnx_activate(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        x.with(graph.activate(x.values, self.activation))
+            .zeroed(graph)
+    }
 }
 
 impl<B: Backend> Network<B> for Matchboxnet<B> {
@@ -281,6 +300,27 @@ impl<B: Backend> LinearHead<B> for Matchboxnet<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = features.zeroed(graph);
+        let x = self.first.onnx(graph, x);
+        let mut x = self.onnx_activate(graph, x); // [batch, steps, outer_channels]
+        for block in &self.blocks {
+            let around = block.shortcut.onnx(graph, x); // [batch, steps, channels]
+            for (index, sub_block) in block.sub_blocks.iter().enumerate() {
+                x = sub_block.onnx(graph, x);
+                if index + 1 == block.sub_blocks.len() {
+                    x = x.with(graph.add(x.values, around.values));
+                }
+                x = self.onnx_activate(graph, x); // [batch, steps, channels]
+            }
+        }
+        let x = self.dilated.onnx(graph, x);
+        let x = self.onnx_activate(graph, x); // [batch, steps, outer_channels]
+        let x = self.last.onnx(graph, x);
+        let x = self.onnx_activate(graph, x); // [batch, steps, outer_channels]
+        Ok(x.mean(graph)) // [batch, outer_channels]
     }
 }
 

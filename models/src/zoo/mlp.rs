@@ -12,7 +12,8 @@ use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size, check_sizes};
-use crate::layers::{Dropout, Init, Linear, assert_input};
+use crate::layers::{Dropout, Init, Linear, assert_input, onnx_patches};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier_of_positions;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -182,6 +183,17 @@ impl<B: Backend> LinearHead<B> for Mlp<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = onnx_patches(graph, features, self.num_frames); // [batch, num_frames, bins]
+        let d_input = (self.num_frames * self.num_bins) as i64;
+        let mut x = graph.reshape(x, &[0, d_input]);
+        for layer in &self.hidden {
+            let y = layer.onnx(graph, x);
+            x = graph.activate(y, self.activation); // [batch, d_hidden]
+        }
+        Ok(x)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::config::{ConfigError, check_channels, check_odd, check_probability, c
 use crate::layers::{
     ConvBlock1d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation, ConvOptions};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -219,15 +220,31 @@ impl<B: Backend> Filters<B> {
     /// `[batch, frames, bins, 1]`, zero past `lengths`, to `[batch, frames, channels]`, zero past
     /// them.
     fn forward(&self, x: Tensor<B, 4>, lengths: &[usize], relu_first: bool) -> Tensor<B, 3> {
-        let [frames, ..] = self.weight.dims();
-        let options = ConvOptions {
-            padding: [frames / 2, 0],
-            ..Default::default()
-        };
-        let x = ops::conv2d(x, self.weight.val(), Some(self.bias.val()), options); // [batch, frames, bands, channels]
+        let x = ops::conv2d(x, self.weight.val(), Some(self.bias.val()), self.options()); // [batch, frames, bands, channels]
         let all_bands = [1, x.dims()[2]];
         let x = norm_relu_pool(&self.norm, x, lengths, all_bands, relu_first); // [batch, frames, 1, channels]
         x.squeeze_dim(2)
+    }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded, relu_first: bool) -> Padded {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let y = graph.conv2d(x.values, weight, Some(bias), self.options()); // [batch, frames, bands, channels]
+        let y = onnx_norm_relu(&self.norm, graph, y, relu_first);
+        let x = Padded {
+            values: graph.largest(y, 2),
+            rank: 3,
+            ..x
+        };
+        x.zeroed(graph)
+    }
+
+    fn options(&self) -> ConvOptions<2> {
+        let [frames, ..] = self.weight.dims();
+        ConvOptions {
+            padding: [frames / 2, 0],
+            ..Default::default()
+        }
     }
 }
 
@@ -243,6 +260,21 @@ fn norm_relu_pool<B: Backend, const D: usize>(
         true => norm.forward_pool(ops::activate(x, Activation::Relu), lengths, pool),
         false => norm.forward_relu_pool(x, lengths, pool),
     }
+}
+
+/// Batch norm and ReLU of every position of `[…, channels]` in ONNX; the ReLU ahead if it comes first.
+fn onnx_norm_relu<B: Backend>(
+    norm: &MaskedBatchNorm<B>,
+    graph: &mut OnnxGraph,
+    x: OnnxValue,
+    relu_first: bool,
+) -> OnnxValue {
+    if relu_first {
+        let x = graph.activate(x, Activation::Relu);
+        return norm.onnx_each(graph, x);
+    }
+    let x = norm.onnx_each(graph, x);
+    graph.activate(x, Activation::Relu)
 }
 
 /// A network of filters shaped for music. See the [module](self).
@@ -310,6 +342,37 @@ impl<B: Backend> LinearHead<B> for Musicnn<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let x = features.zeroed(graph).as_image(graph);
+        let x = self.norm.onnx(graph, x); // [batch, frames, bins, 1]
+        let front = self.timbral.iter().chain(&self.temporal);
+        let front: Vec<Padded> = front
+            .map(|filters| filters.onnx(graph, x, self.relu_first))
+            .collect();
+        let values: Vec<OnnxValue> = front.iter().map(|it| it.values).collect();
+        let mut below = front[0].with(graph.concat(&values, 2)); // [batch, frames, front_channels]
+
+        let mut layers = vec![below];
+        for (index, block) in self.dense.iter().enumerate() {
+            let y = block.conv.onnx(graph, below.values); // [batch, frames, dense_channels]
+            let y = onnx_norm_relu(&block.norm, graph, y, self.relu_first);
+            let mut y = below.with(y).zeroed(graph);
+            if index > 0 {
+                y = y.with(graph.add(y.values, below.values));
+            }
+            layers.push(y);
+            below = y;
+        }
+
+        let largest: Vec<OnnxValue> = layers.iter().map(|x| x.largest(graph)).collect();
+        let mean = layers.iter().map(|x| x.mean(graph));
+        let pooled: Vec<OnnxValue> = largest.into_iter().chain(mean).collect();
+        let x = graph.concat(&pooled, 1); // [batch, 2·channels]
+        let x = self.pooled_norm.onnx_each(graph, x);
+        let x = self.hidden.onnx(graph, x); // [batch, d_hidden]
+        Ok(onnx_norm_relu(&self.hidden_norm, graph, x, self.relu_first)) // [batch, d_hidden]
     }
 }
 

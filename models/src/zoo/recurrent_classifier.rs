@@ -14,6 +14,7 @@ use crate::config::check_size;
 use crate::layers::{
     Cell, Dropout, Linear, Pooling, Recurrent, RecurrentConfig, assert_input, masked_mean,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::{Architecture, Card, ConfigError, Contract, LinearHead, Network};
 
 /// A classifier on stacked recurrent layers.
@@ -50,6 +51,14 @@ impl<B: Backend> LinearHead<B> for RecurrentClassifier<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let (outputs, last) = self.recurrent.onnx(graph, features); // [batch, frames, directions·d_hidden]
+        Ok(match self.pooling {
+            Pooling::Mean => outputs.mean(graph),
+            Pooling::Last => last,
+        }) // [batch, directions·d_hidden]
     }
 }
 

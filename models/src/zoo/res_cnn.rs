@@ -36,6 +36,7 @@ use crate::layers::{
     Conv1d, Dropout, Init, Linear, MaskedBatchNorm, assert_input, masked_max, masked_mean,
     pooled_lengths,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::{Facts, classifier_of_waveforms, poolings_by_three};
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -251,6 +252,17 @@ impl<B: Backend> SqueezeExcitation<B> {
         let gate = ops::activate(self.gate.forward(hidden), Activation::Sigmoid); // [batch, channels]
         ops::scale_channels(x, gate)
     }
+
+    /// [`Self::forward`] in ONNX.
+    pub fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let squeezed = x.mean(graph); // [batch, channels]
+        let hidden = self.hidden.onnx(graph, squeezed);
+        let hidden = graph.activate(hidden, Activation::Relu); // [batch, d_hidden]
+        let gate = self.gate.onnx(graph, hidden);
+        let gate = graph.activate(gate, Activation::Sigmoid); // [batch, channels]
+        let gate = graph.unsqueeze(gate, &[1]);
+        x.with(graph.mul(x.values, gate))
+    }
 }
 
 /// A block of any of the paper's variants. See the [module](self).
@@ -314,6 +326,37 @@ impl<B: Backend> ResBlock<B> {
         let x = ops::add_relu_max_pool1d(x, around, WINDOW); // [batch, steps / 3, channels_out]
         (ops::zero_padding(x, &pooled), pooled)
     }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let around = self.residual.then(|| match &self.shortcut {
+            Some(ConvNorm { conv, norm }) => {
+                let y = x.with(conv.onnx(graph, x.values));
+                norm.onnx(graph, y)
+            }
+            None => x,
+        });
+        let (last, inner) = self.convs.split_last().expect("a convolution at least");
+        let mut x = x;
+        for ConvNorm { conv, norm } in inner {
+            x = x.with(conv.onnx(graph, x.values));
+            x = norm.onnx_relu_pool(graph, x, [1, 1]); // [batch, steps, channels_out]
+        }
+        let x = x.with(last.conv.onnx(graph, x.values)); // [batch, steps, channels_out]
+        let excite = |graph: &mut OnnxGraph, x| match &self.excitation {
+            Some(excitation) => excitation.onnx(graph, x),
+            None => x,
+        };
+        let Some(around) = around else {
+            let x = last.norm.onnx_relu_pool(graph, x, [WINDOW, 1]); // [batch, steps / 3, channels_out]
+            return excite(graph, x);
+        };
+        let x = last.norm.onnx(graph, x);
+        let x = excite(graph, x);
+        let sum = graph.add(x.values, around.values);
+        let x = x.with(graph.activate(sum, Activation::Relu));
+        graph.max_pool(x, [WINDOW, 1]).zeroed(graph) // [batch, steps / 3, channels_out]
+    }
 }
 
 /// A residual network of convolutions over samples. See the [module](self).
@@ -369,6 +412,28 @@ impl<B: Backend> LinearHead<B> for ResCnn<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let ConvNorm { conv, norm } = &self.first;
+        let x = features.zeroed(graph);
+        let x = Padded {
+            values: conv.onnx(graph, x.values),
+            time: x.time.divided(graph, WINDOW),
+            ..x
+        }; // [batch, frames / 3, first_channels]
+        let mut x = norm.onnx_relu_pool(graph, x, [1, 1]);
+        let mut levels = Vec::with_capacity(self.num_levels);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = block.onnx(graph, x); // [batch, steps, channels]
+            if index + self.num_levels >= self.blocks.len() {
+                levels.push(x.largest(graph)); // [batch, channels]
+            }
+        }
+        let x = graph.concat(&levels, 1); // [batch, d_hidden]
+        let x = self.hidden.onnx(graph, x);
+        let x = self.hidden_norm.onnx_each(graph, x);
+        Ok(graph.activate(x, Activation::Relu)) // [batch, d_hidden]
     }
 }
 

@@ -27,8 +27,9 @@ use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_size, check_sizes};
-use crate::layers::{Init, Linear, to_patches};
+use crate::layers::{Init, Linear, onnx_patches, to_patches};
 use crate::loss::{Bound, gaussian_divergence, gaussian_log_likelihood, importance_bound};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::plain;
 use crate::{Architecture, Autoencoder, Card, Contract, Generator, Network, Purpose, Role};
@@ -312,6 +313,13 @@ impl<B: Backend> Vae<B> {
             ops::activate(layer.forward(x), self.activation) // [batch, d_hidden]
         })
     }
+
+    fn onnx_hidden(&self, graph: &mut OnnxGraph, layers: &[Linear<B>], x: OnnxValue) -> OnnxValue {
+        layers.iter().fold(x, |x, layer| {
+            let x = layer.onnx(graph, x);
+            graph.activate(x, self.activation) // [batch, d_hidden]
+        })
+    }
 }
 
 impl<B: Backend> Network<B> for Vae<B> {
@@ -328,6 +336,16 @@ impl<B: Backend> Generator<B> for Vae<B> {
 
     fn generate(&self, latents: Tensor<B, 2>) -> Tensor<B, 3> {
         self.decode(latents)
+    }
+
+    fn onnx_generate(
+        &self,
+        graph: &mut OnnxGraph,
+        latents: OnnxValue,
+    ) -> Result<OnnxValue, NotInOnnx> {
+        let x = self.onnx_hidden(graph, &self.decoder, latents); // [batch, d_hidden]
+        let x = self.output.onnx(graph, x); // [batch, num_frames·bins]
+        Ok(graph.reshape(x, &[0, self.num_frames as i64, self.num_bins as i64]))
     }
 }
 
@@ -366,6 +384,18 @@ impl<B: Backend> Autoencoder<B> for Vae<B> {
     /// What is decoded from the middle of each row's posterior, `[batch, num_frames, bins]`.
     fn reconstruct(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 3> {
         self.decode(self.encode(features, lengths).mean)
+    }
+
+    fn onnx_encode(
+        &self,
+        graph: &mut OnnxGraph,
+        features: Padded,
+    ) -> Result<[OnnxValue; 2], NotInOnnx> {
+        let x = onnx_patches(graph, features, self.num_frames); // [batch, num_frames, bins]
+        let x = graph.reshape(x, &[0, (self.num_frames * self.num_bins) as i64]);
+        let x = self.onnx_hidden(graph, &self.encoder, x); // [batch, d_hidden]
+        let heads = [&self.posterior_mean, &self.posterior_log_variance];
+        Ok(heads.map(|head| head.onnx(graph, x))) // [batch, latent]
     }
 
     fn kl_weight_at(&self, epoch: f64) -> f64 {

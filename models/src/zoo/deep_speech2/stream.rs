@@ -3,7 +3,10 @@
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::model::{DeepSpeech2, FullyConnected, RecurrentBlock};
-use crate::layers::{ConvLayer, ConvStack, Stretches, assert_bins, assert_input, convolve};
+use crate::layers::{
+    ConvLayer, ConvStack, Stretches, assert_bins, assert_input, convolve, onnx_convolve,
+};
+use crate::onnx::{NotInOnnx, OnnxGraph, Padded};
 use crate::ops::{self, State};
 use crate::{ConfigError, EmissionStream, Emissions, Emitter};
 
@@ -56,6 +59,29 @@ impl<B: Backend> Emitter<B> for DeepSpeech2<B> {
 
     fn stream(&self) -> Result<Box<dyn EmissionStream<B>>, ConfigError> {
         Ok(Box::new(DeepSpeech2Stream::new(self)?))
+    }
+
+    fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<Padded, NotInOnnx> {
+        let x = features.zeroed(graph);
+        let mut x = onnx_convolve(&self.convs, graph, x, self.num_bins, self.clip); // [batch, steps, bands·channels]
+        for RecurrentBlock { layer, norm } in &self.recurrent {
+            (x, _) = layer.onnx(graph, x); // [batch, steps, directions·d_hidden]
+            if layer.backward.is_some() {
+                let [d_hidden, _] = layer.forward.weight_state.dims();
+                x = x.with(graph.sum_directions(x.values, d_hidden)); // [batch, steps, d_hidden]
+            }
+            if let Some(norm) = norm {
+                x = norm.onnx(graph, x);
+            }
+        }
+        if let Some(lookahead) = &self.lookahead {
+            x = x.with(lookahead.onnx(graph, x.values)); // [batch, steps, d_hidden]
+        }
+        for FullyConnected { linear, norm } in &self.fully_connected {
+            x = x.with(linear.onnx(graph, x.values));
+            x = norm.onnx_clamp(graph, x, [0.0, self.clip]); // [batch, steps, d_fully_connected]
+        }
+        Ok(x.with(self.output.onnx(graph, x.values))) // [batch, steps, symbols]
     }
 }
 

@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
 
 use super::config::LasConfig;
-use crate::layers::{ConvLayer, Dropout, RecurrentLayer, assert_input, convolve};
+use crate::layers::{ConvLayer, Dropout, RecurrentLayer, assert_input, convolve, onnx_convolve};
+use crate::onnx::{OnnxGraph, Padded};
 use crate::ops;
 
 /// Bidirectional recurrent layers, the upper ones a pyramid that halves the steps at each.
@@ -69,5 +70,21 @@ impl<B: Backend> Listener<B> {
             x = self.dropout.forward(layer.forward(x, &lengths).outputs); // [batch, ⌈steps / 2⌉, 2·d_listener]
         }
         Listened { states: x, lengths }
+    }
+
+    /// [`Self::forward`] in ONNX: the states.
+    pub(super) fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Padded {
+        let x = features.zeroed(graph);
+        let mut x = onnx_convolve(&self.convs, graph, x, self.num_bins, f64::INFINITY); // [batch, steps, bands·channels]
+        for layer in &self.plain {
+            (x, _) = layer.onnx(graph, x); // [batch, steps, 2·d_listener]
+        }
+        for layer in &self.pyramid {
+            let [d_pair, _] = layer.forward.weight_input.dims();
+            let time = x.time.divided_up(graph, 2);
+            let values = graph.pair_frames(x.values, time.frames, d_pair); // [batch, ⌈steps / 2⌉, 4·d_listener]
+            (x, _) = layer.onnx(graph, Padded { values, time, ..x }); // [batch, ⌈steps / 2⌉, 2·d_listener]
+        }
+        x
     }
 }

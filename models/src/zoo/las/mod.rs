@@ -30,6 +30,7 @@ mod config;
 mod greedy;
 mod listener;
 mod model;
+mod onnx;
 mod spelled;
 
 pub use attend_and_spell::{AttendAndSpell, Sampling, Spelling, SpellingStep};

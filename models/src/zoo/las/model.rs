@@ -10,6 +10,7 @@ use super::listener::{Listened, Listener};
 use super::spelled::Spelled;
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::Linear;
+use crate::onnx::{Axis, Element, NotInOnnx, OnnxGraph, Padded};
 use crate::recipe::{Facts, recogniser};
 use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Role, Speller};
 
@@ -271,6 +272,25 @@ impl<B: Backend> Speller<B> for Las<B> {
 
     fn ctc_weight(&self) -> f64 {
         self.ctc_weight
+    }
+
+    fn onnx_listen(&self, graph: &mut OnnxGraph, features: Padded) -> Result<(), NotInOnnx> {
+        let states = self.listener.onnx(graph, features);
+        self.speller.onnx_attended(graph, states);
+        if let Some(ctc) = &self.ctc {
+            let logits = ctc.onnx(graph, states.values);
+            let log_probs = graph.log_softmax(logits); // [batch, steps, symbols]
+            let [_, symbols] = ctc.weight.dims();
+            let [batch, steps] = [Axis::Named("batch"), Axis::Named("steps")];
+            let axes = [batch, steps, Axis::Fixed(symbols)];
+            graph.output("ctc_log_probs", log_probs, Element::Float, &axes);
+        }
+        Ok(())
+    }
+
+    fn onnx_step(&self, graph: &mut OnnxGraph) -> Result<(), NotInOnnx> {
+        self.speller.onnx_step(graph);
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@
 pub mod graph;
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{Tensor, activation, backend::Backend};
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,7 @@ use crate::layers::{
     ConvBlock1d, Dropout, Init, Linear, MaskedBatchNorm, PointwiseConv1d, SeparableConv1d,
     assert_input, masked_mean,
 };
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose, Role};
@@ -317,6 +318,44 @@ impl<B: Backend> Stage<B> {
             .expect("the last node is a sink");
         (sum * share, steps)
     }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let x = x.with(graph.activate(x.values, Activation::Relu)); // [batch, frames, channels]
+        let time = x.time.divided_up(graph, STRIDE);
+        let mut outputs: Vec<Padded> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let y = match &node.weights {
+                None => node.conv.onnx(graph, x),
+                Some(weights) => {
+                    let gates = activation::sigmoid(weights.val()).into_data();
+                    let mut sum = None;
+                    for (&from, gate) in self.graph.inputs(index).iter().zip(gates.iter::<f64>()) {
+                        let gate = graph.number(gate);
+                        let term = graph.mul(outputs[from].values, gate);
+                        sum = Some(match sum {
+                            Some(sum) => graph.add(sum, term),
+                            None => term,
+                        });
+                    }
+                    let sum = sum.expect("a node with weights has inputs");
+                    let values = graph.activate(sum, Activation::Relu); // [batch, steps, channels_out]
+                    node.conv.onnx(graph, Padded { values, time, ..x })
+                }
+            };
+            outputs.push(node.norm.onnx(graph, y)); // [batch, steps, channels_out]
+        }
+        let sinks = self.graph.sinks();
+        let share = graph.number(1.0 / sinks.len() as f64);
+        let sum = sinks.iter().map(|&node| outputs[node].values);
+        let sum = sum.reduce(|sum, y| graph.add(sum, y));
+        let sum = sum.expect("the last node is a sink");
+        Padded {
+            values: graph.mul(sum, share),
+            time,
+            ..x
+        }
+    }
 }
 
 /// A randomly wired network over time. See the [module](self).
@@ -362,6 +401,20 @@ impl<B: Backend> LinearHead<B> for RandomWired<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let mut x = features.zeroed(graph);
+        for block in &self.stem {
+            x = block.onnx(graph, x); // [batch, frames, stem_channels]
+        }
+        for stage in &self.stages {
+            x = stage.onnx(graph, x); // [batch, steps, channels]
+        }
+        let values = graph.activate(x.values, Activation::Relu);
+        let x = x.with(self.head.onnx(graph, values)); // [batch, steps, head_channels]
+        let x = self.head_norm.onnx_relu_pool(graph, x, [1, 1]);
+        Ok(x.mean(graph)) // [batch, head_channels]
     }
 }
 
