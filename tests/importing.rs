@@ -1,4 +1,5 @@
-//! Weights from elsewhere become runs that predict, are measured, reported and trained from.
+//! Weights from elsewhere become runs that predict, are measured, reported and trained from; runs go out, and come
+//! back the same.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -247,4 +248,177 @@ fn nothing_is_written_if_a_tensor_does_not_fit() {
         "{message}"
     );
     assert!(!Path::new(out).exists());
+}
+
+/// A run of the twin of `tests/golden/models/NAME.safetensors`: its model and the folder.
+fn run_of_twin(name: &str, folder: &Path) -> (String, PathBuf) {
+    let golden = format!("tests/golden/models/{name}.safetensors");
+    let bytes = fs::read(golden).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let config = header["__metadata__"]["config"].as_str().unwrap();
+    let mut config: serde_json::Map<String, Value> = serde_json::from_str(config).unwrap();
+    let model = match config.remove("name") {
+        Some(model) => model.as_str().unwrap().to_string(),
+        None => ["deep_speech2", "las", "vae", "gan"]
+            .into_iter()
+            .find(|model| name.starts_with(model))
+            .unwrap()
+            .to_string(),
+    };
+    let bins = config["num_bins"].as_u64().unwrap();
+    let kind = if bins == 1 { "waveform" } else { "log-mel" };
+    let mut settings = format!("features.kind = \"{kind}\"\nfeatures.num_mels = {bins}\n");
+    for (key, value) in &config {
+        settings.push_str(&format!("model.{key} = {value}\n"));
+    }
+    let count = |key: &str| config.get(key).and_then(Value::as_u64);
+    let labels = count("num_classes").or(count("num_symbols").map(|it| it - 1));
+    let labels: String = ('a'..='z')
+        .take(labels.unwrap_or(0) as usize)
+        .flat_map(|label| [label, '\n'])
+        .collect();
+    let path = |end: &str| folder.join(format!("{name}.{end}"));
+    fs::write(path("toml"), settings).unwrap();
+    fs::write(path("txt"), &labels).unwrap();
+    let (config, list, out) = (path("toml"), path("txt"), path("run"));
+    let twin = format!("tests/golden/weights/{name}.pt");
+    let mut args = vec!["import", &model, &twin, "--out", out.to_str().unwrap()];
+    args.extend(["--config", config.to_str().unwrap()]);
+    if !labels.is_empty() {
+        args.extend(["--labels", list.to_str().unwrap()]);
+    }
+    sori(&args);
+    (model, out)
+}
+
+/// The twins of `tests/golden/weights`, of which there is one or more of every architecture.
+fn twins() -> Vec<String> {
+    let files = fs::read_dir("tests/golden/weights").unwrap();
+    let name = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_string();
+    let mut names: Vec<String> = files.map(|it| name(it.unwrap().path())).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_architecture_goes_out_and_comes_back_with_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut models = Vec::new();
+    for name in twins() {
+        let (model, run) = run_of_twin(&name, folder.path());
+        let best = |run: &Path| fs::read(run.join("checkpoints/best.safetensors")).unwrap();
+        let run_text = run.to_str().unwrap();
+        for format in ["safetensors", "pytorch-names"] {
+            let file = folder.path().join(format!("{name}.{format}"));
+            let again = folder.path().join(format!("{name}.{format}.run"));
+            let (file, out) = (file.to_str().unwrap(), again.to_str().unwrap());
+            sori(&["export", run_text, "--format", format, "--out", file]);
+            sori(&["import", &model, file, "--out", out]);
+            assert_eq!(best(&run), best(&again), "{name} {format}");
+            let config = |run: &Path| fs::read_to_string(run.join("config.toml")).unwrap();
+            assert_eq!(config(&run), config(&again), "{name} {format}");
+        }
+        models.push(model);
+    }
+    models.sort();
+    models.dedup();
+    let zoo = sori(&["models"]);
+    let mut zoo: Vec<&str> = zoo.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    zoo.sort_unstable();
+    assert_eq!(models, zoo);
+}
+
+/// The tensors of the twins themselves are compared by `src/export`'s tests, and their values in ONNX by
+/// `tests/golden/exported.py`.
+#[test]
+fn every_architecture_becomes_onnx_and_the_same_file_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in twins() {
+        let (model, run) = run_of_twin(&name, folder.path());
+        let run = run.to_str().unwrap();
+        let out = folder.path().join(format!("{name}.onnx"));
+        let out = out.to_str().unwrap();
+        let export = |more: &[&str]| {
+            let lines = sori(&[&["export", run, "--format", "onnx", "--out", out], more].concat());
+            let files = lines[0]["files"].as_array().unwrap().clone();
+            let bytes = files
+                .iter()
+                .map(|it| fs::read(it["file"].as_str().unwrap()).unwrap());
+            let bytes: Vec<Vec<u8>> = bytes.collect();
+            (files, bytes)
+        };
+        let (files, bytes) = export(&[]);
+        let count = if ["las", "vae"].contains(&model.as_str()) {
+            2
+        } else {
+            1
+        };
+        assert_eq!(files.len(), count, "{name}");
+        assert_eq!(export(&[]).1, bytes, "{name}");
+        if model == "gan" {
+            let args = [
+                "export",
+                run,
+                "--format",
+                "onnx",
+                "--features",
+                "--out",
+                out,
+            ];
+            let message = refusal(&args);
+            assert!(message.contains("takes no sound"), "{message}");
+            continue;
+        }
+        let (files, _) = export(&["--features"]);
+        assert_eq!(files[0]["inputs"][0], "waveforms", "{name}");
+        assert_eq!(files[0]["inputs"][1], "lengths", "{name}");
+    }
+}
+
+#[test]
+fn an_export_that_cannot_be_says_why_and_leaves_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, run) = run_of_twin("mlp_tanh", folder.path());
+    let run = run.to_str().unwrap();
+    let file = folder.path().join("x.safetensors");
+    let out = file.to_str().unwrap();
+    fs::write(&file, "before").unwrap();
+    let nowhere = folder.path().join("no/x.onnx");
+    for (args, expected) in [
+        (
+            vec!["safetensors", "--out", out, "--features"],
+            "--features is for --format onnx",
+        ),
+        (
+            vec!["onnx", "--out", nowhere.to_str().unwrap()],
+            "there is no folder",
+        ),
+        (vec!["onnx", "--out", run], "this is a folder"),
+    ] {
+        let message = refusal(&[&["export", run, "--format"], &args[..]].concat());
+        assert!(message.contains(expected), "{message}");
+    }
+    let unknown = self::run(&["export", run, "--format", "keras", "--out", out]);
+    assert_eq!(unknown.status.code(), Some(2));
+    let none = folder.path().join("none");
+    let message = refusal(&[
+        "export",
+        none.to_str().unwrap(),
+        "--format",
+        "onnx",
+        "--out",
+        out,
+    ]);
+    assert!(message.contains("there is no such folder"), "{message}");
+    assert_eq!(fs::read(&file).unwrap(), b"before");
+
+    sori(&["export", run, "--format", "safetensors", "--out", out]);
+    let again = folder.path().join("again");
+    let message = refusal(&["import", "cnn1d", out, "--out", again.to_str().unwrap()]);
+    assert!(
+        message.contains("Sori wrote it of mlp, not of cnn1d"),
+        "{message}"
+    );
+    assert!(!again.exists());
 }

@@ -110,7 +110,6 @@ impl FrontEnd<'_> {
     /// The features of a power spectrum, without derivatives.
     fn of_power(&self, graph: &mut OnnxGraph, power: Padded, kind: FeatureKind) -> Padded {
         let config = self.config;
-        let one = graph.number(1.0);
         let mel = |graph: &mut OnnxGraph| {
             let shape = [config.fft_samples() / 2 + 1, config.num_mels];
             let weights = graph.floats(&shape, config.mel_weights());
@@ -122,13 +121,17 @@ impl FrontEnd<'_> {
             let floored = graph.max(mel, floor);
             graph.each("Log", floored)
         };
+        let log1p = |graph: &mut OnnxGraph, x| {
+            let one = graph.number(1.0);
+            let more = graph.add(x, one);
+            graph.each("Log", more)
+        };
         power.with(match kind {
             FeatureKind::Waveform | FeatureKind::PowerSpectrogram => power.values,
             FeatureKind::Spectrogram => graph.each("Sqrt", power.values),
             FeatureKind::Log1pSpectrogram => {
                 let magnitude = graph.each("Sqrt", power.values);
-                let more = graph.add(magnitude, one);
-                graph.each("Log", more)
+                log1p(graph, magnitude)
             }
             FeatureKind::Mel => mel(graph),
             FeatureKind::LogMel => floored_log(graph),
@@ -136,8 +139,7 @@ impl FrontEnd<'_> {
                 let mel = mel(graph);
                 let [scale, to_tens] = [f64::from(LOG1P_SCALE), LOG10_E].map(|it| graph.number(it));
                 let scaled = graph.mul(mel, scale);
-                let more = graph.add(scaled, one);
-                let natural = graph.each("Log", more);
+                let natural = log1p(graph, scaled);
                 graph.mul(natural, to_tens)
             }
             FeatureKind::MelDb | FeatureKind::Mfcc => {

@@ -17,6 +17,8 @@ mod model_file;
 mod protobuf;
 mod safetensors;
 mod tensors;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

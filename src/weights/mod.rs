@@ -41,4 +41,4 @@ pub(crate) use names::Names;
 pub(crate) use safetensors::FACTS;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,7 +2,7 @@
 
 mod damaged;
 mod formats;
-mod twins;
+pub(crate) mod twins;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -20,8 +20,14 @@ use crate::run::checkpoint::Checkpoint;
 use crate::train::random_network;
 use crate::train::state::RunState;
 
+/// The files of `state_dict()`s.
+pub(crate) fn state_dicts() -> Vec<PathBuf> {
+    let files = std::fs::read_dir("tests/golden/weights").unwrap();
+    files.map(|file| file.unwrap().path()).collect()
+}
+
 /// The shapes of a network's parameters, by path.
-fn shapes(model: &ModelConfig) -> BTreeMap<String, Vec<usize>> {
+pub(crate) fn shapes(model: &ModelConfig) -> BTreeMap<String, Vec<usize>> {
     let network = random_network::<_, NdArray>(model, 0, &Default::default()).unwrap();
     let no_optimizer = None::<(&Optimizer<NdArray>, &Average<NdArray>)>;
     let checkpoint = Checkpoint::of(&network, no_optimizer, &RunState::default());

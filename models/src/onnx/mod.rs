@@ -51,3 +51,41 @@ pub struct NotInOnnx {
     /// The method that describes it.
     pub method: &'static str,
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Tensor, backend::Backend};
+    use burn_ndarray::NdArray;
+
+    use super::*;
+    use crate::Classifier;
+
+    /// Says nothing of itself.
+    struct Silent;
+
+    impl<B: Backend> Classifier<B> for Silent {
+        fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
+            crate::layers::masked_mean(features, lengths)
+        }
+
+        fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
+            embedding
+        }
+
+        fn d_embedding(&self) -> usize {
+            1
+        }
+    }
+
+    #[test]
+    fn a_network_that_does_not_describe_itself_says_what_it_lacks() {
+        let mut graph = OnnxGraph::new("silent");
+        let axes = [Axis::Named("batch"), Axis::Named("frames"), Axis::Fixed(1)];
+        let features = graph.input("features", Element::Float, &axes);
+        let lengths = graph.input("lengths", Element::Integer, &axes[..1]);
+        let x = Padded::new(&mut graph, features, lengths);
+        let error = Classifier::<NdArray>::onnx(&Silent, &mut graph, x).unwrap_err();
+        let message = "it does not describe itself in ONNX; its network has no `Classifier::onnx`";
+        assert_eq!(error.to_string(), message);
+    }
+}

@@ -76,18 +76,19 @@ impl OnnxGraph {
         self.node("GatherND", &[x, indices], &[batch_dims])
     }
 
-    /// Every two successive frames side by side; see [`pair_frames`](crate::ops::pair_frames).
+    /// Every two successive frames side by side, to `steps` frames of `d_pair` channels; see
+    /// [`pair_frames`](crate::ops::pair_frames).
     pub(crate) fn pair_frames(
         &mut self,
         x: OnnxValue,
         steps: OnnxValue,
-        channels: usize,
+        d_pair: usize,
     ) -> OnnxValue {
         let more = self.pad(x, &[0, 0, 0, 0, 1, 0]);
         let two = self.integer(2);
         let frames = self.mul(steps, two);
         let end = self.unsqueeze(frames, &[0]);
         let even = self.slice_to(more, 1, 0, end);
-        self.reshape(even, &[0, -1, 2 * channels as i64])
+        self.reshape(even, &[0, -1, d_pair as i64])
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use burn::tensor::TensorData;
 
 /// The configuration and the parameters of a golden file of a model.
-fn golden(name: &str) -> (ModelConfig, BTreeMap<String, Vec<f32>>) {
+pub(crate) fn golden(name: &str) -> (ModelConfig, BTreeMap<String, Vec<f32>>) {
     let path = format!("tests/golden/models/{name}.safetensors");
     let bytes = std::fs::read(path).unwrap();
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
@@ -34,8 +34,7 @@ fn golden(name: &str) -> (ModelConfig, BTreeMap<String, Vec<f32>>) {
 #[test]
 fn the_state_dict_of_every_twin_gives_the_parameters_it_was_made_of() {
     let mut architectures = std::collections::BTreeSet::new();
-    for entry in std::fs::read_dir("tests/golden/weights").unwrap() {
-        let path = entry.unwrap().path();
+    for path in state_dicts() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let (config, expected) = golden(&name);
         architectures.insert(config.name());
