@@ -204,17 +204,19 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
         (Role::Classifier, Some(Asked::Tag)) => TaskName::Tag,
         (Role::Classifier, Some(Asked::Classify)) => TaskName::Classify,
         (Role::Classifier, None) => match (facts, settings.model.card().purpose) {
-            (Some(facts), _) => facts.task,
+            (Some(facts), _) => match facts.task {
+                task @ (TaskName::Classify | TaskName::Tag) => task,
+                other => {
+                    return Err(Error::Input(format!(
+                        "{}: its task is {other}; of classifiers, those for classes and tags are imported",
+                        file.name()
+                    )));
+                }
+            },
             (None, Purpose::Tag) => TaskName::Tag,
             (None, _) => TaskName::Classify,
         },
     };
-    if task == TaskName::Regress {
-        return Err(Error::Input(format!(
-            "{}: it estimates a quantity, and only classes, tags, transcripts and patches are imported",
-            file.name()
-        )));
-    }
     let (mut labels, mut alphabet) = (Vec::new(), None);
     match (task, &args.labels, facts) {
         (TaskName::Autoencode | TaskName::Generate, None, _) => {}

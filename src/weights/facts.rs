@@ -1,5 +1,7 @@
 //! What a file of weights says of the run that `sori export` wrote it from.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use sori_datasets::Alphabet;
 use sori_datasets::features::{BinStats, FeatureConfig, Normalize};
@@ -57,12 +59,38 @@ impl Facts {
         let features = toml::Table::try_from(&self.features).map_err(wrong)?;
         table.insert("features".into(), features.into());
         let settings = settings.with_toml(&table.to_string(), file)?;
-        let lacks_stats = settings.features.normalize == Normalize::Corpus && self.stats.is_none();
-        match lacks_stats {
-            true => Err(Error::Input(format!(
-                "{file}: its features are normalised by a corpus, whose mean and deviation are not there"
-            ))),
-            false => Ok(settings),
+        settings.features.check()?;
+        self.check(&settings)
+            .map_err(|reason| Error::Input(format!("{file}: what it says of its run: {reason}")))?;
+        Ok(settings)
+    }
+
+    /// # Errors
+    /// The reason why the facts contradict each other.
+    fn check(&self, settings: &Settings) -> std::result::Result<(), String> {
+        if !(self.window_s.is_finite() && self.window_s > 0.0) {
+            return Err(format!(
+                "window_s is {}, but must be above 0",
+                self.window_s
+            ));
+        }
+        let labels: HashSet<&String> = self.labels.iter().collect();
+        if labels.len() != self.labels.len() {
+            return Err("a label is there twice".to_string());
+        }
+        if !self.thresholds.is_empty() && self.thresholds.len() != self.labels.len() {
+            return Err("there is not one threshold for each label".to_string());
+        }
+        let bins = settings.features.num_bins();
+        let fits = |stats: &BinStats| stats.mean.len() == bins && stats.std.len() == bins;
+        match (&self.stats, settings.features.normalize) {
+            (Some(stats), _) if !fits(stats) => {
+                Err(format!("the mean and deviation are not of {bins} bins"))
+            }
+            (None, Normalize::Corpus) => {
+                Err("the mean and deviation of its features are not there".to_string())
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,4 +1,4 @@
-"""Exported ONNX models against PyTorch's values and against Sori. Needs numpy, onnx and onnxruntime.
+"""Exported ONNX models against PyTorch's values and against Sori. Needs numpy 2.4.6, onnx 1.23.2, onnxruntime 1.32.0.
 
     python tests/golden/exported.py target/debug/sori
 
@@ -206,7 +206,8 @@ def check_las(name, folder, config, tensors):
                         close(name, log_probs[row], expected[row, step])
                 if step < transcripts.shape[1]:
                     symbols = np.maximum(transcripts[rows, step], 0)
-        decode(name, speller, inputs, {key: tensors[f"decode.{key}"][rows] for key in ("symbols", "lengths", "scores")})
+        keys = ("symbols", "lengths", "scores")
+        decode(name, speller, inputs, {key: tensors[f"decode.{key}"][rows] for key in keys})
 
 
 def decode(name, speller, inputs, expected):
@@ -325,7 +326,8 @@ def check_features(name, settings, folder, rows):
     })
     (folder / "labels.txt").write_text("\n".join(labels) + "\n")
     run, out = folder / "run", folder / "x.onnx"
-    given = [f"--set=features.{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()]
+    text = lambda value: value if isinstance(value, str) else json.dumps(value)
+    given = [f"--set=features.{key}={text(value)}" for key, value in settings.items()]
     sori("import", "cnn1d", folder / "w.safetensors", "--labels", folder / "labels.txt", "--out", run,
          f"--set=features.sample_rate_hz={RATE}", "--set=model.channels=[6]", "--set=model.activation=tanh", *given)
     sori("export", run, "--format", "onnx", "--features", "--out", out)
@@ -381,7 +383,8 @@ def main():
             check_features(name, settings, folder, sounds(folder))
     with tempfile.TemporaryDirectory() as folder:
         check_trained(Path(folder))
-    print(f"{len(names)} networks and {len(FEATURES) + 1} front ends are the same in onnxruntime {onnxruntime.__version__}")
+    count = f"{len(names)} networks and {len(FEATURES) + 1} front ends"
+    print(f"{count} are the same in onnxruntime {onnxruntime.__version__}")
 
 
 if __name__ == "__main__":
