@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use sound::write_wav;
 
@@ -254,8 +254,7 @@ fn nothing_is_written_if_a_tensor_does_not_fit() {
 fn run_of_twin(name: &str, folder: &Path) -> (String, PathBuf) {
     let golden = format!("tests/golden/models/{name}.safetensors");
     let bytes = fs::read(golden).unwrap();
-    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length_of(&bytes)]).unwrap();
     let config = header["__metadata__"]["config"].as_str().unwrap();
     let mut config: serde_json::Map<String, Value> = serde_json::from_str(config).unwrap();
     let model = match config.remove("name") {
@@ -421,4 +420,59 @@ fn an_export_that_cannot_be_says_why_and_leaves_what_is_there() {
         "{message}"
     );
     assert!(!again.exists());
+}
+
+/// A file of Sori says of its run what may have been changed.
+#[test]
+fn what_a_file_says_of_its_run_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, run) = run_of_twin("mlp_tanh", folder.path());
+    let whole = folder.path().join("whole.safetensors");
+    let whole = whole.to_str().unwrap();
+    let run = run.to_str().unwrap();
+    sori(&["export", run, "--format", "safetensors", "--out", whole]);
+    let bytes = fs::read(whole).unwrap();
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length_of(&bytes)]).unwrap();
+    let facts = header["__metadata__"]["sori"].as_str().unwrap();
+    let facts: Value = serde_json::from_str(facts).unwrap();
+    let changed = folder.path().join("changed.safetensors");
+    let (file, out) = (changed.to_str().unwrap(), folder.path().join("again"));
+    for (key, value, expected) in [
+        ("window_s", json!(-1.0), "window_s is -1"),
+        ("labels", json!(["a", "a", "b"]), "a label is there twice"),
+        ("thresholds", json!([0.5]), "one threshold for each label"),
+        ("stats", json!({"mean": [0.0], "std": [1.0]}), "are not of"),
+        ("task", json!("generate"), "its task is generate"),
+        (
+            "names",
+            json!("keras"),
+            "what it says of its run is damaged",
+        ),
+        (
+            "settings",
+            json!({"model": {"d_hidden": [1, 2]}}),
+            "does not fit mlp",
+        ),
+    ] {
+        let mut facts = facts.clone();
+        facts[key] = value;
+        let mut header = header.clone();
+        header["__metadata__"]["sori"] = facts.to_string().into();
+        let header = header.to_string();
+        let length = (header.len() as u64).to_le_bytes();
+        let parts = [
+            &length[..],
+            header.as_bytes(),
+            &bytes[8 + length_of(&bytes)..],
+        ];
+        fs::write(&changed, parts.concat()).unwrap();
+        let message = refusal(&["import", "mlp", file, "--out", out.to_str().unwrap()]);
+        assert!(message.contains(expected), "{key}: {message}");
+        assert!(!out.exists(), "{key}");
+    }
+}
+
+/// The length of the header of a safetensors file.
+fn length_of(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
 }

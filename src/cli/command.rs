@@ -16,6 +16,7 @@ const IDLE: &[(&[&str], &[&str])] = &[
     (&["settings"], &["backend", "threads"]),
     (&["runs"], &["backend", "threads", "skip_bad", "quiet"]),
     (&["import"], &["threads", "skip_bad", "quiet"]),
+    (&["export"], &["threads", "skip_bad"]),
     (&["report"], &["skip_bad", "quiet"]),
     (&["generate"], &["skip_bad", "quiet"]),
     (&["features"], &["backend", "threads", "skip_bad", "quiet"]),
