@@ -1,5 +1,6 @@
 //! `sori export`: a run's weights for other programs.
 
+use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,6 +9,7 @@ use serde_json::json;
 use super::options::Common;
 use super::output::{print_json, require_folder_of};
 use crate::export::{Export, export};
+use crate::run::folder::best_checkpoint_in;
 use crate::show::text::thousands;
 use crate::{Error, Result, RunFolder};
 
@@ -20,6 +22,8 @@ enum Format {
     PytorchNames,
     /// ONNX
     Onnx,
+    /// A run folder with only what its use needs
+    Run,
 }
 
 #[derive(Args)]
@@ -29,16 +33,24 @@ pub(super) struct ExportArgs {
     /// What to write (docs/weights.md)
     #[arg(long, value_enum)]
     format: Format,
-    /// The file to write; what is there is replaced. Of `las` and `vae`, ONNX is two files, such as
+    /// The file to write; what is there is replaced. Of a run, the new folder. Of `las` and `vae`, ONNX is two files, such as
     /// x.listen.onnx and x.spell.onnx for x.onnx
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Compute the features inside of the ONNX graph, which then takes waveforms at the run's sample rate
     #[arg(long)]
     features: bool,
+    /// Halve the size of a run: its weights are rounded to half precision
+    #[arg(long)]
+    half: bool,
 }
 
 pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
+    if args.half && args.format != Format::Run {
+        return Err(Error::Input(
+            "--half is for --format run; other programs are given full precision".to_string(),
+        ));
+    }
     let format = match args.format {
         Format::Onnx => Export::Onnx {
             with_features: args.features,
@@ -48,6 +60,7 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
                 "--features is for --format onnx; weights alone compute no features".to_string(),
             ));
         }
+        Format::Run => return pack(common, args),
         Format::Safetensors => Export::Safetensors,
         Format::PytorchNames => Export::PytorchNames,
     };
@@ -71,7 +84,7 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
     }
     let unit = match args.format {
         Format::Onnx => "nodes",
-        Format::Safetensors | Format::PytorchNames => "tensors",
+        _ => "tensors",
     };
     for file in written {
         let mut line = format!(
@@ -87,4 +100,24 @@ pub(super) fn run(common: &Common, args: &ExportArgs) -> Result<()> {
         common.tell(&line)?;
     }
     Ok(())
+}
+
+/// Writes a run folder for use elsewhere.
+fn pack(common: &Common, args: &ExportArgs) -> Result<()> {
+    let run = RunFolder::open(&args.run)?;
+    run.pack(&args.out, args.half)?;
+    let weights = best_checkpoint_in(&args.out)?;
+    let bytes = fs::metadata(&weights).map_err(Error::io("cannot read", &weights))?;
+    let bytes = bytes.len() as usize;
+    if common.json {
+        return print_json(&json!({
+            "event": "export", "run": args.run.display().to_string(), "model": run.info().model,
+            "format": "run", "features": false, "files": [{"file": weights, "bytes": bytes}],
+        }));
+    }
+    common.tell(&format!(
+        "{}: a run with {} bytes of weights",
+        args.out.display(),
+        thousands(bytes)
+    ))
 }

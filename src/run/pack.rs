@@ -16,7 +16,10 @@ use crate::{Error, Result};
 
 /// A path without the folders that lead to it.
 fn last(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
 }
 
 /// The name of a corpus without the folders that lead to it.
@@ -91,7 +94,10 @@ mod tests {
     fn a_packed_run_says_nothing_of_where_its_recordings_were() {
         let found = |spec| without_folders(spec).unwrap();
         assert_eq!(found("folder:/home/someone/rec"), "folder:rec");
-        assert_eq!(found("fsdd:data/fsdd?speaker=!theo"), "fsdd:fsdd?speaker=!theo");
+        assert_eq!(
+            found("fsdd:data/fsdd?speaker=!theo"),
+            "fsdd:fsdd?speaker=!theo"
+        );
         assert_eq!(found("synth:dtmf"), "synth:dtmf");
         assert_eq!(found(""), "");
         assert_eq!(last("/tmp/caches/"), "caches");
