@@ -54,6 +54,7 @@ mod emissions;
 mod layer_params;
 mod num_params;
 mod purpose;
+mod roles;
 
 #[cfg(feature = "ndarray")]
 mod kernels;
@@ -66,15 +67,15 @@ mod zoo;
 
 pub use card::{BenchShape, Card};
 pub use config::ConfigError;
-pub use contract::{
-    Adversarial, Architecture, Autoencoder, Classifier, Contract, EmissionStream, Emitter,
-    Generator, LinearHead, Network, Role, Speller,
-};
+pub use contract::{Architecture, Contract, Network, Role};
 pub use emissions::Emissions;
 pub use layer_params::{LayerParams, layer_params};
 pub use loss::GanLosses;
 pub use num_params::num_params;
 pub use purpose::Purpose;
+pub use roles::{
+    Adversarial, Autoencoder, Classifier, EmissionStream, Emitter, Generator, LinearHead, Speller,
+};
 pub use zoo::deep_speech2::DeepSpeech2Stream;
 pub use zoo::recurrent_classifier::RecurrentClassifier;
 pub use zoo::vae::{Posterior, VaeOutput};

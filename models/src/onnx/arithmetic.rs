@@ -56,12 +56,12 @@ impl OnnxGraph {
     }
 
     /// The integers as numbers of single precision.
-    pub fn to_floats(&mut self, x: OnnxValue) -> OnnxValue {
+    pub fn cast_floats(&mut self, x: OnnxValue) -> OnnxValue {
         self.node("Cast", &[x], &[("to", OnnxAttribute::Int(FLOAT))])
     }
 
     /// The integers in 32 bits, as recurrent operators take lengths.
-    pub(super) fn to_int32(&mut self, x: OnnxValue) -> OnnxValue {
+    pub(super) fn cast_int32(&mut self, x: OnnxValue) -> OnnxValue {
         self.node("Cast", &[x], &[("to", OnnxAttribute::Int(INT32))])
     }
 

@@ -54,26 +54,23 @@ pub struct NotInOnnx {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Tensor, backend::Backend};
+    use burn::tensor::Tensor;
     use burn_ndarray::NdArray;
 
     use super::*;
-    use crate::Classifier;
+    use crate::layers::{Linear, masked_mean};
+    use crate::{Classifier, LinearHead};
 
     /// Says nothing of itself.
-    struct Silent;
+    struct Silent(Linear<NdArray>);
 
-    impl<B: Backend> Classifier<B> for Silent {
-        fn embed(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
-            crate::layers::masked_mean(features, lengths)
+    impl LinearHead<NdArray> for Silent {
+        fn embed(&self, features: Tensor<NdArray, 3>, lengths: &[usize]) -> Tensor<NdArray, 2> {
+            masked_mean(features, lengths)
         }
 
-        fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
-            embedding
-        }
-
-        fn d_embedding(&self) -> usize {
-            1
+        fn head(&self) -> &Linear<NdArray> {
+            &self.0
         }
     }
 
@@ -84,8 +81,11 @@ mod tests {
         let features = graph.input("features", Element::Float, &axes);
         let lengths = graph.input("lengths", Element::Integer, &axes[..1]);
         let x = Padded::new(&mut graph, features, lengths);
-        let error = Classifier::<NdArray>::onnx(&Silent, &mut graph, x).unwrap_err();
-        let message = "it does not describe itself in ONNX; its network has no `Classifier::onnx`";
-        assert_eq!(error.to_string(), message);
+        let silent = Silent(Linear::new(1, 2, &Default::default()));
+        let error = silent.onnx(&mut graph, x).expect_err("it says nothing");
+        assert_eq!(
+            error.to_string(),
+            "it does not describe itself in ONNX; its network has no `LinearHead::onnx_embed`"
+        );
     }
 }

@@ -116,7 +116,7 @@ impl Padded {
     pub fn mean(self, graph: &mut OnnxGraph) -> OnnxValue {
         let zeroed = self.zeroed(graph);
         let sum = graph.sum(zeroed.values, 1);
-        let counts = graph.to_floats(self.time.lengths);
+        let counts = graph.cast_floats(self.time.lengths);
         let axes: Vec<i64> = (1..self.rank as i64 - 1).collect();
         let counts = match axes.is_empty() {
             true => counts,

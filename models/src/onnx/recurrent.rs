@@ -42,7 +42,7 @@ impl OnnxGraph {
         directions: &[DirectionWeights<B>],
     ) -> (Padded, OnnxValue) {
         let x = x.zeroed(self);
-        let lengths = self.to_int32(x.time.lengths);
+        let lengths = self.cast_int32(x.time.lengths);
         let frames_first = self.transpose(x.values, &[1, 0, 2]); // [frames, batch, d_input]
         let found = self.run_cell(cell, frames_first, directions, Some(lengths), &[]);
         let outputs = self.transpose(found[0], &[2, 0, 1, 3]); // [batch, frames, directions, d_hidden]
