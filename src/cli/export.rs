@@ -33,8 +33,8 @@ pub(super) struct ExportArgs {
     /// What to write (docs/weights.md)
     #[arg(long, value_enum)]
     format: Format,
-    /// The file to write; what is there is replaced. Of a run, the new folder. Of `las` and `vae`, ONNX is two files, such as
-    /// x.listen.onnx and x.spell.onnx for x.onnx
+    /// The file to write; what is there is replaced. Of a run, the new folder. Of `las` and `vae`, ONNX is two
+    /// files, such as x.listen.onnx and x.spell.onnx for x.onnx
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Compute the features inside of the ONNX graph, which then takes waveforms at the run's sample rate
