@@ -90,7 +90,7 @@ pub trait Architecture:
         1
     }
 
-    /// Frames from the start of one step of a recogniser to the next.
+    /// Frames from the start of one step to the next, of a recogniser or of a classifier with steps.
     fn frames_per_step(&self) -> usize {
         1
     }
@@ -248,6 +248,12 @@ pub trait Classifier<B: Backend>: Send + Sync {
     fn forward(&self, features: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2> {
         self.classify(self.embed(features, lengths))
     }
+
+    /// The logits of each step of one recording that is still arriving, where the network has steps that
+    /// depend on nothing behind them; [`vad`](crate::vad) has.
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        None
+    }
 }
 
 /// A classifier whose last layer is a [`Linear`]; it is a [`Classifier`] without more code.
@@ -288,6 +294,21 @@ pub trait LinearHead<B: Backend>: Send + Sync {
 
     /// The last layer.
     fn head(&self) -> &Linear<B>;
+
+    /// As [`Classifier::classify`]; the last layer unless said otherwise.
+    fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.head().forward(embedding)
+    }
+
+    /// As [`Classifier::d_embedding`]; of the last layer unless said otherwise.
+    fn d_embedding(&self) -> usize {
+        self.head().weight.dims()[0]
+    }
+
+    /// As [`Classifier::stream`].
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        None
+    }
 }
 
 impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
@@ -296,11 +317,15 @@ impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
     }
 
     fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.head().forward(embedding)
+        LinearHead::classify(self, embedding)
     }
 
     fn d_embedding(&self) -> usize {
-        self.head().weight.dims()[0]
+        LinearHead::d_embedding(self)
+    }
+
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        LinearHead::stream(self)
     }
 }
 
@@ -321,9 +346,9 @@ pub trait Emitter<B: Backend>: Send + Sync {
     fn stream(&self) -> Result<Box<dyn EmissionStream<B>>, ConfigError>;
 }
 
-/// An [`Emitter`] over one recording that arrives in pieces.
+/// An [`Emitter`], or a [`Classifier`] with steps, over one recording that arrives in pieces.
 pub trait EmissionStream<B: Backend>: Send {
-    /// Takes the next frames `[1, frames, bins]` and returns the logits `[1, steps, symbols]` of the
+    /// Takes the next frames `[1, frames, bins]` and returns the logits `[1, steps, outputs]` of the
     /// steps that they complete, if they complete any.
     ///
     /// # Panics

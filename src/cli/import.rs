@@ -15,6 +15,7 @@ use crate::backend::{Job, run_on};
 use crate::run::claim::INFO;
 use crate::show::text::thousands;
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::weights::import::{Fitted, Import};
 use crate::weights::published::{PUBLISHED, Published};
 use crate::weights::{Names, WeightFile};
@@ -30,6 +31,23 @@ enum Asked {
     Classify,
     /// Any number of labels
     Tag,
+    /// The pitch over time, from 360 scores as CREPE has them
+    Pitch,
+    /// The stretches of speech, from one score over time
+    Speech,
+    /// The vector of a voice
+    Voice,
+}
+
+impl Asked {
+    fn reading(self) -> Option<Reading> {
+        match self {
+            Self::Classify | Self::Tag => None,
+            Self::Pitch => Some(Reading::Pitch),
+            Self::Speech => Some(Reading::Speech),
+            Self::Voice => Some(Reading::Voice),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -103,7 +121,7 @@ fn list(common: &Common) -> Result<()> {
     for model in PUBLISHED {
         if common.json {
             print_json(&json!({
-                "name": model.name, "model": model.model, "task": model.task, "summary": model.summary,
+                "name": model.name, "model": model.model, "task": model.task, "reading": model.reading, "summary": model.summary,
                 "package": model.package, "archive": model.archive, "sha256": model.sha256,
                 "licence": model.licence, "get": model.how,
             }))?;
@@ -153,6 +171,7 @@ fn of_published(args: &ImportArgs, published: &Published) -> Result<Import> {
         alphabet: None,
         window_s: window(args, published.window_s)?,
         mean_over_windows: published.mean_over_windows,
+        reading: published.reading,
         names: published.names()?,
         published: Some(published.name.to_string()),
     })
@@ -176,26 +195,35 @@ fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
             "--task is for classifiers; {model} is none"
         )));
     }
+    let reading = args.task.and_then(Asked::reading);
     let task = match (role, args.task) {
         (Role::Autoencoder, _) => TaskName::Autoencode,
         (Role::Adversarial, _) => TaskName::Generate,
         (Role::Emitter | Role::Speller, _) => TaskName::Transcribe,
         (Role::Classifier, Some(Asked::Tag)) => TaskName::Tag,
-        (Role::Classifier, Some(Asked::Classify)) => TaskName::Classify,
+        (Role::Classifier, Some(asked)) => {
+            asked.reading().map_or(TaskName::Classify, Reading::task)
+        }
         (Role::Classifier, None) => match settings.model.card().purpose {
             Purpose::Tag => TaskName::Tag,
             _ => TaskName::Classify,
         },
     };
     let (mut labels, mut alphabet) = (Vec::new(), None);
-    match (task, &args.labels) {
-        (TaskName::Autoencode | TaskName::Generate, None) => {}
-        (TaskName::Autoencode | TaskName::Generate, Some(_)) => {
+    match (reading, task, &args.labels) {
+        (Some(reading), _, Some(_)) => {
+            return Err(Error::Input(format!(
+                "--labels: what is read as {reading} has labels of its own"
+            )));
+        }
+        (Some(reading), _, None) => labels = reading.labels(),
+        (None, TaskName::Autoencode | TaskName::Generate, None) => {}
+        (None, TaskName::Autoencode | TaskName::Generate, Some(_)) => {
             return Err(Error::Input(format!(
                 "--labels: {model} generates, and has none"
             )));
         }
-        (_, None) => {
+        (None, _, None) => {
             let what = match task {
                 TaskName::Transcribe => "the symbols of its alphabet but the blank",
                 _ => "its labels",
@@ -205,11 +233,11 @@ fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
                  line in the order of the outputs"
             )));
         }
-        (TaskName::Transcribe, Some(path)) => {
+        (None, TaskName::Transcribe, Some(path)) => {
             let text = settings.text.clone().unwrap_or_default();
             alphabet = Some(Alphabet::read(text.kind, text.normalization, path)?);
         }
-        (_, Some(path)) => labels = read_labels(path)?,
+        (None, _, Some(path)) => labels = read_labels(path)?,
     }
     Ok(Import {
         settings,
@@ -218,6 +246,7 @@ fn of_architecture(args: &ImportArgs, model: &str) -> Result<Import> {
         alphabet,
         window_s: window(args, WINDOW_S)?,
         mean_over_windows: false,
+        reading,
         names: match &args.map {
             Some(map) => Names::read(map)?,
             None => Names::default(),
@@ -296,6 +325,8 @@ impl Job for Work<'_> {
         ))?;
         self.common.tell(&if run.task().generates() {
             format!("see what it makes: sori generate {}", out.display())
+        } else if info.reading == Some(Reading::Voice) {
+            format!("use it: sori embed {} AUDIO…", out.display())
         } else {
             format!("use it: sori predict {} AUDIO…", out.display())
         })

@@ -26,6 +26,7 @@ use crate::run::info::{Imported, RunInfo, SplitSizes};
 use crate::settings::schema::Settings;
 use crate::task::metrics::Metrics;
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::train::random_network;
 use crate::train::state::{Best, RunState};
 use crate::{Error, Result};
@@ -47,6 +48,8 @@ pub(crate) struct Import {
     pub(crate) window_s: f64,
     /// Whether tags of longer recordings have the mean score of windows side by side.
     pub(crate) mean_over_windows: bool,
+    /// What the network gives besides the answer of its task.
+    pub(crate) reading: Option<Reading>,
     /// Rules that come ahead of PyTorch's names.
     pub(crate) names: Names,
     /// The published model, if it is one.
@@ -154,6 +157,7 @@ impl Import {
             longest_s: window_s,
             window_s,
             mean_over_windows: self.mean_over_windows,
+            reading: self.reading,
             stats: None,
             scale: None,
             domains: Vec::new(),
