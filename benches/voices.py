@@ -39,7 +39,7 @@ def main():
         speakers = np.array([speaker(path) for path in paths])
         with tempfile.TemporaryDirectory() as place:
             out = f"{place}/x.npy"
-            subprocess.run([sori, "embed", run, *map(str, paths), "--out", out, "--quiet"], check=True)
+            subprocess.run([sori, "embed", run, *map(str, paths), "--out", out, "--quiet", "--threads", "1"], check=True)
             x = np.load(out).astype(float)
         x /= np.linalg.norm(x, axis=1, keepdims=True)
         a, b = np.triu_indices(len(x), 1)
