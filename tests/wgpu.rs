@@ -58,6 +58,15 @@ fn small(name: &str) -> ModelConfig {
              head_channels = 6"
         }
         "rnn" | "lstm" | "gru" | "attention" => "d_hidden = 5",
+        "speaker_encoder" => "d_hidden = 5\nnum_layers = 2\nd_embedding = 6",
+        "crepe" => {
+            "window_samples = 8\nchannels = [4, 3]\nfirst_kernel_size = 4\nfirst_stride = 2\n\
+             kernel_size = 4"
+        }
+        "vad" => {
+            "chunk_samples = 8\ncontext_samples = 2\nfft_size = 4\nhop_samples = 2\n\
+             channels = [4, 3]\nstrides = [1, 2]\nd_hidden = 5"
+        }
         _ => "",
     };
     configured(name, table)

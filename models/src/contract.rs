@@ -87,7 +87,7 @@ pub trait Architecture:
         1
     }
 
-    /// Frames from the start of one step of a recogniser to the next.
+    /// Frames from the start of one step to the next, of a recogniser or of a classifier with steps.
     fn frames_per_step(&self) -> usize {
         1
     }

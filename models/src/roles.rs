@@ -48,6 +48,12 @@ pub trait Classifier<B: Backend>: Send + Sync {
         self.classify(self.embed(features, lengths))
     }
 
+    /// The logits of each step of one recording that is still arriving, where the network has steps that
+    /// depend on nothing behind them; [`vad`](crate::vad) has.
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        None
+    }
+
     /// [`Self::forward`] in ONNX: features `[batch, frames, bins]` to logits `[batch, outputs]`.
     ///
     /// # Errors
@@ -99,6 +105,21 @@ pub trait LinearHead<B: Backend>: Send + Sync {
     /// The last layer.
     fn head(&self) -> &Linear<B>;
 
+    /// As [`Classifier::classify`]; the last layer unless said otherwise.
+    fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.head().forward(embedding)
+    }
+
+    /// As [`Classifier::d_embedding`]; of the last layer unless said otherwise.
+    fn d_embedding(&self) -> usize {
+        self.head().weight.dims()[0]
+    }
+
+    /// As [`Classifier::stream`].
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        None
+    }
+
     /// [`Self::embed`] in ONNX: features `[batch, frames, bins]` to `[batch, d_embedding]`.
     ///
     /// # Errors
@@ -117,11 +138,15 @@ impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
     }
 
     fn classify(&self, embedding: Tensor<B, 2>) -> Tensor<B, 2> {
-        self.head().forward(embedding)
+        LinearHead::classify(self, embedding)
     }
 
     fn d_embedding(&self) -> usize {
-        self.head().weight.dims()[0]
+        LinearHead::d_embedding(self)
+    }
+
+    fn stream(&self) -> Option<Box<dyn EmissionStream<B>>> {
+        LinearHead::stream(self)
     }
 
     fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
@@ -159,9 +184,9 @@ pub trait Emitter<B: Backend>: Send + Sync {
     }
 }
 
-/// An [`Emitter`] over one recording that arrives in pieces.
+/// An [`Emitter`], or a [`Classifier`] with steps, over one recording that arrives in pieces.
 pub trait EmissionStream<B: Backend>: Send {
-    /// Takes the next frames `[1, frames, bins]` and returns the logits `[1, steps, symbols]` of the
+    /// Takes the next frames `[1, frames, bins]` and returns the logits `[1, steps, outputs]` of the
     /// steps that they complete, if they complete any.
     ///
     /// # Panics

@@ -7,6 +7,7 @@
 pub mod attention;
 pub mod cnn1d;
 pub mod cnn2d;
+pub mod crepe;
 pub mod crnn;
 pub mod deep_speech2;
 pub mod dilated_cnn;
@@ -23,6 +24,8 @@ pub mod recurrent_classifier;
 pub mod res_cnn;
 pub mod rnn;
 pub mod sample_cnn;
+pub mod speaker_encoder;
+pub mod vad;
 pub mod vae;
 
 use burn::module::Module;
@@ -167,7 +170,7 @@ macro_rules! zoo {
     };
 }
 
-// In the order of the lectures.
+// In the order of the lectures; what they do not have stands behind their classifiers.
 zoo! {
     mlp::{MlpConfig, Mlp},
     cnn1d::{Cnn1dConfig, Cnn1d},
@@ -184,6 +187,9 @@ zoo! {
     matchboxnet::{MatchboxnetConfig, Matchboxnet},
     dilated_cnn::{DilatedCnnConfig, DilatedCnn},
     random_wired::{RandomWiredConfig, RandomWired},
+    speaker_encoder::{SpeakerEncoderConfig, SpeakerEncoder},
+    crepe::{CrepeConfig, Crepe},
+    vad::{VadConfig, Vad},
     deep_speech2::{DeepSpeech2Config, DeepSpeech2},
     las::{LasConfig, Las},
     vae::{VaeConfig, Vae},
@@ -239,7 +245,7 @@ impl ModelConfig {
 /// ```
 /// let tagger = |card: &&sori_models::Card| card.purpose == sori_models::Purpose::Tag;
 /// let names: Vec<&str> = sori_models::catalogue().iter().filter(tagger).map(|it| it.name).collect();
-/// assert_eq!(names, ["sample_cnn", "res_cnn", "fcn", "crnn", "musicnn"]);
+/// assert_eq!(names, ["sample_cnn", "res_cnn", "fcn", "crnn", "musicnn", "vad"]);
 /// ```
 pub fn catalogue() -> &'static [Card] {
     CARDS

@@ -205,6 +205,8 @@ enum Place {
 pub(super) enum Rows {
     Recordings,
     Events,
+    /// As events, in the form of Audacity's labels.
+    Audacity,
 }
 
 impl Table {
@@ -228,11 +230,11 @@ impl Table {
     pub(super) fn add(&mut self, form: &Form, name: &str, prediction: &Prediction) -> Result<()> {
         let mut text = String::new();
         if !self.is_begun {
-            let columns = match self.of {
-                Rows::Recordings => form.columns(prediction),
-                Rows::Events => "audio,start_s,end_s,label,probability".to_string(),
-            };
-            text.push_str(&format!("{columns}\n"));
+            match self.of {
+                Rows::Recordings => text.push_str(&format!("{}\n", form.columns(prediction))),
+                Rows::Events => text.push_str("audio,start_s,end_s,label,probability\n"),
+                Rows::Audacity => {}
+            }
             self.is_begun = true;
         }
         match self.of {
@@ -245,6 +247,13 @@ impl Table {
                     event.end_s,
                     csv_cell(&event.label),
                     event.score
+                ));
+            }),
+            Rows::Audacity => prediction.events.iter().for_each(|event| {
+                let label = event.label.replace(['\t', '\n', '\r'], " ");
+                text.push_str(&format!(
+                    "{:.6}\t{:.6}\t{label}\n",
+                    event.start_s, event.end_s
                 ));
             }),
         }

@@ -56,7 +56,13 @@ pub(super) const PREDICT: &str = "\
 Examples:
   sori predict runs/mine new.wav other.flac
   sori predict runs/mine long.wav --window 2 --hop 0.5
+  sori predict runs/live long.wav --vad runs/vad       what is spoken, and not what is between
   arecord -f S16_LE -r 16000 -c 1 -t raw | sori predict runs/live --stream";
+
+pub(super) const EMBED: &str = "\
+Examples:
+  sori embed runs/mine RECORDINGS --out x.npy
+  sori embed runs/voices --compare a.wav b.wav         1 for the same voice, less for others";
 
 pub(super) const GENERATE: &str = "\
 Example:

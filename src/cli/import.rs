@@ -15,6 +15,7 @@ use crate::backend::{Job, run_on};
 use crate::run::claim::INFO;
 use crate::show::text::thousands;
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::weights::facts::Facts;
 use crate::weights::import::{Fitted, Import};
 use crate::weights::published::{PUBLISHED, Published};
@@ -31,6 +32,23 @@ enum Asked {
     Classify,
     /// Any number of labels
     Tag,
+    /// The pitch over time, from 360 scores as CREPE has them
+    Pitch,
+    /// The stretches of speech, from one score over time
+    Speech,
+    /// The vector of a voice
+    Voice,
+}
+
+impl Asked {
+    fn reading(self) -> Option<Reading> {
+        match self {
+            Self::Classify | Self::Tag => None,
+            Self::Pitch => Some(Reading::Pitch),
+            Self::Speech => Some(Reading::Speech),
+            Self::Voice => Some(Reading::Voice),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -109,7 +127,7 @@ fn list(common: &Common) -> Result<()> {
     for model in PUBLISHED {
         if common.json {
             print_json(&json!({
-                "name": model.name, "model": model.model, "task": model.task, "summary": model.summary,
+                "name": model.name, "model": model.model, "task": model.task, "reading": model.reading, "summary": model.summary,
                 "package": model.package, "archive": model.archive, "sha256": model.sha256,
                 "licence": model.licence, "get": model.how,
             }))?;
@@ -161,6 +179,7 @@ fn of_published(args: &ImportArgs, published: &Published) -> Result<Import> {
         mean_over_windows: published.mean_over_windows,
         stats: None,
         thresholds: Vec::new(),
+        reading: published.reading,
         names: published.names()?,
         published: Some(published.name.to_string()),
     })
@@ -197,12 +216,15 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
             "--task is for classifiers; {model} is none"
         )));
     }
+    let reading = args.task.and_then(Asked::reading);
     let task = match (role, args.task) {
         (Role::Autoencoder, _) => TaskName::Autoencode,
         (Role::Adversarial, _) => TaskName::Generate,
         (Role::Emitter | Role::Speller, _) => TaskName::Transcribe,
         (Role::Classifier, Some(Asked::Tag)) => TaskName::Tag,
-        (Role::Classifier, Some(Asked::Classify)) => TaskName::Classify,
+        (Role::Classifier, Some(asked)) => {
+            asked.reading().map_or(TaskName::Classify, Reading::task)
+        }
         (Role::Classifier, None) => match (facts, settings.model.card().purpose) {
             (Some(facts), _) => match facts.task {
                 task @ (TaskName::Classify | TaskName::Tag) => task,
@@ -218,18 +240,24 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
         },
     };
     let (mut labels, mut alphabet) = (Vec::new(), None);
-    match (task, &args.labels, facts) {
-        (TaskName::Autoencode | TaskName::Generate, None, _) => {}
-        (TaskName::Autoencode | TaskName::Generate, Some(_), _) => {
+    match (reading, task, &args.labels, facts) {
+        (Some(reading), _, Some(_), _) => {
+            return Err(Error::Input(format!(
+                "--labels: what is read as {reading} has labels of its own"
+            )));
+        }
+        (Some(reading), _, None, _) => labels = reading.labels(),
+        (None, TaskName::Autoencode | TaskName::Generate, None, _) => {}
+        (None, TaskName::Autoencode | TaskName::Generate, Some(_), _) => {
             return Err(Error::Input(format!(
                 "--labels: {model} generates, and has none"
             )));
         }
-        (_, None, Some(facts)) => {
+        (None, _, None, Some(facts)) => {
             labels = facts.labels.clone();
             alphabet = facts.alphabet.clone();
         }
-        (_, None, None) => {
+        (None, _, None, None) => {
             let what = match task {
                 TaskName::Transcribe => "the symbols of its alphabet but the blank",
                 _ => "its labels",
@@ -239,11 +267,11 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
                  line in the order of the outputs"
             )));
         }
-        (TaskName::Transcribe, Some(path), _) => {
+        (None, TaskName::Transcribe, Some(path), _) => {
             let text = settings.text.clone().unwrap_or_default();
             alphabet = Some(Alphabet::read(text.kind, text.normalization, path)?);
         }
-        (_, Some(path), _) => labels = read_labels(path)?,
+        (None, _, Some(path), _) => labels = read_labels(path)?,
     }
     let same_labels = |facts: &&Facts| facts.task == task && facts.labels == labels;
     Ok(Import {
@@ -257,6 +285,7 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
             .map_or_else(Vec::new, |facts| facts.thresholds.clone()),
         labels,
         alphabet,
+        reading,
         names: match &args.map {
             Some(map) => Names::read(map)?,
             None => Names::default(),
@@ -335,6 +364,8 @@ impl Job for Work<'_> {
         ))?;
         self.common.tell(&if run.task().generates() {
             format!("see what it makes: sori generate {}", out.display())
+        } else if info.reading == Some(Reading::Voice) {
+            format!("use it: sori embed {} AUDIO…", out.display())
         } else {
             format!("use it: sori predict {} AUDIO…", out.display())
         })

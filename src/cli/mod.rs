@@ -11,6 +11,8 @@ mod data;
 mod data_export;
 mod data_info;
 mod decode;
+mod each;
+mod embed;
 mod eval;
 mod examples;
 mod export;
@@ -33,12 +35,14 @@ mod oddities;
 mod options;
 mod output;
 mod picture;
+mod pitch;
 mod predict;
 mod report;
 mod run_args;
 mod runs;
 mod settings;
 mod sound;
+mod speech;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -99,6 +103,9 @@ enum Command {
     /// Label, tag, write down or measure audio files by a run's best checkpoint
     #[command(after_help = examples::PREDICT)]
     Predict(predict::PredictArgs),
+    /// Write what a run's last layer sees of audio files, or the vector of a voice; compare two
+    #[command(after_help = examples::EMBED)]
+    Embed(embed::EmbedArgs),
     /// Show what a run makes of noise, beside recordings (vae, gan)
     #[command(after_help = examples::GENERATE)]
     Generate(generate::GenerateArgs),
@@ -142,6 +149,7 @@ impl Command {
             Self::Import(_) => "import",
             Self::Export(_) => "export",
             Self::Predict(_) => "prediction",
+            Self::Embed(_) => "embedding",
             Self::Generate(_) => "patches",
             Self::Features(_) => "features",
             Self::Data(data::DataCommand::Info { .. }) => "corpus",
@@ -201,6 +209,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Eval(args) => eval::run(common, &args),
         Command::Report(args) => report::run(common, &args),
         Command::Predict(args) => predict::run(common, &args),
+        Command::Embed(args) => embed::run(common, &args),
         Command::Generate(args) => generate::run(common, &args),
         Command::Import(args) => import::run(common, &args),
         Command::Export(args) => export::run(common, &args),

@@ -6,19 +6,20 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use clap::Args;
 
 use super::answers::{Form, Rows, Table};
-use super::bar::WorkBar;
 use super::decode::DecodeArgs;
+use super::each::each;
 use super::given::{Recording, recordings};
 use super::options::Common;
-use super::output::{print, print_json, remark};
+use super::output::{print, print_json};
 use super::picture::PictureArgs;
 use super::stream::{self, StreamArgs};
-use crate::backend::{Job, run_on};
+use super::{pitch, speech};
+use crate::backend::{BackendName, Job, run_on};
 use crate::decode::Beam;
 use crate::infer::Predictor;
 use crate::show::alignment::draw_prediction;
 use crate::show::draw_emissions;
-use crate::task::Prediction;
+use crate::task::{Prediction, Reading};
 use crate::{Error, Result, RunFolder};
 
 #[derive(Args)]
@@ -35,6 +36,12 @@ pub(super) struct PredictArgs {
     /// and mean probability; - for standard output
     #[arg(long, value_name = "OUT.csv", conflicts_with_all = ["stream", "mic"])]
     events: Option<PathBuf>,
+    /// Write the stretches that have one label as labels for Audacity, of the one AUDIO
+    #[arg(long, value_name = "OUT.txt", conflicts_with_all = ["stream", "mic"])]
+    audacity: Option<PathBuf>,
+    /// Transcribe the stretches of speech alone, which this run finds, such as one of `silero_vad`
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["stream", "mic"])]
+    vad: Option<PathBuf>,
     /// Show the K most probable labels [default: 3, and all tags that a recording has]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(1..), conflicts_with_all = ["stream", "mic"])]
     top: Option<u16>,
@@ -61,6 +68,9 @@ pub(super) struct PredictArgs {
     /// Draw the probability of each symbol over time (deep_speech2), above the spectrogram, of the one AUDIO
     #[arg(long, value_name = "OUT.png")]
     emissions: Option<PathBuf>,
+    /// Draw the pitch over time, above the spectrogram, of the one AUDIO (weights such as `crepe_tiny`)
+    #[arg(long, value_name = "OUT.png", conflicts_with_all = ["stream", "mic"])]
+    pitch: Option<PathBuf>,
     /// Say below each transcript the N best ones and their scores; needs --beam
     #[arg(long, value_name = "N")]
     nbest: Option<usize>,
@@ -114,17 +124,15 @@ impl Job for Predict<'_> {
                         .to_string(),
                 ));
             }
-            if !(0.0..=1.0).contains(&threshold) {
-                return Err(Error::Input(format!(
-                    "--threshold {threshold}: it is a probability, from 0 to 1"
-                )));
-            }
+            args.check_threshold()?;
             predictor = predictor.with_threshold(threshold);
         }
-        if args.events.is_some() && !predictor.finds_events() {
-            return Err(Error::Input(
-                "--events is for classes and tags; this run's model gives none".to_string(),
-            ));
+        for (option, path) in [("--events", &args.events), ("--audacity", &args.audacity)] {
+            if path.is_some() && !predictor.finds_events() {
+                return Err(Error::Input(format!(
+                    "{option} is for classes and tags; this run's model gives none"
+                )));
+            }
         }
         for (option, png) in [
             ("--alignment", &args.alignment),
@@ -178,43 +186,29 @@ impl Job for Predict<'_> {
             times: args.times,
             windows: args.every_window,
         };
-        let mut tables = Vec::new();
-        for (path, of) in [(&args.csv, Rows::Recordings), (&args.events, Rows::Events)] {
-            if let Some(path) = path {
-                tables.push(Table::begin(path, of)?);
-            }
-        }
-        let to_output = [&args.csv, &args.events]
-            .into_iter()
-            .filter(|path| path.as_deref().is_some_and(is_output));
-        let taken = match to_output.count() {
-            0 => false,
-            1 if !common.json => true,
-            _ => {
-                return Err(Error::Input(
-                    "standard output takes one of --csv -, --events - and --json".to_string(),
-                ));
-            }
+        let (mut tables, taken) = args.tables(common, recordings.len())?;
+        let vad = match &args.vad {
+            Some(path) => Some(args.speech_finder::<B>(path, &predictor, device)?),
+            None => None,
         };
-        let mut bar = WorkBar::new(common, recordings.len());
-        let mut bad = 0;
-        for (index, recording) in recordings.iter().enumerate() {
-            let name = recording.name();
-            let found = predictor.predict_file_with(recording.path(), windows, |share| {
-                bar.show(index as f64 + share);
-            });
-            let found = found.and_then(|found| args.fits(found, &predictor, &name));
-            let prediction = match found {
-                Ok(prediction) => prediction,
-                Err(error) if recordings.len() == 1 && !common.skip_bad => {
-                    return Err(Error::Input(recording.said(&error)));
-                }
-                Err(error) => {
-                    bad += 1;
-                    bar.above(|| remark(&format!("left out: {}", recording.said(&error))));
-                    continue;
+        let find = |recording: &Recording, on_progress: &mut dyn FnMut(f64)| {
+            let found = match &vad {
+                None => predictor.predict_file_with(recording.path(), windows, on_progress)?,
+                Some(vad) => {
+                    let speech =
+                        vad.speech_file(recording.path(), |share| on_progress(share / 2.0))?;
+                    let on_progress = |share| on_progress(0.5 + share / 2.0);
+                    predictor.transcribe_stretches(
+                        recording.path(),
+                        &speech.spans(),
+                        on_progress,
+                    )?
                 }
             };
+            args.fits(found, &predictor, &recording.name())
+        };
+        let tell = |recording: &Recording, prediction: Prediction| {
+            let name = recording.name();
             if let Some(png) = &args.alignment {
                 draw_prediction(
                     recording.path(),
@@ -231,36 +225,114 @@ impl Job for Predict<'_> {
                 let title = prediction.answer.to_string();
                 draw_emissions(&waveform, &emitted, &title, args.picture.theme, png)?;
             }
-            bar.above(|| match (common.json, taken) {
-                (true, _) => print_json(&form.json(&name, &prediction)),
-                (false, false) => print(&form.text(&name, &prediction)),
-                (false, true) => Ok(()),
-            })?;
-            for table in &mut tables {
-                bar.above(|| table.add(&form, &name, &prediction))?;
+            match (common.json, taken) {
+                (true, _) => print_json(&form.json(&name, &prediction))?,
+                (false, false) => print(&form.text(&name, &prediction))?,
+                (false, true) => {}
             }
-            bar.show((index + 1) as f64);
-        }
-        drop(bar);
-        match bad {
-            _ if bad == recordings.len() => Err(Error::Input(
-                "none of the files could be read as audio".to_string(),
-            )),
-            0 => Ok(()),
-            _ if common.skip_bad => Ok(()),
-            _ => Err(Error::Input(format!(
-                "{bad} of {} recordings could not be used",
-                recordings.len()
-            ))),
-        }
+            for table in &mut tables {
+                table.add(&form, &name, &prediction)?;
+            }
+            Ok(())
+        };
+        each(common, &recordings, find, tell)
     }
 }
 
-fn is_output(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 impl PredictArgs {
+    /// The tables that are asked for, and whether one of them goes to standard output.
+    fn tables(&self, common: &Common, recordings: usize) -> Result<(Vec<Table>, bool)> {
+        if self.audacity.is_some() && recordings != 1 {
+            return Err(Error::Input(format!(
+                "--audacity labels one recording, and {recordings} are given"
+            )));
+        }
+        let asked = [
+            (&self.csv, Rows::Recordings),
+            (&self.events, Rows::Events),
+            (&self.audacity, Rows::Audacity),
+        ];
+        let mut tables = Vec::new();
+        let mut to_output = 0;
+        for (path, of) in asked {
+            let Some(path) = path else { continue };
+            tables.push(Table::begin(path, of)?);
+            to_output += usize::from(path.as_os_str() == "-");
+        }
+        match to_output {
+            0 => Ok((tables, false)),
+            1 if !common.json => Ok((tables, true)),
+            _ => Err(Error::Input(
+                "standard output takes one of --csv -, --events -, --audacity - and --json"
+                    .to_string(),
+            )),
+        }
+    }
+
+    fn check_threshold(&self) -> Result<()> {
+        match self.threshold {
+            Some(threshold) if !(0.0..=1.0).contains(&threshold) => Err(Error::Input(format!(
+                "--threshold {threshold}: it is a probability, from 0 to 1"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What finds the speech that is transcribed.
+    fn speech_finder<B: AutodiffBackend>(
+        &self,
+        path: &Path,
+        predictor: &Predictor<B::InnerBackend>,
+        device: &B::Device,
+    ) -> Result<Predictor<B::InnerBackend>> {
+        if !predictor.transcribes() {
+            return Err(Error::Input(
+                "--vad is for transcripts; this run's model writes none".to_string(),
+            ));
+        }
+        let run = RunFolder::open(path)?;
+        if run.info().reading != Some(Reading::Speech) {
+            return Err(Error::run(
+                path,
+                format!(
+                    "its {} finds no speech; a run of `silero_vad` does",
+                    run.info().model
+                ),
+            ));
+        }
+        Predictor::open(&run, device)
+    }
+
+    /// Refuses the options that make no sense for a run that gives `what`, but for those in `allowed`.
+    fn only(&self, allowed: &[&str], what: &str) -> Result<()> {
+        let given = [
+            ("--csv", self.csv.is_some()),
+            ("--events", self.events.is_some()),
+            ("--audacity", self.audacity.is_some()),
+            ("--vad", self.vad.is_some()),
+            ("--top", self.top.is_some()),
+            ("--threshold", self.threshold.is_some()),
+            ("--every-window", self.every_window),
+            ("--window", self.window.is_some()),
+            ("--hop", self.hop.is_some()),
+            ("--times", self.times),
+            ("--alignment", self.alignment.is_some()),
+            ("--emissions", self.emissions.is_some()),
+            ("--pitch", self.pitch.is_some()),
+            ("--nbest", self.nbest.is_some()),
+            ("--stream or --mic", self.live.is_asked_for()),
+        ];
+        match given
+            .iter()
+            .find(|(option, is)| *is && !allowed.contains(option))
+        {
+            None => Ok(()),
+            Some((option, _)) => Err(Error::Input(format!(
+                "{option} is not for this run, which gives {what}"
+            ))),
+        }
+    }
+
     /// The prediction as the options want it, unless they want what a recording in pieces does not have.
     fn fits<B: Backend>(
         &self,
@@ -286,8 +358,17 @@ impl PredictArgs {
 
 pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
     let run = RunFolder::open(&args.run)?;
-    let beam = args.decode.beam(&run)?;
     let backend = common.backend_for(Some(&run.info().backend));
+    if let Some(reading) = run.info().reading {
+        return read(common, args, &run, reading, backend);
+    }
+    if args.pitch.is_some() {
+        return Err(Error::Input(format!(
+            "--pitch is for weights that give the pitch, such as `crepe_tiny`; this run's {} does not",
+            run.info().model
+        )));
+    }
+    let beam = args.decode.beam(&run)?;
     if args.live.is_asked_for() {
         return stream::run(common, &args.live, args.times, &run, beam, backend);
     }
@@ -302,4 +383,51 @@ pub(super) fn run(common: &Common, args: &PredictArgs) -> Result<()> {
             beam,
         },
     )?
+}
+
+/// Predicts by a run that gives something else than the answer of its task.
+fn read(
+    common: &Common,
+    args: &PredictArgs,
+    run: &RunFolder,
+    reading: Reading,
+    backend: BackendName,
+) -> Result<()> {
+    // Says that there is nothing to search, if a search is asked for.
+    args.decode.beam(run)?;
+    match reading {
+        Reading::Voice => Err(Error::run(
+            run.path(),
+            "its weights give a vector for a voice, and no answer: `sori embed` writes it and compares",
+        )),
+        Reading::Pitch => {
+            args.only(&["--csv", "--hop", "--pitch"], "the pitch over time")?;
+            let asked = pitch::Asked {
+                common,
+                run,
+                recordings: recordings(&args.audio)?,
+                hop_s: args.hop,
+                csv: args.csv.as_ref(),
+                png: args.pitch.as_ref(),
+                theme: args.picture.theme,
+            };
+            pitch::run(backend, asked)
+        }
+        Reading::Speech => {
+            let allowed = ["--csv", "--events", "--audacity", "--threshold"];
+            args.only(&allowed, "stretches of speech")?;
+            args.check_threshold()?;
+            let recordings = recordings(&args.audio)?;
+            let (tables, taken) = args.tables(common, recordings.len())?;
+            let asked = speech::Asked {
+                common,
+                run,
+                recordings,
+                threshold: args.threshold,
+                tables,
+                taken,
+            };
+            speech::run(backend, asked)
+        }
+    }
 }

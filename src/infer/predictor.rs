@@ -6,38 +6,31 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::backend::Backend;
 use sori_datasets::{FeatureLoader, Features, Pipeline, Target, Waveform};
 use sori_models::ops::in_pool;
-use sori_models::{Architecture, Emissions, ModelConfig, Network, Role};
+use sori_models::{Architecture, Classifier, ModelConfig, Network, Role};
 
 use super::pieces::{Cut, Piece, Pieces};
 use super::sound::Sound;
 use super::windows::Windows;
 use crate::data::batch::{Batch, FrameLimits, HostBatch};
 use crate::data::pipeline::pipeline;
-use crate::decode::{
-    self, Alignment, Beam, Decoding, Hearing, Recogniser, StepProbabilities, log_probs, recognise,
-    text_of,
-};
-use crate::numbers::{check_finite, host};
+use crate::decode::{Beam, Decoding};
 use crate::run::folder::RunFolder;
 use crate::run::info::RunInfo;
 use crate::settings::schema::Settings;
-use crate::task::answer::{Answer, Prediction, ScoredTranscript, Window};
+use crate::task::answer::{Answer, Prediction};
 use crate::task::any::AnyTask;
-use crate::task::contract::{Task, Windowed};
-use crate::task::transcribe::Transcribe;
+use crate::task::contract::Windowed;
+use crate::task::reading::Reading;
 use crate::{Error, Result};
 
 /// Windows of a long recording that go through the network at once.
-const WINDOWS_AT_ONCE: usize = 32;
+pub(super) const WINDOWS_AT_ONCE: usize = 32;
+
+/// The time from one pitch to the next, in seconds.
+const PITCH_HOP_S: f64 = 0.01;
 
 /// Samples of a waveform that are handed on at once.
 const BLOCK_SAMPLES: usize = 1 << 16;
-
-/// The stretch by whose energy a place counts as quiet, in seconds.
-const QUIET_S: f64 = 0.1;
-
-/// Number of a search's transcripts that are kept.
-const MOST_TRANSCRIPTS: usize = 100;
 
 /// The best checkpoint of a run, ready to predict. It can be shared between threads.
 ///
@@ -53,16 +46,16 @@ const MOST_TRANSCRIPTS: usize = 100;
 /// ```
 pub struct Predictor<B: Backend, A: Architecture = ModelConfig> {
     path: PathBuf,
-    network: A::Network<B>,
-    task: AnyTask,
+    pub(super) network: A::Network<B>,
+    pub(super) task: AnyTask,
     labels: Vec<String>,
-    info: RunInfo,
-    settings: Settings<A>,
+    pub(super) info: RunInfo,
+    pub(super) settings: Settings<A>,
     pipeline: Pipeline,
     /// Feature loaders, one for each thread that predicts at the same time.
     loaders: Mutex<Vec<FeatureLoader>>,
-    decoding: Decoding,
-    device: B::Device,
+    pub(super) decoding: Decoding,
+    pub(super) device: B::Device,
 }
 
 impl<B: Backend, A: Architecture> Predictor<B, A> {
@@ -144,17 +137,21 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         self.settings.features.sample_rate_hz
     }
 
+    /// What the run gives besides the answer of its task, if anything.
+    pub fn reading(&self) -> Option<Reading> {
+        self.info.reading
+    }
+
     /// The default windows: as long as the run's longest recording, half overlapping, or side by side where
-    /// their mean is taken.
+    /// their mean is taken; for pitch one every 10 ms.
     pub fn default_windows(&self) -> Windows {
-        let overlap = match self.info.mean_over_windows {
-            true => 1.0,
-            false => 2.0,
+        let window_s = self.info.window_s;
+        let hop_s = match (self.info.reading, self.info.mean_over_windows) {
+            (Some(Reading::Pitch), _) => PITCH_HOP_S,
+            (_, true) => window_s,
+            (_, false) => window_s / 2.0,
         };
-        Windows {
-            window_s: self.info.window_s,
-            hop_s: self.info.window_s / overlap,
-        }
+        Windows { window_s, hop_s }
     }
 
     /// The shortest allowed window in seconds: 0.01, or the features' minimum.
@@ -182,23 +179,29 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         &self,
         path: &Path,
         windows: Windows,
-        mut on_progress: impl FnMut(f64),
+        on_progress: impl FnMut(f64),
     ) -> Result<Prediction> {
+        let sound = self.sound(path, on_progress)?;
+        self.predict_blocks(sound, windows).map_err(|e| at(path, e))
+    }
+
+    /// The blocks of an audio file at the run's sample rate.
+    pub(super) fn sound(
+        &self,
+        path: &Path,
+        mut on_progress: impl FnMut(f64),
+    ) -> Result<impl Iterator<Item = Result<Vec<f32>>>> {
         let sound = Sound::open(path, self.sample_rate_hz())?;
         let expected_s = sound.expected_s();
+        let rate = f64::from(self.sample_rate_hz());
         let mut read_s = 0.0;
-        let sound = sound.inspect(|block| {
+        Ok(sound.inspect(move |block| {
             let Ok(block) = block else { return };
-            read_s += block.len() as f64 / f64::from(self.sample_rate_hz());
+            read_s += block.len() as f64 / rate;
             if let Some(expected_s) = expected_s {
                 on_progress((read_s / expected_s).min(1.0));
             }
-        });
-        self.predict_blocks(sound, windows)
-            .map_err(|error| match error {
-                Error::Data(error) => Error::Data(error.at(path.display().to_string())),
-                error => Error::Input(format!("{}: {error}", path.display())),
-            })
+        }))
     }
 
     /// The prediction for a waveform at the run's sample rate. For labels and values, a waveform
@@ -208,6 +211,17 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     /// # Errors
     /// When the waveform is too short for one frame, or not finite.
     pub fn predict(&self, waveform: &Waveform, windows: Windows) -> Result<Prediction> {
+        self.predict_blocks(self.blocks(waveform)?, windows)
+    }
+
+    /// The blocks of a waveform.
+    ///
+    /// # Errors
+    /// When it has another sample rate than the run's.
+    pub(super) fn blocks<'a>(
+        &self,
+        waveform: &'a Waveform,
+    ) -> Result<impl Iterator<Item = Result<Vec<f32>>> + use<'a, B, A>> {
         if waveform.sample_rate_hz != self.sample_rate_hz() {
             return Err(sori_datasets::Error::SampleRate {
                 found_hz: waveform.sample_rate_hz,
@@ -216,7 +230,7 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
             .into());
         }
         let blocks = waveform.samples.chunks(BLOCK_SAMPLES);
-        self.predict_blocks(blocks.map(|block| Ok(block.to_vec())), windows)
+        Ok(blocks.map(|block| Ok(block.to_vec())))
     }
 
     /// The prediction for sound at the run's sample rate that arrives in blocks, of which little more
@@ -226,29 +240,44 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
         blocks: impl Iterator<Item = Result<Vec<f32>>>,
         windows: Windows,
     ) -> Result<Prediction> {
-        let samples = |seconds: f64| {
-            let samples = (seconds * f64::from(self.sample_rate_hz())).round();
-            (samples as usize).max(1)
-        };
-        let by_windows = Cut::Windows {
-            window: samples(windows.window_s),
-            hop: samples(windows.hop_s),
-        };
+        let by_windows = self.window_cut(windows);
         match &self.task {
             AnyTask::Classify(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
             AnyTask::Tag(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
             AnyTask::Regress(task) => self.by_windows(task, Pieces::new(blocks, by_windows)),
             AnyTask::Transcribe(task) => {
-                let cut = Cut::Quiet {
-                    longest: samples(self.longest_piece_s()),
-                    stretch: samples(QUIET_S),
-                };
-                self.transcribe(task, Pieces::new(blocks, cut))
+                self.transcribe(task, Pieces::new(blocks, self.quiet_cut()))
             }
             AnyTask::Autoencode(_) | AnyTask::Generate(_) => {
                 Err(says_nothing(&self.path, &self.info))
             }
         }
+    }
+
+    /// So many seconds in samples.
+    pub(super) fn samples(&self, seconds: f64) -> usize {
+        let samples = (seconds * f64::from(self.sample_rate_hz())).round();
+        (samples as usize).max(1)
+    }
+
+    pub(super) fn window_cut(&self, windows: Windows) -> Cut {
+        Cut::Windows {
+            window: self.samples(windows.window_s),
+            hop: self.samples(windows.hop_s),
+        }
+    }
+
+    /// The network if it classifies.
+    ///
+    /// # Errors
+    /// When it has another role: it has no `what`.
+    pub(super) fn classifier(&self, what: &str) -> Result<&dyn Classifier<B>> {
+        self.network.contract().classifier().ok_or_else(|| {
+            Error::run(
+                &self.path,
+                format!("its {} has no {what}; classifiers have", self.info.model),
+            )
+        })
     }
 
     fn by_windows<T: Windowed>(
@@ -272,27 +301,17 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     }
 
     /// Start and end of a piece in seconds.
-    fn span(&self, piece: &Piece) -> (f64, f64) {
+    pub(super) fn span(&self, piece: &Piece) -> (f64, f64) {
         let seconds = |samples: usize| samples as f64 / f64::from(self.sample_rate_hz());
         let end = piece.start + piece.samples.len();
         (seconds(piece.start), seconds(end))
     }
 
-    fn waveform(&self, piece: Piece) -> Waveform {
+    pub(super) fn waveform(&self, piece: Piece) -> Waveform {
         Waveform {
             samples: piece.samples,
             sample_rate_hz: self.sample_rate_hz(),
         }
-    }
-
-    /// The longest sound that is transcribed in one piece: a minute, or 20 seconds by a speller, whose work
-    /// grows with the square of it; and at least the longest recording of the run.
-    pub fn longest_piece_s(&self) -> f64 {
-        let longest_s = match self.times_words() {
-            true => 60.0,
-            false => 20.0,
-        };
-        self.info.window_s.max(longest_s)
     }
 
     /// A right answer in the form of a prediction.
@@ -304,7 +323,12 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
     }
 
     /// The features of waveforms at the run's sample rate, as a batch.
-    fn batch(&self, waveforms: &[Waveform]) -> Result<Batch<B>> {
+    pub(super) fn batch(&self, waveforms: &[Waveform]) -> Result<Batch<B>> {
+        Ok(self.batch_of(&self.features(waveforms)?))
+    }
+
+    /// The features of waveforms at the run's sample rate.
+    pub(super) fn features(&self, waveforms: &[Waveform]) -> Result<Vec<Features>> {
         let idle = self.loaders().pop();
         let mut loader = match idle {
             Some(loader) => loader,
@@ -315,158 +339,26 @@ impl<B: Backend, A: Architecture> Predictor<B, A> {
             .map(|waveform| loader.load_waveform(waveform));
         let rows = rows.collect::<std::result::Result<Vec<Features>, _>>();
         self.loaders().push(loader);
-        let rows = rows?;
+        Ok(rows?)
+    }
+
+    /// Features as a batch.
+    pub(super) fn batch_of(&self, rows: &[Features]) -> Batch<B> {
         let limits = FrameLimits::of(&self.settings.model);
         let batch = HostBatch::collate(&rows.iter().collect::<Vec<_>>(), limits);
-        Ok(batch.to_device::<B>(&self.device))
+        batch.to_device::<B>(&self.device)
     }
 
     fn loaders(&self) -> std::sync::MutexGuard<'_, Vec<FeatureLoader>> {
         self.loaders.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The logits `[steps, symbols]` of a waveform at the run's sample rate, before decoding.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict), and when the network has no such logits. `deep_speech2` has.
-    pub fn logits(&self, waveform: &Waveform) -> Result<Vec<f32>> {
-        let Ok(Recogniser::Emitter(network)) = Transcribe::network(self.network.contract()) else {
-            return Err(Error::Input(format!(
-                "{} gives no symbol at each step; deep_speech2 does",
-                self.info.model
-            )));
-        };
-        let batch = self.batch(std::slice::from_ref(waveform))?;
-        let emissions = in_pool::<B, _>(|| network.emit(batch.features, &batch.lengths));
-        let logits = host(emissions.logits);
-        check_finite(logits.iter())?;
-        Ok(logits)
-    }
-
-    /// The probability of each symbol at each step in a waveform at the run's sample rate.
-    ///
-    /// # Errors
-    /// As [`predict`](Self::predict), and when the network has no such probabilities: `deep_speech2` has,
-    /// and `las` with a CTC head.
-    pub fn step_probabilities(&self, waveform: &Waveform) -> Result<StepProbabilities> {
-        let none = || {
-            Error::Input(format!(
-                "{} gives no probability of each symbol at each step; deep_speech2 does, and las with \
-                 model.ctc_weight above 0",
-                self.info.model
-            ))
-        };
-        let AnyTask::Transcribe(task) = &self.task else {
-            return Err(none());
-        };
-        let Batch { features, lengths } = self.batch(std::slice::from_ref(waveform))?;
-        let emissions = match Transcribe::network(self.network.contract())? {
-            Recogniser::Emitter(network) => in_pool::<B, _>(|| network.emit(features, &lengths)),
-            Recogniser::Speller(speller) => {
-                let listened = in_pool::<B, _>(|| speller.listen(features, &lengths));
-                Emissions {
-                    logits: speller.ctc_logits(&listened).ok_or_else(none)?,
-                    lengths: listened.lengths,
-                }
-            }
-        };
-        let rows: Vec<Vec<f32>> = log_probs(&emissions).into_iter().flatten().collect();
-        check_finite(rows.iter().flatten())?;
-        let probability = |row: Vec<f32>| row.into_iter().map(f32::exp).collect();
-        Ok(StepProbabilities {
-            symbols: task.alphabet.symbols().to_vec(),
-            rows: rows.into_iter().map(probability).collect(),
-            step_s: self.step_s(),
-        })
-    }
-
-    /// The time from one step of a recogniser to the next, in seconds.
-    fn step_s(&self) -> f64 {
-        let settings = &self.settings;
-        settings.model.frames_per_step() as f64 * settings.features.frame_period_s()
-    }
-
-    /// The transcript of a recording, piece by piece.
-    fn transcribe(
-        &self,
-        task: &Transcribe,
-        pieces: impl Iterator<Item = Result<Piece>>,
-    ) -> Result<Prediction> {
-        let (mut found, mut spans) = (Vec::new(), Vec::new());
-        for piece in pieces {
-            let piece = piece?;
-            let span = self.span(&piece);
-            let mut prediction = self.transcribe_piece(task, &self.waveform(piece))?;
-            for word in &mut prediction.words {
-                word.start_s += span.0;
-                word.end_s += span.0;
-            }
-            spans.push(span);
-            found.push(prediction);
-        }
-        if found.len() == 1 {
-            return Ok(found.remove(0));
-        }
-        let answers = found.iter().map(|piece| (piece.answer.clone(), None));
-        let windows = Window::several(&spans, answers);
-        let texts = found.iter().filter_map(|piece| match &piece.answer {
-            Answer::Text(text) if !text.is_empty() => Some(text.as_str()),
-            _ => None,
-        });
-        let text = texts.collect::<Vec<_>>().join(" ");
-        Ok(Prediction {
-            windows,
-            words: found.iter().flat_map(|piece| piece.words.clone()).collect(),
-            ..Prediction::new(Answer::Text(text))
-        })
-    }
-
-    fn transcribe_piece(&self, task: &Transcribe, waveform: &Waveform) -> Result<Prediction> {
-        let alphabet = &task.alphabet;
-        let network = Transcribe::network(self.network.contract())?;
-        let Batch { features, lengths } = self.batch(std::slice::from_ref(waveform))?;
-        let (emissions, listened);
-        let hearing = match network {
-            Recogniser::Emitter(network) => {
-                emissions = in_pool::<B, _>(|| network.emit(features, &lengths));
-                check_finite(host(emissions.logits.clone()).iter())?;
-                Hearing::Emitted(&emissions)
-            }
-            Recogniser::Speller(speller) => {
-                listened = in_pool::<B, _>(|| speller.listen(features, &lengths));
-                Hearing::Listened {
-                    speller,
-                    listened: &listened,
-                    ctc_logits: speller.ctc_logits(&listened),
-                }
-            }
-        };
-        let found = recognise(hearing, &self.decoding, alphabet, MOST_TRANSCRIPTS)?;
-        let found = found.into_iter().next().unwrap_or_default();
-        check_finite(found.attention.iter().flatten())?;
-        let step_s = self.step_s();
-        let alignment = match network {
-            Recogniser::Emitter(_) => None,
-            Recogniser::Speller(_) => Some(Alignment {
-                symbols: found
-                    .symbols
-                    .iter()
-                    .filter_map(|&index| alphabet.symbol(index))
-                    .collect(),
-                weights: found.attention,
-                step_s,
-            }),
-        };
-        let nbest = found.nbest.iter().map(|(symbols, score)| ScoredTranscript {
-            text: text_of(alphabet, symbols),
-            score: *score,
-        });
-        Ok(Prediction {
-            words: decode::words(&found.timed, alphabet, step_s, waveform.duration_s()),
-            alignment,
-            nbest: nbest.collect(),
-            ..Prediction::new(Answer::Text(text_of(alphabet, &found.symbols)))
-        })
+/// An error of the file `path`.
+pub(super) fn at(path: &Path, error: Error) -> Error {
+    match error {
+        Error::Data(error) => Error::Data(error.at(path.display().to_string())),
+        error => Error::Input(format!("{}: {error}", path.display())),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sori_datasets::BinStats;
 
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::task::scale::Scale;
 
 /// The contents of a run folder's `run.json`.
@@ -39,6 +40,9 @@ pub struct RunInfo {
     /// of windows that overlap.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mean_over_windows: bool,
+    /// What its network gives besides the answer of its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
     /// Mean and deviation of the training part's features, if the settings normalise by them.
     pub stats: Option<BinStats>,
     /// Mean and deviation of the training part's numbers. None for other answers.

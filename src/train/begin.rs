@@ -158,6 +158,7 @@ fn start<A: Architecture, B: Backend>(
         window_s: data.longest_of_any_s.min(seen_s),
         stats: data.stats.clone(),
         mean_over_windows: false,
+        reading: None,
         imported: None,
     };
     B::seed(device, derive(settings.train.seed, SeedUse::Initialize, 1));

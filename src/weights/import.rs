@@ -27,6 +27,7 @@ use crate::run::info::{Imported, RunInfo, SplitSizes};
 use crate::settings::schema::Settings;
 use crate::task::metrics::Metrics;
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::train::random_network;
 use crate::train::state::{Best, RunState};
 use crate::{Error, Result};
@@ -52,6 +53,8 @@ pub(crate) struct Import {
     pub(crate) stats: Option<BinStats>,
     /// The threshold of each tag; empty where they are not known.
     pub(crate) thresholds: Vec<f32>,
+    /// What the network gives besides the answer of its task.
+    pub(crate) reading: Option<Reading>,
     /// Rules that come ahead of PyTorch's names, or of Sori's own in a file that it wrote with those.
     pub(crate) names: Names,
     /// The published model, if it is one.
@@ -163,6 +166,7 @@ impl Import {
             longest_s: window_s,
             window_s,
             mean_over_windows: self.mean_over_windows,
+            reading: self.reading,
             stats: self.stats.clone(),
             scale: None,
             domains: Vec::new(),

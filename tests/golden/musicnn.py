@@ -95,12 +95,12 @@ def checkpoint(wheel, folder):
     return tensors
 
 
-def mel_filters():
+def mel_filters(rate=RATE, size=FFT, mels=MELS):
     """Slaney's mel scale and norm, as librosa.filters.mel."""
     to_hz = lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-    top = 15 + 27 / np.log(6.4) * np.log(RATE / 2 / 1000)
-    edges = to_hz(np.linspace(0, top, MELS + 2))
-    hz = np.arange(FFT // 2 + 1) * RATE / FFT
+    top = 15 + 27 / np.log(6.4) * np.log(rate / 2 / 1000)
+    edges = to_hz(np.linspace(0, top, mels + 2))
+    hz = np.arange(size // 2 + 1) * rate / size
     up = (hz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     down = (edges[2:, None] - hz) / np.diff(edges)[1:, None]
     return np.maximum(0, np.minimum(up, down)) * (2 / (edges[2:] - edges[:-2]))[:, None]

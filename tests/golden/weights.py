@@ -30,7 +30,7 @@ NAMES = {
     "res_cnn_rese2": "nested", "fcn": "zip", "crnn": "legacy", "musicnn": "zip", "matchboxnet_2": "zip",
     "dilated_cnn_2": "zip", "random_wired_watts_strogatz": "zip", "deep_speech2_lstm_both_ways": "zip",
     "deep_speech2_elman_lookahead": "legacy", "las_convolutions": "zip", "las_location_heads": "zip",
-    "vae_fills": "zip", "gan_hinge": "zip",
+    "vae_fills": "zip", "gan_hinge": "zip", "speaker_encoder": "zip", "crepe": "zip", "vad": "zip",
 }
 
 

@@ -54,6 +54,11 @@ fn small() -> Vec<ModelConfig> {
             "graph": "barabasi_albert", "edges_per_node": 3}"#,
         r#"{"name": "random_wired", "stem_channels": [6, 8], "channels": [8], "num_nodes": 8, "head_channels": 16,
             "graph": "erdos_renyi", "kernel_size": 5}"#,
+        r#"{"name": "speaker_encoder", "d_hidden": 8, "num_layers": 2, "d_embedding": 128}"#,
+        r#"{"name": "crepe", "window_samples": 16, "channels": [6, 8], "first_kernel_size": 6, "first_stride": 2,
+            "kernel_size": 4, "dropout": 0.0}"#,
+        r#"{"name": "vad", "chunk_samples": 8, "context_samples": 2, "fft_size": 4, "hop_samples": 2,
+            "channels": [6, 8], "strides": [1, 2], "d_hidden": 8}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"));
     let others = catalogue().iter().filter_map(|card| {
@@ -342,6 +347,14 @@ fn a_wrong_value_is_refused_with_field_value_and_remedy() {
         (
             r#"{"name": "random_wired", "graph": "erdos_renyi", "edge_probability": -0.1}"#,
             "`edge_probability` is -0.1, but must be from 0 to 1",
+        ),
+        (
+            r#"{"name": "crepe", "first_kernel_size": 3}"#,
+            "`first_kernel_size` is 3, but must be at least the 4 of `first_stride`, so that every sample is read",
+        ),
+        (
+            r#"{"name": "vad", "strides": [1, 2]}"#,
+            "`strides` is 2, but must be one for each of the 4 convolutions",
         ),
         (
             r#"{"name": "gru", "num_classes": 0}"#,
