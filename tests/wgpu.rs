@@ -30,6 +30,12 @@ use sori::settings::{OptimizerKind, TrainSettings};
 use sori::task::Classify;
 use sori::train::{Stepper, random_network};
 
+#[cfg(not(feature = "wgpu"))]
+#[path = "wgpu/kernels.rs"]
+mod kernels;
+#[path = "wgpu/launches.rs"]
+mod launches;
+
 const FRAMES: usize = 20;
 const BINS: usize = 8;
 const CLASSES: usize = 3;

@@ -14,7 +14,7 @@
 //! [`onnx`] has networks as graphs, for inference elsewhere.
 //!
 //! Networks are built from [`layers`], layers from [`ops`], and training minimises a [`loss`]. On the
-//! CPU the operators run kernels of this crate, on other backends portable Burn expressions.
+//! CPU and on GPUs the operators run kernels of this crate, elsewhere portable Burn expressions.
 //!
 //! # Axes
 //! Batch first, channels last. A classifier takes features `[batch, frames, bins]` with the number
@@ -51,6 +51,8 @@ mod card;
 mod config;
 mod contract;
 mod emissions;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod layer_params;
 mod num_params;
 mod purpose;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use sori_models::ops::sum_of_squares;
+use sori_models::ops::{clip_factor, sum_of_squares};
 
 use super::gradients::Gradients;
 use super::module_path::ModulePath;
@@ -19,6 +19,12 @@ impl<B: Backend> Gradients<B> {
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
     {
+        if self.0.is_empty() {
+            return None;
+        }
+        if let Some(factor) = clip_factor::<B>(self.0.values().cloned().collect(), max_norm) {
+            return Some(factor);
+        }
         let mut squares = Squares::<A> {
             gradients: &self.0,
             sums: Vec::new(),

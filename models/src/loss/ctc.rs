@@ -11,6 +11,9 @@ use burn::tensor::{Bool, Int, Tensor, TensorData, backend::Backend};
 
 use crate::ops;
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// The symbol that stands for none.
 pub const BLANK: usize = 0;
 
@@ -91,7 +94,11 @@ pub fn ctc<B: Backend>(
     if let Some(loss) = cpu::ctc(&logits, lengths, targets, options) {
         return loss;
     }
-    let losses = portable(logits, lengths, targets, options.zero_infinity); // [batch]
+    #[cfg(feature = "gpu")]
+    let found = gpu::ctc(&logits, lengths, targets, options.zero_infinity);
+    #[cfg(not(feature = "gpu"))]
+    let found = None;
+    let losses = found.unwrap_or_else(|| portable(logits, lengths, targets, options.zero_infinity)); // [batch]
     match options.reduction {
         Reduction::None => losses,
         Reduction::Sum => losses.sum(),

@@ -16,6 +16,8 @@ mod directions;
 mod dropout;
 mod gated_sum;
 mod gated_unit;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu_seam;
 mod linear;
 mod max;
 mod mean;
@@ -44,7 +46,9 @@ pub use linear::linear;
 pub use max::masked_max;
 pub use mean::masked_mean;
 pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
-pub use optimizer::{AdamStep, RmsStep, SgdStep, adam_step, rms_step, sgd_step, sum_of_squares};
+pub use optimizer::{
+    AdamStep, RmsStep, SgdStep, adam_step, clip_factor, rms_step, sgd_step, sum_of_squares,
+};
 pub use padding::zero_padding;
 pub use pairs::pair_frames;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};

@@ -2,6 +2,9 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// The settings of a step of Adam ([Kingma and Ba 2014](https://arxiv.org/abs/1412.6980)) or of AdamW
 /// ([Loshchilov and Hutter 2017](https://arxiv.org/abs/1711.05101)).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,6 +66,15 @@ pub fn adam_step<B: Backend, const D: usize>(
     ) {
         return cpu::adam(step, parameter, gradient, moments, scale);
     }
+    #[cfg(feature = "gpu")]
+    if let Some(moved) = gpu::adam(
+        step,
+        [&parameter, &gradient],
+        moments.as_ref(),
+        scale.as_ref(),
+    ) {
+        return moved;
+    }
     let [added, kept] = step.decays();
     let gradient = decayed(scaled(gradient, scale), &parameter, added);
     let [beta_1, beta_2] = step.betas;
@@ -118,6 +130,15 @@ pub fn sgd_step<B: Backend, const D: usize>(
     #[cfg(feature = "ndarray")]
     if cpu::has_kernels(&[&parameter, &gradient], momentum.as_slice()) {
         return cpu::sgd(step, parameter, gradient, momentum, scale);
+    }
+    #[cfg(feature = "gpu")]
+    if let Some(moved) = gpu::sgd(
+        step,
+        [&parameter, &gradient],
+        momentum.as_ref(),
+        scale.as_ref(),
+    ) {
+        return moved;
     }
     let gradient = decayed(scaled(gradient, scale), &parameter, step.decay);
     let momentum = match momentum {
@@ -178,6 +199,15 @@ pub fn rms_step<B: Backend, const D: usize>(
     if cpu::has_kernels(&[&parameter, &gradient], squares.as_slice()) {
         return cpu::rms(step, parameter, gradient, squares, scale);
     }
+    #[cfg(feature = "gpu")]
+    if let Some(moved) = gpu::rms(
+        step,
+        [&parameter, &gradient],
+        squares.as_ref(),
+        scale.as_ref(),
+    ) {
+        return moved;
+    }
     let gradient = decayed(scaled(gradient, scale), &parameter, step.decay);
     let [kept, added] = step.shares();
     let square = gradient.clone() * gradient.clone() * added;
@@ -196,6 +226,25 @@ pub fn sum_of_squares<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, 
         return sum;
     }
     (x.clone() * x).sum()
+}
+
+/// The factor, `[1]`, that scales gradients to a joint norm of at most `most`,
+/// `min(1, most / (norm + 1e-6))`, if they are on a GPU, where it stays.
+///
+/// # Panics
+/// If there is no gradient.
+pub fn clip_factor<B: Backend>(
+    gradients: Vec<B::FloatTensorPrimitive>,
+    most: f64,
+) -> Option<Tensor<B, 1>> {
+    assert!(!gradients.is_empty(), "at least one gradient");
+    #[cfg(feature = "gpu")]
+    return gpu::clip_factor(gradients, most);
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = most;
+        None
+    }
 }
 
 fn scaled<B: Backend, const D: usize>(

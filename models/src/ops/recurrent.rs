@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{linear, zero_padding};
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// The computation of one step of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,6 +81,10 @@ pub fn recurrent<B: Backend>(
     let x = zero_padding(x, lengths);
     #[cfg(feature = "ndarray")]
     if let Some(sequence) = cpu::recurrent(cell, &x, &directions, lengths) {
+        return sequence;
+    }
+    #[cfg(feature = "gpu")]
+    if let Some(sequence) = gpu::recurrent(cell, &x, &directions, lengths) {
         return sequence;
     }
     // Frames first, so that the gates of one frame lie together.

@@ -1,0 +1,191 @@
+//! The kernels on a GPU against the portable expressions, in outputs and every gradient.
+
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Tensor, TensorData};
+use burn_autodiff::Autodiff;
+use burn_ndarray::NdArray;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sori::backend::{BackendName, Job, run_on};
+use sori::models::loss::{CtcOptions, Reduction, ctc};
+use sori::models::ops::{Cell, DirectionWeights, recurrent};
+
+/// A backend that operators leave to the portable expressions: its whole numbers are not those that
+/// the kernels of the CPU know.
+type Portable = Autodiff<NdArray<f32, i32>>;
+
+fn random(rng: &mut ChaCha8Rng, dims: &[usize], largest: f32) -> TensorData {
+    let len = dims.iter().product();
+    let values: Vec<f32> = (0..len)
+        .map(|_| rng.random_range(-largest..largest))
+        .collect();
+    TensorData::new(values, dims.to_vec())
+}
+
+/// Within 1e-4, of what is larger than one relative to it.
+fn assert_same(found: &[TensorData], expected: &[TensorData], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert_eq!(found.shape, expected.shape, "{what}, tensor {index}");
+        let found = found.to_vec::<f32>().unwrap();
+        for (at, (found, expected)) in found.iter().zip(expected.iter::<f32>()).enumerate() {
+            let near = *found == expected
+                || (found.is_nan() && expected.is_nan())
+                || (found - expected).abs() <= 1e-4 * expected.abs().max(1.0);
+            assert!(
+                near,
+                "{what}: value {at} of tensor {index} is {found}, not {expected}"
+            );
+        }
+    }
+}
+
+fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
+    super::launches::log();
+    let found = run_on(BackendName::Wgpu, job.clone()).unwrap();
+    let expected = job.run::<Portable>(&Default::default());
+    assert_same(&found, &expected, what);
+}
+
+/// A recurrent layer: outputs, last states and every gradient.
+#[derive(Clone)]
+struct Layer {
+    cell: Cell,
+    lengths: Vec<usize>,
+    data: Vec<TensorData>,
+    weigh: [TensorData; 2],
+}
+
+impl Job for Layer {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let x = Tensor::<B, 3>::from_data(self.data[0].clone(), device).require_grad();
+        let weights = self.data[1..].chunks(4).map(|part| DirectionWeights::<B> {
+            input: Tensor::from_data(part[0].clone(), device).require_grad(),
+            state: Tensor::from_data(part[1].clone(), device).require_grad(),
+            bias_input: Tensor::from_data(part[2].clone(), device).require_grad(),
+            bias_state: Tensor::from_data(part[3].clone(), device).require_grad(),
+        });
+        let weights: Vec<_> = weights.collect();
+        let sequence = recurrent(self.cell, x.clone(), weights.clone(), &self.lengths);
+        let mut all = vec![sequence.outputs.to_data(), sequence.last.to_data()];
+        let [of_outputs, of_last] = self.weigh;
+        let loss = (sequence.outputs * Tensor::from_data(of_outputs, device)).sum()
+            + (sequence.last * Tensor::from_data(of_last, device)).sum();
+        let gradients = loss.backward();
+        all.push(x.grad(&gradients).unwrap().into_data());
+        for part in weights {
+            all.push(part.input.grad(&gradients).unwrap().into_data());
+            all.push(part.state.grad(&gradients).unwrap().into_data());
+            all.push(part.bias_input.grad(&gradients).unwrap().into_data());
+            all.push(part.bias_state.grad(&gradients).unwrap().into_data());
+        }
+        all
+    }
+}
+
+#[test]
+fn recurrent_layers_are_those_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for cell in [Cell::Elman, Cell::Lstm, Cell::Gru] {
+        // Rows of no frame and of one, sizes that fill no tile, and, as the last, a weight so large that
+        // each frame is a launch.
+        let large = 1 + (1_usize << 18).div_ceil(cell.num_gates()).isqrt();
+        for (directions, lengths, d_hidden) in [
+            (1, vec![6, 1, 0, 4], 5),
+            (2, (0..6).map(|row| row % 5).collect(), 70),
+            (2, vec![1, 3, 0, 3], large),
+        ] {
+            let (batch, d_input) = (lengths.len(), 3);
+            let frames = 1 + *lengths.iter().max().unwrap();
+            let width = cell.num_gates() * d_hidden;
+            let scale = (d_hidden as f32).sqrt().recip();
+            let mut data = vec![random(&mut rng, &[batch, frames, d_input], 1.0)];
+            for _ in 0..directions {
+                data.push(random(&mut rng, &[d_input, width], 0.5));
+                data.push(random(&mut rng, &[d_hidden, width], scale));
+                data.push(random(&mut rng, &[width], 0.5));
+                data.push(random(&mut rng, &[width], 0.5));
+            }
+            let outputs = directions * d_hidden;
+            let weigh = [
+                random(&mut rng, &[batch, frames, outputs], 0.5),
+                random(&mut rng, &[batch, outputs], 0.5),
+            ];
+            let what = format!("{cell:?}, {directions} × {d_hidden}, {lengths:?}");
+            let layer = Layer {
+                cell,
+                lengths,
+                data,
+                weigh,
+            };
+            let start = std::time::Instant::now();
+            assert_portable(layer, &what);
+            println!("{what} in {:.1?}", start.elapsed());
+        }
+    }
+}
+
+/// The losses of the rows and the gradient of their weighted sum.
+#[derive(Clone)]
+struct Transcripts {
+    logits: TensorData,
+    weigh: TensorData,
+    lengths: Vec<usize>,
+    targets: Vec<Vec<usize>>,
+    zero_infinity: bool,
+}
+
+impl Job for Transcripts {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let logits = Tensor::<B, 3>::from_data(self.logits, device).require_grad();
+        let options = CtcOptions {
+            reduction: Reduction::None,
+            zero_infinity: self.zero_infinity,
+        };
+        let losses = ctc(logits.clone(), &self.lengths, &self.targets, options);
+        let mut all = vec![losses.to_data()];
+        let loss = (losses * Tensor::from_data(self.weigh, device)).sum();
+        let gradients = loss.backward();
+        all.push(logits.grad(&gradients).unwrap().into_data());
+        all
+    }
+}
+
+#[test]
+fn ctc_is_that_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    for (steps, symbols, rows) in [
+        // Steps, and the number of labels.
+        (9, 4, vec![(9, 3), (0, 0), (1, 1), (1, 0), (5, 4), (8, 0)]),
+        (70, 29, vec![(70, 20), (41, 9), (70, 35), (3, 1)]),
+        (40, 300, vec![(40, 12), (33, 5)]),
+    ] {
+        let (lengths, counts): (Vec<_>, Vec<usize>) = rows.into_iter().unzip();
+        let mut target = |count| (0..count).map(|_| rng.random_range(1..symbols)).collect();
+        let targets: Vec<Vec<usize>> = counts.into_iter().map(&mut target).collect();
+        let batch = targets.len();
+        let transcripts = Transcripts {
+            logits: random(&mut rng, &[batch, steps, symbols], 3.0),
+            weigh: random(&mut rng, &[batch], 1.0),
+            lengths,
+            targets,
+            zero_infinity: true,
+        };
+        assert_portable(transcripts, &format!("{steps} steps of {symbols} symbols"));
+    }
+    for zero_infinity in [true, false] {
+        // No path: no step at all, too few, and too few for a repetition.
+        let transcripts = Transcripts {
+            logits: random(&mut rng, &[4, 3, 4], 2.0),
+            weigh: random(&mut rng, &[4], 1.0),
+            lengths: vec![0, 2, 3, 3],
+            targets: vec![vec![1], vec![1, 2, 3], vec![2, 2, 2], vec![1, 1]],
+            zero_infinity,
+        };
+        assert_portable(transcripts, &format!("without a path, {zero_infinity}"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Kernel launches of one training step of each preset, which is what a step costs at least on a GPU.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Distribution, Tensor};
+use sori::backend::{BackendName, Job, run_on};
+use sori::bench::{Preset, presets};
+
+/// The file to which CubeCL writes a line for each launch. Its settings come from the working folder,
+/// and are read when a device is first used.
+pub(super) fn log() -> &'static Path {
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static FILE: OnceLock<std::path::PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap());
+        let file = folder.path().join("launches.log");
+        let settings = format!(
+            "[profiling]\nlogger = {{ level = \"minimal\", file = {:?} }}\n",
+            file.display().to_string()
+        );
+        std::fs::write(folder.path().join("cubecl.toml"), settings).unwrap();
+        std::env::set_current_dir(folder.path()).unwrap();
+        file
+    })
+}
+
+/// A launch that nothing else makes.
+struct Mark;
+
+impl Job for Mark {
+    type Output = ();
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) {
+        let mark = Distribution::Bernoulli(0.5);
+        let _ = Tensor::<B::InnerBackend, 1>::random([1], mark, device).into_data();
+    }
+}
+
+/// The launches logged so far. The log is written by a thread of its own: waits for a mark's line.
+fn launches() -> usize {
+    run_on(BackendName::Wgpu, Mark).unwrap();
+    static MARKS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let marks = 1 + MARKS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let start = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(log()).unwrap_or_default();
+        let is_mark = |line: &&str| line.contains("Bernoulli");
+        if text.lines().filter(is_mark).count() >= marks {
+            return text
+                .lines()
+                .filter(|line| line.starts_with("Executing") && !is_mark(line))
+                .count();
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "no mark in the log"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Launches of one training step: what a second adds to a first.
+fn of_one_step(preset: &Preset) -> usize {
+    let mut after = [1, 2].map(|steps| {
+        let before = launches();
+        preset.time(BackendName::Wgpu, 0, steps).unwrap();
+        launches() - before
+    });
+    after.sort_unstable();
+    after[1] - after[0]
+}
+
+#[test]
+fn a_training_step_launches_few_kernels() {
+    log();
+    for mut preset in presets() {
+        if preset.name == "log_mel" {
+            continue;
+        }
+        preset.batch = 1;
+        let start = Instant::now();
+        let found = of_one_step(&preset);
+        println!(
+            "{}: {found} launches ({:.1?})",
+            preset.name,
+            start.elapsed()
+        );
+    }
+}
