@@ -30,7 +30,6 @@ use sori::settings::{OptimizerKind, TrainSettings};
 use sori::task::Classify;
 use sori::train::{Stepper, random_network};
 
-#[cfg(not(feature = "wgpu"))]
 #[path = "wgpu/kernels.rs"]
 mod kernels;
 #[path = "wgpu/launches.rs"]

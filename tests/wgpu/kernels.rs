@@ -1,6 +1,6 @@
 //! The kernels on a GPU against the portable expressions, in outputs and every gradient.
 
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
@@ -8,7 +8,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sori::backend::{BackendName, Job, run_on};
 use sori::models::loss::{CtcOptions, Reduction, ctc};
-use sori::models::ops::{Cell, DirectionWeights, recurrent};
+use sori::models::ops::{
+    AdamStep, Cell, DirectionWeights, RmsStep, SgdStep, adam_step, clip_factor, recurrent,
+    rms_step, sgd_step, sum_of_squares,
+};
 
 /// A backend that operators leave to the portable expressions: its whole numbers are not those that
 /// the kernels of the CPU know.
@@ -92,11 +95,14 @@ fn recurrent_layers_are_those_of_the_portable_expression() {
         // Rows of no frame and of one, sizes that fill no tile, and, as the last, a weight so large that
         // each frame is a launch.
         let large = 1 + (1_usize << 18).div_ceil(cell.num_gates()).isqrt();
-        for (directions, lengths, d_hidden) in [
+        let mut sizes = vec![
             (1, vec![6, 1, 0, 4], 5),
             (2, (0..6).map(|row| row % 5).collect(), 70),
             (2, vec![1, 3, 0, 3], large),
-        ] {
+        ];
+        // Each product of the tuned build is tuned first, for minutes.
+        sizes.truncate(if cfg!(feature = "wgpu") { 1 } else { 3 });
+        for (directions, lengths, d_hidden) in sizes {
             let (batch, d_input) = (lengths.len(), 3);
             let frames = 1 + *lengths.iter().max().unwrap();
             let width = cell.num_gates() * d_hidden;
@@ -120,9 +126,7 @@ fn recurrent_layers_are_those_of_the_portable_expression() {
                 data,
                 weigh,
             };
-            let start = std::time::Instant::now();
             assert_portable(layer, &what);
-            println!("{what} in {:.1?}", start.elapsed());
         }
     }
 }
@@ -188,4 +192,111 @@ fn ctc_is_that_of_the_portable_expression() {
         };
         assert_portable(transcripts, &format!("without a path, {zero_infinity}"));
     }
+}
+
+/// Two steps of each optimizer by clipped gradients, and the factor that clips them.
+#[derive(Clone)]
+struct Updates {
+    parameters: Vec<TensorData>,
+    gradients: Vec<TensorData>,
+}
+
+impl Updates {
+    fn of<B: Backend>(&self, device: &B::Device, most: f64) -> Vec<TensorData> {
+        let tensors = |data: &[TensorData]| -> Vec<Tensor<B, 1>> {
+            data.iter()
+                .map(|data| Tensor::from_data(data.clone(), device))
+                .collect()
+        };
+        let (parameters, gradients) = (tensors(&self.parameters), tensors(&self.gradients));
+        let all = gradients.iter().cloned();
+        let lowered = all.clone().map(|tensor| tensor.into_primitive().tensor());
+        let scale = clip_factor::<B>(lowered.collect(), most).unwrap_or_else(|| {
+            let norm = Tensor::cat(all.map(sum_of_squares).collect(), 0)
+                .sum()
+                .sqrt();
+            (norm + 1e-6).recip().mul_scalar(most).clamp_max(1.0)
+        });
+        let mut found = vec![scale.to_data()];
+        for (parameter, gradient) in parameters.iter().zip(&gradients) {
+            for decoupled in [false, true] {
+                let mut moved = parameter.clone();
+                let mut moments = None;
+                for steps in [1, 2] {
+                    let step = AdamStep {
+                        rate: 0.01,
+                        betas: [0.9, 0.999],
+                        epsilon: 1e-8,
+                        steps,
+                        decay: 0.1,
+                        decoupled,
+                    };
+                    let scale = (steps == 1).then(|| scale.clone());
+                    let [next, first, second] =
+                        adam_step(&step, moved, gradient.clone(), moments, scale);
+                    (moved, moments) = (next, Some([first, second]));
+                }
+                found.push(moved.into_data());
+                found.extend(moments.into_iter().flatten().map(Tensor::into_data));
+                let (mut by_momentum, mut momentum) = (parameter.clone(), None);
+                let (mut by_squares, mut squares) = (parameter.clone(), None);
+                for _ in 0..2 {
+                    let step = SgdStep {
+                        rate: 0.1,
+                        momentum: 0.9,
+                        nesterov: decoupled,
+                        decay: 0.01,
+                    };
+                    let scale = || Some(scale.clone());
+                    let [next, past] =
+                        sgd_step(&step, by_momentum, gradient.clone(), momentum, scale());
+                    (by_momentum, momentum) = (next, Some(past));
+                    let step = RmsStep {
+                        rate: 0.01,
+                        average: decoupled.then_some(0.99),
+                        epsilon: 1e-8,
+                        decay: 0.01,
+                    };
+                    let [next, past] =
+                        rms_step(&step, by_squares, gradient.clone(), squares, scale());
+                    (by_squares, squares) = (next, Some(past));
+                }
+                found.extend([by_momentum, by_squares].map(Tensor::into_data));
+                found.extend(
+                    [momentum, squares]
+                        .into_iter()
+                        .flatten()
+                        .map(Tensor::into_data),
+                );
+            }
+        }
+        found
+    }
+}
+
+impl Job for Updates {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let mut found = self.of::<B::InnerBackend>(device, 0.5);
+        found.extend(self.of::<B::InnerBackend>(device, 1e6));
+        found
+    }
+}
+
+#[test]
+fn optimizers_and_the_clipping_factor_are_those_of_the_portable_expressions() {
+    let mut rng = ChaCha8Rng::seed_from_u64(13);
+    let mut tensors = || -> Vec<TensorData> {
+        let sizes = [1, 7, 300, 5, 64, 2, 9000];
+        sizes
+            .iter()
+            .map(|&size| random(&mut rng, &[size], 1.0))
+            .collect()
+    };
+    let updates = Updates {
+        parameters: tensors(),
+        gradients: tensors(),
+    };
+    assert_portable(updates, "optimizers");
 }

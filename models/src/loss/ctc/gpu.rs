@@ -26,7 +26,7 @@ pub(super) fn ctc<B: Backend>(
         return None;
     }
     let padded = targets.iter().flat_map(|labels| {
-        let padding = std::iter::repeat(0).take(longest - labels.len());
+        let padding = std::iter::repeat_n(0, longest - labels.len());
         labels.iter().map(|&label| label as i32).chain(padding)
     });
     // Not empty, as no buffer may be.
