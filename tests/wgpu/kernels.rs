@@ -1,4 +1,8 @@
 //! The kernels on a GPU against the portable expressions, in outputs and every gradient.
+#![cfg_attr(
+    feature = "wgpu",
+    allow(dead_code, reason = "some tests are of the plain build alone")
+)]
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
@@ -88,6 +92,8 @@ impl Job for Layer {
     }
 }
 
+// Each product of the tuned build is tuned first, for minutes.
+#[cfg(not(feature = "wgpu"))]
 #[test]
 fn recurrent_layers_are_those_of_the_portable_expression() {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
@@ -95,14 +101,11 @@ fn recurrent_layers_are_those_of_the_portable_expression() {
         // Rows of no frame and of one, sizes that fill no tile, and, as the last, a weight so large that
         // each frame is a launch.
         let large = 1 + (1_usize << 18).div_ceil(cell.num_gates()).isqrt();
-        let mut sizes = vec![
+        for (directions, lengths, d_hidden) in [
             (1, vec![6, 1, 0, 4], 5),
             (2, (0..6).map(|row| row % 5).collect(), 70),
             (2, vec![1, 3, 0, 3], large),
-        ];
-        // Each product of the tuned build is tuned first, for minutes.
-        sizes.truncate(if cfg!(feature = "wgpu") { 1 } else { 3 });
-        for (directions, lengths, d_hidden) in sizes {
+        ] {
             let (batch, d_input) = (lengths.len(), 3);
             let frames = 1 + *lengths.iter().max().unwrap();
             let width = cell.num_gates() * d_hidden;

@@ -64,6 +64,10 @@ fn launches() -> usize {
 
 /// Launches of one training step: what a second adds to a first.
 fn of_one_step(preset: &Preset) -> usize {
+    if cfg!(feature = "wgpu") {
+        // Tuning launches kernels as well.
+        preset.time(BackendName::Wgpu, 0, 1).unwrap();
+    }
     let mut after = [1, 2].map(|steps| {
         let before = launches();
         preset.time(BackendName::Wgpu, 0, steps).unwrap();

@@ -9,7 +9,7 @@
     clippy::manual_div_ceil,
     clippy::too_many_arguments,
     unused_assignments,
-    reason = "a launch names its buffers and sizes one by one; some branches are taken when a kernel is compiled, others when it runs"
+    reason = "a launch names its buffers and sizes one by one; some branches are taken as a kernel is compiled"
 )]
 
 pub(crate) mod ctc;
