@@ -328,6 +328,7 @@ fn silero_vad_gives_the_probabilities_and_stretches_of_onnxruntime() {
         &recogniser,
     ];
     let sizes = [
+        "features.kind=\"log-mel\"",
         "features.num_mels=7",
         "model.channels=[3, 4]",
         "model.kernels=[[3, 5], [5, 3]]",
