@@ -58,7 +58,7 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "crepe", "window_samples": 16, "channels": [6, 8], "first_kernel_size": 6, "first_stride": 2,
             "kernel_size": 4, "dropout": 0.0}"#,
         r#"{"name": "vad", "chunk_samples": 4, "context_samples": 2, "fft_size": 4, "hop_samples": 1,
-            "channels": [24, 24], "strides": [1, 2], "d_hidden": 24}"#,
+            "channels": [32, 32], "strides": [1, 2], "d_hidden": 48}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"));
     let others = catalogue().iter().filter_map(|card| {
