@@ -3,7 +3,7 @@
     pip download --no-deps musicnn==0.1.0
     python tests/golden/musicnn.py musicnn-0.1.0-py3-none-any.whl
 
-writes tests/golden/musicnn.json, which tests/importing.rs reads: for each model the scores of its fifty tags for the
+writes tests/golden/musicnn.json, which tests/published/mod.rs reads: for each model the scores of its fifty tags for the
 sound of `sound()`, which is as long as the 187 frames that the networks were trained on. Features and network follow
 musicnn/extractor.py and musicnn/models.py of the wheel, with the layers' defaults of TensorFlow 1.14 and of librosa
 0.7, the versions of its day: batch norm adds 1e-3, a recording is mirrored at its ends. Features are not rounded to

