@@ -92,6 +92,32 @@ fn a_zip_without_a_published_checksum_is_unpacked_and_its_checksum_recorded() {
 }
 
 #[test]
+fn a_file_that_is_no_archive_stays_as_it_is_and_a_forged_one_is_refused() {
+    let contents = b"weights".repeat(1000);
+    let server = Server::of(&contents);
+    let folder = TempDir::new().unwrap();
+    let file = |checksum| PublicCorpus {
+        folder: "",
+        archives: vec![PublicArchive {
+            unpack_into: "checkpoints",
+            ..toy(ArchiveFormat::File, Some(Checksum::Sha256(checksum))).archives[0]
+        }]
+        .leak(),
+        ..toy(ArchiveFormat::File, None)
+    };
+    let forged = fetch(&file(sha256(b"others")), folder.path(), &server.options());
+    assert!(
+        matches!(forged, Err(FetchError::Checksum { .. })),
+        "{forged:?}"
+    );
+    let found = fetch(&file(sha256(&contents)), folder.path(), &server.options()).unwrap();
+    assert_eq!(
+        fs::read(found.join("checkpoints/toy-1.0.bin")).unwrap(),
+        contents
+    );
+}
+
+#[test]
 fn a_cut_download_goes_on_where_it_ended() {
     let archive = tar_gz(&contents());
     let file = archive.clone();

@@ -296,6 +296,7 @@ pub(crate) fn toy(format: ArchiveFormat, checksum: Option<Checksum>) -> PublicCo
     let file = match format {
         ArchiveFormat::TarGz => "toy-1.0.tar.gz",
         ArchiveFormat::Zip => "toy-1.0.zip",
+        ArchiveFormat::File => "toy-1.0.bin",
     };
     PublicCorpus {
         name: "toy",
