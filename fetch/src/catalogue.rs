@@ -363,6 +363,7 @@ mod tests {
                 let ending = match archive.format {
                     ArchiveFormat::TarGz => ".tar.gz",
                     ArchiveFormat::Zip => ".zip",
+                    ArchiveFormat::File => "",
                 };
                 assert!(archive.file.ends_with(ending), "{}", archive.file);
             }

@@ -13,11 +13,10 @@ use sori_fetch::{
 
 use super::claim::INFO;
 use crate::settings::nearest::nearest;
+use crate::settings::paths::ZOO;
 use crate::task::name::TaskName;
 use crate::{Error, Result};
 
-/// What stands ahead of a network's name.
-const SCHEME: &str = "zoo:";
 /// The variable that says where the weights are: a folder, or the address of one.
 const VARIABLE: &str = "SORI_WEIGHTS";
 /// The folder of the weights.
@@ -93,7 +92,7 @@ pub fn pretrained() -> impl Iterator<Item = &'static Pretrained> {
 
 /// The network behind `zoo:NAME`; none of a path.
 pub(crate) fn name_of(run: &Path) -> Option<&str> {
-    run.to_str()?.strip_prefix(SCHEME)
+    run.to_str()?.strip_prefix(ZOO)
 }
 
 /// The folder of the run `run`: itself, or where the network `zoo:NAME` is.
@@ -151,7 +150,7 @@ fn unknown(run: &Path, name: &str) -> Error {
     let meant = nearest(name, &names);
     let meant = meant
         .first()
-        .map_or_else(String::new, |name| format!(" Did you mean {SCHEME}{name}?"));
+        .map_or_else(String::new, |name| format!(" Did you mean {ZOO}{name}?"));
     let names = names.join(", ");
     Error::run(
         run,

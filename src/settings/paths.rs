@@ -8,6 +8,9 @@ use sori_models::Architecture;
 use super::schema::Settings;
 use crate::{Error, Result};
 
+/// What stands ahead of the name of a network that Sori has trained, in place of a path.
+pub(crate) const ZOO: &str = "zoo:";
+
 impl<A: Architecture> Settings<A> {
     /// The settings with absolute paths, so that a run can be resumed from any folder.
     pub(crate) fn absolute(&self) -> Result<Self> {
@@ -46,10 +49,10 @@ impl<A: Architecture> Settings<A> {
     }
 }
 
-/// The absolute form of `path`. An empty path stays empty.
+/// The absolute form of `path`. An empty path and `zoo:NAME` stay as they are.
 fn absolute(path: &str) -> Result<String> {
-    if path.is_empty() {
-        return Ok(String::new());
+    if path.is_empty() || path.starts_with(ZOO) {
+        return Ok(path.to_string());
     }
     let whole = std::path::absolute(path)
         .map_err(Error::io("cannot find the folder of", Path::new(path)))?;
