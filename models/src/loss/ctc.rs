@@ -95,15 +95,24 @@ pub fn ctc<B: Backend>(
         return loss;
     }
     #[cfg(feature = "gpu")]
-    let found = gpu::ctc(&logits, lengths, targets, options.zero_infinity);
-    #[cfg(not(feature = "gpu"))]
-    let found = None;
-    let losses = found.unwrap_or_else(|| portable(logits, lengths, targets, options.zero_infinity)); // [batch]
-    match options.reduction {
+    if let Some(losses) = gpu::ctc(&logits, lengths, targets, options.zero_infinity) {
+        return reduced(losses, targets, options.reduction);
+    }
+    let losses = portable(logits, lengths, targets, options.zero_infinity); // [batch]
+    reduced(losses, targets, options.reduction)
+}
+
+/// The losses of the rows `[batch]`, reduced.
+fn reduced<B: Backend>(
+    losses: Tensor<B, 1>,
+    targets: &[Vec<usize>],
+    reduction: Reduction,
+) -> Tensor<B, 1> {
+    match reduction {
         Reduction::None => losses,
         Reduction::Sum => losses.sum(),
         Reduction::Mean => {
-            let weights = TensorData::new(mean_weights(targets), [batch]);
+            let weights = TensorData::new(mean_weights(targets), [targets.len()]);
             (losses.clone() * Tensor::from_data(weights, &losses.device())).sum()
         }
     }
