@@ -187,6 +187,9 @@ fn stretches(
 mod tests {
     use super::*;
 
+    /// Runs of chunks of one probability, the samples of the recording, and its stretches of speech.
+    type Case<'a> = (&'a [(usize, f32)], usize, &'a [(usize, usize)]);
+
     /// silero-vad 6.2.3: `get_speech_timestamps_from_probs(p, 16000, audio_length_samples=n)`.
     #[test]
     fn stretches_are_those_of_silero_vad() {
@@ -194,7 +197,7 @@ mod tests {
             let runs = runs.iter().flat_map(|&(count, p)| vec![p; count]);
             runs.collect()
         };
-        let cases: [(&[(usize, f32)], usize, &[(usize, usize)]); 5] = [
+        let cases: [Case<'_>; 5] = [
             // A pause of 96 ms is no pause, and one of 128 ms is.
             (
                 &[(10, 0.9), (3, 0.1), (10, 0.9), (9, 0.1)],
