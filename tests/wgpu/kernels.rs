@@ -48,7 +48,6 @@ fn assert_same(found: &[TensorData], expected: &[TensorData], what: &str) {
 }
 
 fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
-    super::launches::log();
     let found = run_on(BackendName::Wgpu, job.clone()).unwrap();
     let expected = job.run::<Portable>(&Default::default());
     assert_same(&found, &expected, what);
