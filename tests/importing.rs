@@ -6,6 +6,7 @@
     reason = "a failed unwrap is a failed test; what is skipped is named"
 )]
 
+mod pretrained;
 mod published;
 mod sound;
 

@@ -58,6 +58,13 @@ impl Splits {
     /// When the file cannot be read, or its lists differ in length.
     pub(crate) fn read(run: &Path) -> Result<Vec<Kept>> {
         let path = run.join("splits.json");
+        if !path.exists() {
+            return Err(Error::run(
+                run,
+                "it has no splits.json, the list of its recordings, which a packed run is without; name the \
+                 data to measure it on, or begin a new run from it to train",
+            ));
+        }
         let splits: Self = read_json(&path)?;
         let parts = [
             (Part::Train, splits.train),

@@ -173,12 +173,13 @@ fn fetched(entry: &'static Entry, url: &str) -> Result<PathBuf> {
             unpack_into: folder,
         }
     });
-    // A program opens a few networks, and each takes some hundred bytes.
+    // A catalogue's entries live as long as the program, which opens few networks of some hundred bytes.
     let archives = Vec::leak(files.collect());
     let network = PublicCorpus {
         name,
         title: &entry.card.summary,
-        homepage: "",
+        // What an error names as the place to look.
+        homepage: VARIABLE,
         licence: &entry.card.licence,
         licence_url: "",
         archives,

@@ -1,7 +1,6 @@
 //! Published models give what their own code gives. Wheels are those of `SORI_WHEELS` or of pip's cache.
 
 mod made;
-mod zoo;
 
 use std::fs;
 use std::path::{Path, PathBuf};
