@@ -64,6 +64,13 @@ pub trait Classifier<B: Backend>: Send + Sync {
             method: "Classifier::onnx",
         })
     }
+
+    /// The logits of each step of [`Self::stream`] in ONNX, `[batch, steps, outputs]`; none where there are no
+    /// steps.
+    fn onnx_steps(&self, graph: &mut OnnxGraph, features: Padded) -> Option<Padded> {
+        let _ = (graph, features);
+        None
+    }
 }
 
 /// A classifier whose last layer is a [`Linear`]; it is a [`Classifier`] without more code.
@@ -130,6 +137,17 @@ pub trait LinearHead<B: Backend>: Send + Sync {
             method: "LinearHead::onnx_embed",
         })
     }
+
+    /// [`Self::classify`] in ONNX.
+    fn onnx_classify(&self, graph: &mut OnnxGraph, embedding: OnnxValue) -> OnnxValue {
+        self.head().onnx(graph, embedding)
+    }
+
+    /// See [`Classifier::onnx_steps`].
+    fn onnx_steps(&self, graph: &mut OnnxGraph, features: Padded) -> Option<Padded> {
+        let _ = (graph, features);
+        None
+    }
 }
 
 impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
@@ -151,7 +169,11 @@ impl<B: Backend, N: LinearHead<B>> Classifier<B> for N {
 
     fn onnx(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
         let embedding = self.onnx_embed(graph, features)?;
-        Ok(self.head().onnx(graph, embedding))
+        Ok(self.onnx_classify(graph, embedding))
+    }
+
+    fn onnx_steps(&self, graph: &mut OnnxGraph, features: Padded) -> Option<Padded> {
+        LinearHead::onnx_steps(self, graph, features)
     }
 }
 

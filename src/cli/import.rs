@@ -216,7 +216,10 @@ fn of_architecture(args: &ImportArgs, model: &str, file: &WeightFile) -> Result<
             "--task is for classifiers; {model} is none"
         )));
     }
-    let reading = args.task.and_then(Asked::reading);
+    let reading = match args.task {
+        Some(asked) => asked.reading(),
+        None => facts.and_then(|facts| facts.reading),
+    };
     let task = match (role, args.task) {
         (Role::Autoencoder, _) => TaskName::Autoencode,
         (Role::Adversarial, _) => TaskName::Generate,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use sori_datasets::{Corpus, Part, Source, Spec};
+use sori_datasets::{Item, Part, Source, Spec};
 use sori_models::Architecture;
 
 use super::certainty::{certainty, interval};
@@ -13,6 +13,7 @@ use super::groups::word;
 use super::options::Common;
 use super::output::print_json;
 use super::run_args::{RunArgs, short_name};
+use crate::data::Data;
 use crate::run::RunResult;
 use crate::show::advice::advice;
 use crate::show::dashboard::Show;
@@ -97,7 +98,11 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
             ))?;
         }
         let backend = common.backend_for(Some(&run.info().backend));
-        resume_run(run, backend, show)?
+        let trained = resume_run(run, backend, show)?;
+        if !common.json && !trained.run.task().generates() {
+            to_try = recording_to_try(&Data::of_run(&trained.run)?.items);
+        }
+        trained
     } else {
         let model = args.model.as_deref().unwrap_or_default();
         let (settings, corpus) = args.run.resolve(common, model)?;
@@ -110,7 +115,7 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
             }
         };
         let backend = common.backend_for(None);
-        to_try = recording_to_try(&corpus);
+        to_try = recording_to_try(&corpus.items);
         fit_corpus(&settings, Some(corpus), &path, backend, show)?
     };
     let splits = trained.run.info().splits;
@@ -197,9 +202,9 @@ pub(super) fn run(common: &Common, args: TrainArgs) -> Result<()> {
 }
 
 /// A file of the test part, or any, if there are files.
-fn recording_to_try(corpus: &Corpus) -> Option<String> {
-    let tested = corpus.items.iter().filter(|item| item.part == Part::Test);
-    let mut all = tested.chain(&corpus.items);
+fn recording_to_try(items: &[Item]) -> Option<String> {
+    let tested = items.iter().filter(|item| item.part == Part::Test);
+    let mut all = tested.chain(items);
     all.find_map(|item| match &item.source {
         Source::File(path) => Some(path.display().to_string()),
         _ => None,

@@ -44,6 +44,9 @@ pub(super) fn facts<A: Architecture>(
         facts.push(("thresholds", written(&thresholds.collect::<Vec<f32>>())?));
         facts.push(("mean_over_windows", tags.mean_over_windows.to_string()));
     }
+    if let Some(reading) = info.reading {
+        facts.push(("reading", reading.to_string()));
+    }
     if let Some(stats) = &info.stats {
         facts.push(("stats", written(stats)?));
     }

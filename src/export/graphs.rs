@@ -3,6 +3,7 @@
 
 use burn::tensor::backend::Backend;
 use sori_datasets::features::FeatureKind;
+use sori_models::layers::Activation;
 use sori_models::onnx::{Axis, Element, NotInOnnx, OnnxGraph, Padded};
 use sori_models::{Architecture, Contract, Generator, Network};
 
@@ -13,6 +14,7 @@ use crate::run::best::BestModel;
 use crate::run::folder::RunFolder;
 use crate::task::any::AnyTask;
 use crate::task::contract::Windowed;
+use crate::task::reading::Reading;
 
 const BATCH: Axis = Axis::Named("batch");
 
@@ -38,6 +40,11 @@ pub(super) fn graphs<B: Backend, A: Architecture>(
     let found = match contract {
         Contract::Classifier(network) => named(name).graph(|graph, x| {
             let logits = network.onnx(graph, x)?;
+            if run.info().reading == Some(Reading::Voice) {
+                let axes = [BATCH, Axis::Fixed(network.d_embedding())];
+                graph.output("embedding", logits, Element::Float, &axes);
+                return Ok(());
+            }
             match &best.task {
                 AnyTask::Classify(task) => task.onnx_scores(graph, logits),
                 AnyTask::Tag(task) => task.onnx_scores(graph, logits),
@@ -45,6 +52,12 @@ pub(super) fn graphs<B: Backend, A: Architecture>(
                 AnyTask::Transcribe(_) | AnyTask::Autoencode(_) | AnyTask::Generate(_) => {
                     unreachable!("a run's task fits its network")
                 }
+            }
+            if let (AnyTask::Tag(task), Some(steps)) = (&best.task, network.onnx_steps(graph, x)) {
+                let probabilities = graph.activate(steps.values, Activation::Sigmoid);
+                let axes = [BATCH, Axis::Named("steps"), Axis::Fixed(task.labels.len())];
+                graph.output("step_probabilities", probabilities, Element::Float, &axes);
+                graph.output("steps", steps.time.lengths, Element::Integer, &[BATCH]);
             }
             Ok(())
         }),

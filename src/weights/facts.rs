@@ -7,6 +7,7 @@ use sori_datasets::Alphabet;
 use sori_datasets::features::{BinStats, FeatureConfig, Normalize};
 
 use crate::task::name::TaskName;
+use crate::task::reading::Reading;
 use crate::{Error, Result, Settings};
 
 /// Whose names the tensors have.
@@ -28,6 +29,8 @@ pub(crate) struct Facts {
     pub(crate) model: String,
     /// The task.
     pub(crate) task: TaskName,
+    /// What the outputs or the embedding are read as.
+    pub(crate) reading: Option<Reading>,
     /// The labels in the order of the outputs.
     pub(crate) labels: Vec<String>,
     /// The alphabet of transcripts.

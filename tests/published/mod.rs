@@ -268,6 +268,14 @@ fn silero_vad_gives_the_probabilities_and_stretches_of_onnxruntime() {
     }
 
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    // It is still read as speech when it has been out.
+    let (weights, again) = (file("vad.safetensors"), file("again"));
+    sori(&["export", vad, "--format", "safetensors", "--out", &weights]);
+    sori(&["import", "vad", &weights, "--out", &again]);
+    let reading = |run: &str| RunFolder::open(Path::new(run)).unwrap().info().reading;
+    assert!(reading(vad).is_some());
+    assert_eq!(reading(&again), reading(vad));
+
     let (vowels, noise, labels) = (file("vowels.wav"), file("noise.wav"), file("labels.txt"));
     let found = &sori(&["predict", vad, &vowels, "--audacity", &labels])[0];
     assert_eq!(found["speech"].as_array().unwrap().len(), 2);

@@ -53,6 +53,36 @@ impl OnnxGraph {
         self.node("Pad", &[x, zeros], &[])
     }
 
+    /// The first `rows·size` frames of `x` `[batch, frames, bins]` as rows of `size` frames, `[batch·rows, size,
+    /// bins]`; zeros behind fill the last.
+    pub(crate) fn rows_of_frames(
+        &mut self,
+        x: OnnxValue,
+        rows: OnnxValue,
+        [size, bins]: [usize; 2],
+    ) -> OnnxValue {
+        let filled = self.pad(x, &[0, 0, 0, 0, size as i64 - 1, 0]);
+        let each = self.integer(size as i64);
+        let frames = self.mul(rows, each);
+        let end = self.unsqueeze(frames, &[0]);
+        let whole = self.slice_to(filled, 1, 0, end);
+        self.reshape(whole, &[-1, size as i64, bins as i64])
+    }
+
+    /// Rows `[batch·rows, …]` as those of each recording, `[batch, rows, features]`.
+    pub(crate) fn rows_together(
+        &mut self,
+        x: OnnxValue,
+        rows: OnnxValue,
+        features: usize,
+    ) -> OnnxValue {
+        let batch = self.integers(&[-1]);
+        let rows = self.unsqueeze(rows, &[0]);
+        let features = self.integers(&[features as i64]);
+        let shape = self.concat(&[batch, rows, features], 0);
+        self.node("Reshape", &[x, shape], &[])
+    }
+
     /// The size of an axis, as a single integer.
     pub fn size(&mut self, x: OnnxValue, axis: i64) -> OnnxValue {
         let ends = [

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_channels, check_probability, check_size};
 use crate::layers::{Conv1d, Dropout, Init, Linear, MaskedBatchNorm, assert_input};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded, Time};
 use crate::ops::{self, Activation, ConvOptions};
 use crate::recipe::classifier_of_waveforms;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose};
@@ -190,12 +191,10 @@ impl<B: Backend> CrepeLayer<B> {
     /// `[windows, steps, channels_in]` to `[windows, steps / stride / 2, channels_out]`.
     fn forward(&self, x: Tensor<B, 3>) -> Tensor<B, 3> {
         let [windows, _, channels] = x.dims();
-        let [kernel, ..] = self.conv.weight.dims();
         let stride = self.conv.stride;
-        // So many zeros that a stride of 1 keeps the steps; the odd one stands behind.
-        let zeros = kernel - stride;
-        let zeros = [zeros / 2, zeros.div_ceil(2)];
-        let [before, behind] = zeros.map(|it| Tensor::zeros([windows, it, channels], &x.device()));
+        let [before, behind] = self
+            .zeros()
+            .map(|it| Tensor::zeros([windows, it, channels], &x.device()));
         let padded = [before, x, behind].into_iter().filter(|x| x.dims()[1] > 0);
         let x = Tensor::cat(padded.collect(), 1); // [windows, zeros + steps, channels_in]
         let options = ConvOptions {
@@ -207,6 +206,28 @@ impl<B: Backend> CrepeLayer<B> {
         let x = ops::activate(x, Activation::Relu);
         let lengths = vec![x.dims()[1]; windows];
         self.norm.forward_pool(x, &lengths, [POOL, 1]) // [windows, steps / stride / 2, channels_out]
+    }
+
+    /// Zeros ahead of a window and behind it, so many that a stride of 1 keeps the steps; the odd one stands behind.
+    fn zeros(&self) -> [usize; 2] {
+        let [kernel, ..] = self.conv.weight.dims();
+        let zeros = kernel - self.conv.stride;
+        [zeros / 2, zeros.div_ceil(2)]
+    }
+
+    /// [`Self::forward`] in ONNX.
+    fn onnx(&self, graph: &mut OnnxGraph, x: Padded) -> Padded {
+        let [before, behind] = self.zeros().map(|zeros| zeros as i64);
+        let padded = graph.pad(x.values, &[0, before, 0, 0, behind, 0]);
+        let options = ConvOptions {
+            stride: [self.conv.stride],
+            ..Default::default()
+        };
+        let (weight, bias) = (self.conv.weight.val(), self.conv.bias.val());
+        let y = graph.conv1d(padded, weight, Some(bias), options);
+        let y = graph.activate(y, Activation::Relu);
+        let y = x.with(self.norm.onnx_each(graph, y));
+        graph.max_pool(y, [POOL, 1]) // [windows, steps / stride / 2, channels_out]
     }
 }
 
@@ -273,6 +294,24 @@ fn normalised<B: Backend>(x: Tensor<B, 3>) -> Tensor<B, 3> {
     (x / deviation).reshape([windows, samples, bins])
 }
 
+/// [`normalised`] in ONNX.
+fn onnx_normalised(graph: &mut OnnxGraph, x: OnnxValue, [samples, bins]: [usize; 2]) -> OnnxValue {
+    let x = graph.reshape(x, &[0, -1]); // [windows, samples·bins]
+    let mean = graph.mean(x, 1);
+    let mean = graph.unsqueeze(mean, &[1]);
+    let x = graph.sub(x, mean);
+    let squares = graph.mul(x, x);
+    let squares = graph.sum(squares, 1);
+    let squares = graph.unsqueeze(squares, &[1]); // [windows, 1]
+    let freedom = graph.number((samples * bins).saturating_sub(1).max(1) as f64);
+    let variance = graph.div(squares, freedom);
+    let least = graph.number(LEAST_DEVIATION * LEAST_DEVIATION);
+    let variance = graph.max(variance, least);
+    let deviation = graph.each("Sqrt", variance);
+    let x = graph.div(x, deviation);
+    graph.reshape(x, &[0, samples as i64, bins as i64])
+}
+
 impl<B: Backend> Network<B> for Crepe<B> {
     fn contract(&self) -> Contract<'_, B> {
         Contract::Classifier(self)
@@ -293,6 +332,38 @@ impl<B: Backend> LinearHead<B> for Crepe<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let zeroed = features.zeroed(graph);
+        // A recording shorter than a window is one.
+        let [size, one] = [self.window_samples as i64, 1].map(|it| graph.integer(it));
+        let windows = |graph: &mut OnnxGraph, samples| {
+            let windows = graph.div(samples, size);
+            graph.max(windows, one)
+        };
+        let time = Time {
+            lengths: windows(graph, features.time.lengths),
+            frames: windows(graph, features.time.frames),
+        };
+        let sizes = [self.window_samples, self.num_bins];
+        let x = graph.rows_of_frames(zeroed.values, time.frames, sizes);
+        let x = onnx_normalised(graph, x, sizes);
+        let mut x = Padded {
+            values: x,
+            ..features
+        };
+        for layer in &self.layers {
+            x = layer.onnx(graph, x); // [windows, steps, channels]
+        }
+        let d_embedding = self.classifier.weight.dims()[0];
+        let values = graph.rows_together(x.values, time.frames, d_embedding);
+        let x = Padded {
+            values,
+            time,
+            rank: 3,
+        };
+        Ok(x.mean(graph)) // [batch, steps·channels]
     }
 }
 

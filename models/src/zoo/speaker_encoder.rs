@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, check_probability, check_size};
 use crate::layers::{Cell, Linear, Recurrent, RecurrentConfig, assert_input};
+use crate::onnx::{NotInOnnx, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation};
 use crate::recipe::classifier;
 use crate::{Architecture, BenchShape, Card, Contract, LinearHead, Network, Purpose};
@@ -175,6 +176,26 @@ impl<B: Backend> LinearHead<B> for SpeakerEncoder<B> {
 
     fn d_embedding(&self) -> usize {
         self.projection.bias.dims()[0]
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        let (_, last) = self.recurrent.onnx(graph, features); // [batch, d_hidden]
+        let x = self.projection.onnx(graph, last);
+        let x = graph.activate(x, Activation::Relu); // [batch, d_embedding]
+        let square = graph.mul(x, x);
+        let square = graph.sum(square, 1);
+        let square = graph.unsqueeze(square, &[1]); // [batch, 1]
+        let least = graph.number(LEAST_SQUARE);
+        let square = graph.add(square, least);
+        let length = graph.each("Sqrt", square);
+        Ok(graph.div(x, length)) // [batch, d_embedding]
+    }
+
+    fn onnx_classify(&self, graph: &mut OnnxGraph, embedding: OnnxValue) -> OnnxValue {
+        match &self.classifier {
+            Some(classifier) => classifier.onnx(graph, embedding), // [batch, classes]
+            None => embedding,                                     // [batch, d_embedding]
+        }
     }
 }
 

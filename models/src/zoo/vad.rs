@@ -20,6 +20,7 @@ use crate::config::{ConfigError, check_channels, check_probability, check_size};
 use crate::layers::{
     Cell, Conv1d, Dropout, Init, Linear, RecurrentLayer, assert_bins, assert_input, masked_mean,
 };
+use crate::onnx::{NotInOnnx, OnnxAttribute, OnnxGraph, OnnxValue, Padded};
 use crate::ops::{self, Activation, ConvOptions, State};
 use crate::recipe::classifier_of_waveforms;
 use crate::{
@@ -263,19 +264,69 @@ impl<B: Backend> Vad<B> {
         let power = real.clone() * real + imaginary.clone() * imaginary;
         let mut x = (power + LEAST_POWER).sqrt(); // [rows, spectra, frequencies]
         for conv in &self.encoder {
-            let options = ConvOptions {
-                stride: [conv.stride],
-                ..ConvOptions::same([KERNEL])
-            };
-            x = ops::conv1d(x, conv.weight.val(), Some(conv.bias.val()), options); // [rows, steps, channels]
+            let (weight, bias) = (conv.weight.val(), conv.bias.val());
+            x = ops::conv1d(x, weight, Some(bias), encoder_options(conv)); // [rows, steps, channels]
             x = ops::activate(x, Activation::Relu);
         }
         x.reshape([batch as i64, (rows / batch) as i64, -1]) // [batch, chunks, d_step]
     }
 
+    /// The last layer's input of each chunk in ONNX, `[batch, chunks, d_hidden]`.
+    fn onnx_heard(&self, graph: &mut OnnxGraph, features: Padded) -> Padded {
+        let sizes @ [size, _] = [self.chunk_samples, self.num_bins];
+        let x = features.zeroed(graph);
+        let time = x.time.divided_up(graph, size);
+        let chunks = graph.rows_of_frames(x.values, time.frames, sizes); // [rows, samples, bins]
+        let ahead = graph.pad(x.values, &[0, size as i64, 0, 0, 0, 0]);
+        let ahead = graph.rows_of_frames(ahead, time.frames, sizes);
+        let from = (size - self.context_samples) as i64;
+        let context = graph.slice(ahead, 1, from, i64::MAX);
+        let last = size as i64 - 1;
+        let mirrored: Vec<i64> = (last - self.context_samples as i64..last).rev().collect();
+        let mirrored = graph.integers(&mirrored);
+        let axis = [("axis", OnnxAttribute::Int(1))];
+        let mirrored = graph.node("Gather", &[chunks, mirrored], &axis);
+        let x = graph.concat(&[context, chunks, mirrored], 1); // [rows, samples + 2·context, bins]
+        let options = ConvOptions {
+            stride: [self.hop_samples],
+            ..Default::default()
+        };
+        let x = graph.conv1d(x, self.spectrum.val(), None, options); // [rows, spectra, 2·frequencies]
+        let frequencies = self.spectrum.dims()[2] as i64 / 2;
+        let real = graph.slice(x, 2, 0, frequencies);
+        let imaginary = graph.slice(x, 2, frequencies, i64::MAX);
+        let [real, imaginary] = [real, imaginary].map(|part| graph.mul(part, part));
+        let power = graph.add(real, imaginary);
+        let least = graph.number(LEAST_POWER);
+        let power = graph.add(power, least);
+        let mut x = graph.each("Sqrt", power); // [rows, spectra, frequencies]
+        for conv in &self.encoder {
+            let (weight, bias) = (conv.weight.val(), conv.bias.val());
+            x = graph.conv1d(x, weight, Some(bias), encoder_options(conv)); // [rows, steps, channels]
+            x = graph.activate(x, Activation::Relu);
+        }
+        let d_step = self.recurrent.forward.weight_input.dims()[0];
+        let values = graph.rows_together(x, time.frames, d_step); // [batch, chunks, d_step]
+        let x = Padded {
+            values,
+            time,
+            rank: 3,
+        };
+        let (states, _) = self.recurrent.onnx(graph, x);
+        states.with(graph.activate(states.values, Activation::Relu))
+    }
+
     /// The last layer's input of each chunk from the LSTM's states.
     fn heard(&self, states: Tensor<B, 3>) -> Tensor<B, 3> {
         ops::activate(states, Activation::Relu) // [batch, chunks, d_hidden]
+    }
+}
+
+/// Zeros on both sides of a chunk, whatever the stride is.
+fn encoder_options<B: Backend>(conv: &Conv1d<B>) -> ConvOptions<1> {
+    ConvOptions {
+        stride: [conv.stride],
+        ..ConvOptions::same([KERNEL])
     }
 }
 
@@ -312,6 +363,15 @@ impl<B: Backend> LinearHead<B> for Vad<B> {
 
     fn head(&self) -> &Linear<B> {
         &self.classifier
+    }
+
+    fn onnx_embed(&self, graph: &mut OnnxGraph, features: Padded) -> Result<OnnxValue, NotInOnnx> {
+        Ok(self.onnx_heard(graph, features).mean(graph)) // [batch, d_hidden]
+    }
+
+    fn onnx_steps(&self, graph: &mut OnnxGraph, features: Padded) -> Option<Padded> {
+        let heard = self.onnx_heard(graph, features);
+        Some(heard.with(self.classifier.onnx(graph, heard.values))) // [batch, chunks, classes]
     }
 
     /// A step is a chunk.
