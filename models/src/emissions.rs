@@ -1,9 +1,9 @@
 //! The output of a recogniser trained by CTC.
 
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, backend::Backend};
+use burn::tensor::{Tensor, TensorData, backend::Backend};
 
-use crate::loss::{CtcOptions, ctc};
+use crate::loss::{BLANK, CtcOptions, ctc};
 
 /// The scores of the symbols at each step of a recogniser. Symbol 0 is the blank.
 #[derive(Debug, Clone)]
@@ -20,6 +20,23 @@ impl<B: Backend> Emissions<B> {
     /// length.
     pub fn log_probs(&self) -> Tensor<B, 3> {
         log_softmax(self.logits.clone(), 2)
+    }
+
+    /// The same with a constant added to the blank's score at every step.
+    ///
+    /// A network that starts with this offset says nothing at first, and learns a symbol at a time where it pays.
+    /// Without it a network of few recordings may never use the blank, and give silence to the symbols beside it.
+    #[must_use]
+    pub fn with_blank_offset(&self, offset: f64) -> Self {
+        let [_, _, symbols] = self.logits.dims();
+        let mut offsets = vec![0.0; symbols];
+        offsets[BLANK] = offset as f32;
+        let offsets = TensorData::new(offsets, [1, 1, symbols]);
+        let offsets = Tensor::from_data(offsets, &self.logits.device());
+        Self {
+            logits: self.logits.clone() + offsets,
+            lengths: self.lengths.clone(),
+        }
     }
 
     /// The CTC loss of the transcripts, `[batch]` without a reduction and otherwise `[1]`; see

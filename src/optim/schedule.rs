@@ -73,6 +73,11 @@ impl Schedule {
         let share = step as f64 / self.total_steps;
         2.0 / (1.0 + (-10.0 * share).exp()) - 1.0
     }
+
+    /// The share of the blank's offset that is left at `step`: it falls to zero over the first quarter of the run.
+    pub(crate) fn blank_fall(&self, step: usize) -> f64 {
+        (1.0 - 4.0 * step as f64 / self.total_steps).max(0.0)
+    }
 }
 
 impl Leg {
@@ -142,6 +147,15 @@ mod tests {
         let rises = [0, 10, 50, 100].map(|step| s.adversary_rise(step));
         for (rise, expected) in rises.into_iter().zip([0.0, 0.46212, 0.98661, 0.99991]) {
             assert!((rise - expected).abs() < 1e-5, "{rises:?}"); // tanh of five times the share
+        }
+    }
+
+    #[test]
+    fn the_blanks_offset_is_gone_after_a_quarter_of_the_run() {
+        let s = schedule(ScheduleKind::Constant);
+        let falls = [0, 10, 25, 99].map(|step| s.blank_fall(step));
+        for (fall, expected) in falls.into_iter().zip([1.0, 0.6, 0.0, 0.0]) {
+            assert!((fall - expected).abs() < 1e-12, "{falls:?}");
         }
     }
 

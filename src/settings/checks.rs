@@ -79,6 +79,12 @@ impl TrainSettings {
             )?;
         }
         require(
+            (0.0..=100.0).contains(&self.blank_offset),
+            "train.blank_offset",
+            self.blank_offset,
+            "it must be from 0 (none) to 100, such as 5",
+        )?;
+        require(
             self.decay_factor > 0.0 && self.decay_factor <= 1.0,
             "train.decay_factor",
             self.decay_factor,

@@ -110,6 +110,9 @@ pub struct TrainSettings {
     /// The probability that a speller in training reads its own prediction, not the target
     /// (scheduled sampling, [Bengio et al. 2015](https://arxiv.org/abs/1506.03099)).
     pub scheduled_sampling: f64,
+    /// Added to the blank's score in the loss of a recogniser trained by CTC, at first; it falls to 0 over the first
+    /// quarter of the run. The network then begins by saying nothing, not by filling silence with symbols.
+    pub blank_offset: f64,
     /// Weigh up the loss of rare classes, and the presence of rare tags (at most tenfold).
     pub class_weights: bool,
     /// The loss for numbers: `l1`, `l2` or `gaussian`. Augmentation leaves the number unchanged
@@ -170,6 +173,7 @@ impl Default for TrainSettings {
             ema_decay: 0.0,
             label_smoothing: 0.0,
             scheduled_sampling: 0.0,
+            blank_offset: 0.0,
             class_weights: false,
             regression_loss: RegressionLoss::default(),
             adversary_weight: 0.0,

@@ -13,6 +13,8 @@ pub struct Objective {
     pub ctc_weight: f64,
     /// The weight of the divergence in the bound of an autoencoder.
     pub kl_weight: f64,
+    /// Added to the blank's score in CTC.
+    pub blank_offset: f64,
 }
 
 /// The reported loss.
@@ -23,6 +25,7 @@ impl Default for Objective {
             weights: Vec::new(),
             ctc_weight: 0.0,
             kl_weight: 1.0,
+            blank_offset: 0.0,
         }
     }
 }

@@ -135,7 +135,10 @@ impl Task for Transcribe {
                     reduction: Reduction::Mean,
                     zero_infinity: true,
                 };
-                emissions.ctc(targets, options)
+                match objective.blank_offset {
+                    0.0 => emissions.ctc(targets, options),
+                    offset => emissions.with_blank_offset(offset).ctc(targets, options),
+                }
             }
             TranscribeOutput::Spelled(_, spelled) => {
                 spelled.loss(targets, objective.label_smoothing, objective.ctc_weight)

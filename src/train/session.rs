@@ -102,6 +102,8 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 adversary_weight: train.adversary_weight * rise,
             };
             self.weigh_divergence()?;
+            let offset = train.blank_offset * self.schedule.blank_fall(self.state.step);
+            self.stepper.objective.blank_offset = offset;
             let count = loaded.iter().map(|lesson| lesson.len()).sum();
             let loaded = loaded.into_iter();
             let lessons = loaded.map(|lesson| lesson.to_device::<B>(self.device));
