@@ -4,6 +4,9 @@ use burn::tensor::{Slice, Tensor, backend::Backend};
 
 use super::linear;
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// Stride, padding, dilation and groups of a convolution over `N` axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvOptions<const N: usize> {
@@ -179,6 +182,10 @@ fn portable<B: Backend>(
     let [_, frames, bins, _] = x.dims();
     let steps = options.size_out(0, frames, kernel_frames);
     let bands = options.size_out(1, bins, kernel_bins);
+    #[cfg(feature = "gpu")]
+    if let Some(y) = gpu::conv(&x, &weight, bias.as_ref(), options, [steps, bands]) {
+        return y;
+    }
     let x = pad(x, 1, options.padding[0]);
     let x = pad(x, 2, options.padding[1]); // [batch, padded, padded, channels_in]
     let positions = |axis: usize, tap: usize, count: usize| {
