@@ -21,7 +21,7 @@ use sori::models::ops::{
 /// the kernels of the CPU know.
 type Portable = Autodiff<NdArray<f32, i32>>;
 
-fn random(rng: &mut ChaCha8Rng, dims: &[usize], largest: f32) -> TensorData {
+pub(super) fn random(rng: &mut ChaCha8Rng, dims: &[usize], largest: f32) -> TensorData {
     let len = dims.iter().product();
     let values: Vec<f32> = (0..len)
         .map(|_| rng.random_range(-largest..largest))
@@ -47,7 +47,7 @@ fn assert_same(found: &[TensorData], expected: &[TensorData], what: &str) {
     }
 }
 
-fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
+pub(super) fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
     let found = run_on(BackendName::Wgpu, job.clone()).unwrap();
     let expected = job.run::<Portable>(&Default::default());
     assert_same(&found, &expected, what);
@@ -234,13 +234,19 @@ fn convolutions_are_those_of_the_portable_expression() {
         ([3, 1], [1, 1], [4, 0], [4, 1], 1, [9, 8]),
         ([1, 1], [1, 1], [0, 0], [1, 1], 1, [9, 8]),
         ([2, 2], [1, 2], [3, 0], [2, 1], 2, [13, 4]),
+        ([3, 2], [2, 1], [1, 0], [1, 2], 4, [5, 6]),
     ];
     for (kernel, stride, padding, dilation, groups, [steps, bands]) in sizes {
+        let channels_out = if groups == 4 { 4 } else { 6 };
         let data = [
             random(&mut rng, &[2, 9, 8, 4], 1.0),
-            random(&mut rng, &[kernel[0], kernel[1], 4 / groups, 6], 0.5),
-            random(&mut rng, &[6], 0.5),
-            random(&mut rng, &[2, steps, bands, 6], 0.5),
+            random(
+                &mut rng,
+                &[kernel[0], kernel[1], 4 / groups, channels_out],
+                0.5,
+            ),
+            random(&mut rng, &[channels_out], 0.5),
+            random(&mut rng, &[2, steps, bands, channels_out], 0.5),
         ];
         let options = ConvOptions {
             stride,
@@ -250,6 +256,23 @@ fn convolutions_are_those_of_the_portable_expression() {
         };
         assert_portable(Convolution { data, options }, &format!("{options:?}"));
     }
+}
+
+/// As long as the windows of all positions are too many to lie side by side.
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_large_convolution_in_parts_is_that_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(19);
+    let convolution = Convolution {
+        data: [
+            random(&mut rng, &[2, 35, 30, 1024], 1.0),
+            random(&mut rng, &[3, 3, 1024, 3], 0.01),
+            random(&mut rng, &[3], 0.5),
+            random(&mut rng, &[2, 35, 30, 3], 0.01),
+        ],
+        options: ConvOptions::same([3, 3]),
+    };
+    assert_portable(convolution, "19 million values in windows");
 }
 
 /// Batch norm with activation and pooling, its statistics and every gradient.

@@ -1,4 +1,4 @@
-//! The windows of a convolution side by side, so that it is one matrix product, and back.
+//! The windows of a convolution side by side, so that it is a matrix product, and back.
 
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
@@ -9,7 +9,10 @@ use super::launch::{Kernel, array};
 /// Units of a cube.
 const UNITS: u32 = 256;
 
-/// Sizes of a convolution over two axes, without groups.
+/// The most values of windows that lie side by side: 64 MiB of them. A device may bind no more than twice that.
+const MOST: usize = 1 << 24;
+
+/// Sizes of a convolution over two axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Sizes {
     pub(crate) batch: usize,
@@ -42,17 +45,45 @@ impl Sizes {
 
     /// Whether each value has an index of 32 bits.
     pub(crate) fn fits(&self) -> bool {
-        self.positions() * self.window() <= i32::MAX as usize
+        self.values().max(self.positions()) <= i32::MAX as usize
+    }
+
+    /// Values of the input.
+    fn values(&self) -> usize {
+        self.batch * self.size[0] * self.size[1] * self.channels
+    }
+
+    /// The positions in parts whose windows are held at the same time.
+    pub(crate) fn tiles(&self) -> Vec<Tile> {
+        let all = self.positions();
+        let each = if self.is_plain() {
+            all
+        } else {
+            (MOST / self.window()).clamp(1, all)
+        };
+        let tiles = (0..all).step_by(each);
+        let tiles = tiles.map(|first| Tile {
+            first,
+            count: each.min(all - first),
+        });
+        tiles.collect()
     }
 }
 
-/// `[batch, frames, bins, channels]` to the windows `[positions, window]`, zero beyond the ends.
-#[derive(Debug, Clone)]
-pub(crate) struct Windows(pub(crate) Sizes);
+/// Successive positions of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tile {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+}
 
-/// The gradient of the windows to that of the input.
+/// `[batch, frames, bins, channels]` to the windows of a tile, `[count, window]`, zero beyond the ends.
 #[derive(Debug, Clone)]
-pub(crate) struct Spread(pub(crate) Sizes);
+pub(crate) struct Windows(pub(crate) Sizes, pub(crate) Tile);
+
+/// The gradient of the windows of a tile to that of the input, which is added to a second input if there is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Spread(pub(crate) Sizes, pub(crate) Tile);
 
 fn cubes(values: usize) -> CubeCount {
     // Some devices count up to 65535 in each direction.
@@ -73,7 +104,8 @@ impl Kernel for Windows {
             dilation,
             ..
         } = self.0;
-        let values = self.0.positions() * self.0.window();
+        let Tile { first, count } = self.1;
+        let values = count * self.0.window();
         windows::launch::<R>(
             &inputs[0].client,
             cubes(values),
@@ -81,6 +113,7 @@ impl Kernel for Windows {
             array(&inputs[0]),
             array(&outputs[0]),
             values,
+            first,
             size[0],
             size[1],
             size_out[0],
@@ -103,7 +136,6 @@ impl Kernel for Spread {
 
     fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
         let Sizes {
-            batch,
             size,
             size_out,
             channels,
@@ -111,15 +143,22 @@ impl Kernel for Spread {
             stride,
             padding,
             dilation,
+            ..
         } = self.0;
-        let values = batch * size[0] * size[1] * channels;
+        let Tile { first, count } = self.1;
+        let values = self.0.values();
+        let added = inputs.get(1);
         spread::launch::<R>(
             &inputs[0].client,
             cubes(values),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
+            array(added.unwrap_or(&inputs[0])),
             array(&outputs[0]),
+            u32::from(added.is_some()),
             values,
+            first,
+            count,
             size[0],
             size[1],
             size_out[0],
@@ -142,6 +181,7 @@ fn windows(
     input: &Array<f32>,
     output: &mut Array<f32>,
     values: usize,
+    first: usize,
     frames: usize,
     bins: usize,
     steps: usize,
@@ -159,7 +199,7 @@ fn windows(
     let window = kernel_frames * kernel_bins * channels;
     let mut at = ABSOLUTE_POS_X as usize;
     while at < values {
-        let position = at / window;
+        let position = first + at / window;
         let place = at % window;
         let channel = place % channels;
         let tap = place / channels;
@@ -184,8 +224,12 @@ fn windows(
 #[cube(launch)]
 fn spread(
     slopes: &Array<f32>,
+    added: &Array<f32>,
     output: &mut Array<f32>,
+    is_added: u32,
     values: usize,
+    first: usize,
+    count: usize,
     frames: usize,
     bins: usize,
     steps: usize,
@@ -208,6 +252,9 @@ fn spread(
         let frame = at / channels / bins % frames + padding_frames;
         let row = at / channels / bins / frames;
         let mut sum = f32::new(0.0);
+        if is_added != 0 {
+            sum = added[at];
+        }
         for k in 0..kernel_frames {
             // The step whose window has this frame at its tap `k`, if there is one.
             let from = k * dilation_frames;
@@ -220,8 +267,11 @@ fn spread(
                             let band = (bin - from) / stride_bins;
                             if band < bands {
                                 let position = (row * steps + step) * bands + band;
-                                let tap = k * kernel_bins + l;
-                                sum += slopes[position * window + tap * channels + channel];
+                                if position >= first && position - first < count {
+                                    let tap = k * kernel_bins + l;
+                                    let place = (position - first) * window;
+                                    sum += slopes[place + tap * channels + channel];
+                                }
                             }
                         }
                     }

@@ -15,8 +15,10 @@
 pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod launch;
+pub(crate) mod lstm_step;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod recurrent;
+pub(crate) mod softmax;
 
 pub(crate) use launch::{Gpu, KnownGpu, known};

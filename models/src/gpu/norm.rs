@@ -79,7 +79,7 @@ impl Kernel for PartMoments {
     }
 }
 
-/// Those to the mean and the biased variance over all, `[2, channels]`.
+/// Those to the mean, the biased and the unbiased variance over all, `[3, channels]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Moments(pub(crate) Sizes);
 
@@ -291,6 +291,8 @@ fn moments(parts: &Array<f32>, moments: &mut Array<f32>, channels: usize) {
         }
         moments[channel] = mean;
         moments[channels + channel] = squares / max(count, 1.0);
+        // Of a single value the squares are zero.
+        moments[2 * channels + channel] = squares / max(count - 1.0, 1.0);
     }
 }
 

@@ -49,10 +49,9 @@ pub(super) fn training<B: Backend>(
     let y = apply::<B, _, 4>(norm, inputs)?;
     let moments = raise::<B, 2>(moments).detach();
     let part = |index| moments.clone().narrow(0, index, 1).reshape([channels]);
-    let unbiased = count as f64 / (count.max(2) - 1) as f64;
     let statistics = BatchStatistics {
         mean: part(0),
-        variance: part(1) * unbiased,
+        variance: part(2),
     };
     Some((raise(y), statistics))
 }
@@ -66,7 +65,7 @@ struct Norm {
     count: usize,
 }
 
-/// Mean and biased variance, `[2, channels]`, of a tensor without a gradient.
+/// Mean, biased and unbiased variance, `[3, channels]`, of a tensor without a gradient.
 #[derive(Debug, Clone)]
 struct Statistics(Norm);
 
@@ -81,7 +80,7 @@ impl Operator<1> for Statistics {
         let lengths = G::numbers(self.0.lengths.clone(), &device);
         let parts = vec![PARTS, 3, sizes.channels];
         let parts = G::launch(PartMoments(sizes), vec![x, lengths], vec![parts]);
-        let moments = G::launch(Moments(sizes), parts, vec![vec![2, sizes.channels]]).remove(0);
+        let moments = G::launch(Moments(sizes), parts, vec![vec![3, sizes.channels]]).remove(0);
         (moments, Vec::new())
     }
 
