@@ -34,6 +34,8 @@ use sori::train::{Stepper, random_network};
 mod kernels;
 #[path = "wgpu/launches.rs"]
 mod launches;
+#[path = "wgpu/speller.rs"]
+mod speller;
 
 const FRAMES: usize = 20;
 const BINS: usize = 8;

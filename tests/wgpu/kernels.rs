@@ -13,15 +13,15 @@ use rand_chacha::ChaCha8Rng;
 use sori::backend::{BackendName, Job, run_on};
 use sori::models::loss::{CtcOptions, Reduction, ctc};
 use sori::models::ops::{
-    AdamStep, Cell, DirectionWeights, RmsStep, SgdStep, adam_step, clip_factor, recurrent,
-    rms_step, sgd_step, sum_of_squares,
+    AdamStep, Cell, ConvOptions, DirectionWeights, NormPool, RmsStep, SgdStep, adam_step,
+    clip_factor, conv2d, norm_pool_training, recurrent, rms_step, sgd_step, sum_of_squares,
 };
 
 /// A backend that operators leave to the portable expressions: its whole numbers are not those that
 /// the kernels of the CPU know.
 type Portable = Autodiff<NdArray<f32, i32>>;
 
-fn random(rng: &mut ChaCha8Rng, dims: &[usize], largest: f32) -> TensorData {
+pub(super) fn random(rng: &mut ChaCha8Rng, dims: &[usize], largest: f32) -> TensorData {
     let len = dims.iter().product();
     let values: Vec<f32> = (0..len)
         .map(|_| rng.random_range(-largest..largest))
@@ -47,7 +47,7 @@ fn assert_same(found: &[TensorData], expected: &[TensorData], what: &str) {
     }
 }
 
-fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
+pub(super) fn assert_portable<J: Job<Output = Vec<TensorData>> + Clone>(job: J, what: &str) {
     let found = run_on(BackendName::Wgpu, job.clone()).unwrap();
     let expected = job.run::<Portable>(&Default::default());
     assert_same(&found, &expected, what);
@@ -193,6 +193,146 @@ fn ctc_is_that_of_the_portable_expression() {
             zero_infinity,
         };
         assert_portable(transcripts, &format!("without a path, {zero_infinity}"));
+    }
+}
+
+/// A convolution and every gradient.
+#[derive(Clone)]
+struct Convolution {
+    /// Input, weight, bias, and what the output is weighed by.
+    data: [TensorData; 4],
+    options: ConvOptions<2>,
+}
+
+impl Job for Convolution {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let [x, weight, bias, weigh] = self.data;
+        let x = Tensor::<B, 4>::from_data(x, device).require_grad();
+        let weight = Tensor::<B, 4>::from_data(weight, device).require_grad();
+        let bias = Tensor::<B, 1>::from_data(bias, device).require_grad();
+        let y = conv2d(x.clone(), weight.clone(), Some(bias.clone()), self.options);
+        let without = conv2d(x.clone(), weight.clone(), None, self.options);
+        let mut found = vec![y.to_data(), without.to_data()];
+        let weigh = Tensor::from_data(weigh, device);
+        let gradients = ((y + without * 0.5) * weigh).sum().backward();
+        found.push(x.grad(&gradients).unwrap().into_data());
+        found.push(weight.grad(&gradients).unwrap().into_data());
+        found.push(bias.grad(&gradients).unwrap().into_data());
+        found
+    }
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn convolutions_are_those_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(17);
+    let sizes = [
+        ([3, 3], [1, 1], [1, 1], [1, 1], 1, [9, 8]),
+        ([5, 2], [2, 3], [2, 0], [1, 1], 1, [5, 3]),
+        ([3, 1], [1, 1], [4, 0], [4, 1], 1, [9, 8]),
+        ([1, 1], [1, 1], [0, 0], [1, 1], 1, [9, 8]),
+        ([2, 2], [1, 2], [3, 0], [2, 1], 2, [13, 4]),
+        ([3, 2], [2, 1], [1, 0], [1, 2], 4, [5, 6]),
+    ];
+    for (kernel, stride, padding, dilation, groups, [steps, bands]) in sizes {
+        let channels_out = if groups == 4 { 4 } else { 6 };
+        let data = [
+            random(&mut rng, &[2, 9, 8, 4], 1.0),
+            random(
+                &mut rng,
+                &[kernel[0], kernel[1], 4 / groups, channels_out],
+                0.5,
+            ),
+            random(&mut rng, &[channels_out], 0.5),
+            random(&mut rng, &[2, steps, bands, channels_out], 0.5),
+        ];
+        let options = ConvOptions {
+            stride,
+            padding,
+            dilation,
+            groups,
+        };
+        assert_portable(Convolution { data, options }, &format!("{options:?}"));
+    }
+}
+
+/// As long as the windows of all positions are too many to lie side by side.
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_large_convolution_in_parts_is_that_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(19);
+    let convolution = Convolution {
+        data: [
+            random(&mut rng, &[2, 35, 30, 1024], 1.0),
+            random(&mut rng, &[3, 3, 1024, 3], 0.01),
+            random(&mut rng, &[3], 0.5),
+            random(&mut rng, &[2, 35, 30, 3], 0.01),
+        ],
+        options: ConvOptions::same([3, 3]),
+    };
+    assert_portable(convolution, "19 million values in windows");
+}
+
+/// Batch norm with activation and pooling, its statistics and every gradient.
+#[derive(Clone)]
+struct Normalised {
+    /// Input, γ, β, and what the output is weighed by.
+    data: [TensorData; 4],
+    lengths: Vec<usize>,
+    plan: NormPool,
+}
+
+impl Job for Normalised {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let [x, gamma, beta, weigh] = self.data;
+        let x = Tensor::<B, 4>::from_data(x, device).require_grad();
+        let gamma = Tensor::<B, 1>::from_data(gamma, device).require_grad();
+        let beta = Tensor::<B, 1>::from_data(beta, device).require_grad();
+        let (lengths, plan) = (&self.lengths, &self.plan);
+        let (y, statistics) =
+            norm_pool_training(x.clone(), lengths, gamma.clone(), beta.clone(), plan);
+        let mut found = vec![y.to_data()];
+        found.extend([statistics.mean, statistics.variance].map(Tensor::into_data));
+        let gradients = (y * Tensor::from_data(weigh, device)).sum().backward();
+        found.push(x.grad(&gradients).unwrap().into_data());
+        found.push(gamma.grad(&gradients).unwrap().into_data());
+        found.push(beta.grad(&gradients).unwrap().into_data());
+        found
+    }
+}
+
+#[test]
+fn batch_norm_with_pooling_is_that_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(19);
+    let infinite = f64::INFINITY;
+    for (size, lengths, pool, range) in [
+        ([2, 9, 8, 3], vec![9, 6], [2, 2], [0.0, infinite]),
+        ([2, 9, 1, 70], vec![1, 9], [2, 1], [0.0, infinite]),
+        ([3, 7, 5, 17], vec![7, 0, 1], [1, 1], [-infinite, infinite]),
+        ([2, 40, 11, 5], vec![40, 33], [1, 1], [0.0, 1.0]),
+        ([2, 12, 31, 33], vec![12, 5], [3, 5], [0.0, infinite]),
+    ] {
+        let [batch, frames, bins, channels] = size;
+        let out = [batch, frames / pool[0], bins / pool[1], channels];
+        let normalised = Normalised {
+            data: [
+                random(&mut rng, &size, 2.0),
+                random(&mut rng, &[channels], 1.0),
+                random(&mut rng, &[channels], 1.0),
+                random(&mut rng, &out, 1.0),
+            ],
+            lengths,
+            plan: NormPool {
+                epsilon: 1e-5,
+                range,
+                pool,
+            },
+        };
+        assert_portable(normalised, &format!("{size:?} by {pool:?}"));
     }
 }
 

@@ -69,13 +69,17 @@ fn of_one_step(preset: &Preset) -> usize {
 }
 
 /// The most launches of a step of each preset whose network fits in a test.
-const MOST: [(&str, usize); 6] = [
+const MOST: [(&str, usize); 10] = [
     ("mlp", 60),
+    ("cnn1d", 130),
+    ("cnn2d", 150),
     ("rnn", 120),
     ("lstm", 120),
     ("gru", 120),
-    ("attention", 150),
+    ("attention", 130),
     ("ctc", 12),
+    ("deep_speech2", 1600),
+    ("las", 6000),
 ];
 
 /// CubeCL reads its settings from the working folder when a device is first used, so that the launches are counted

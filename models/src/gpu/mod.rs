@@ -12,9 +12,13 @@
     reason = "a launch names its buffers and sizes one by one; some branches are taken as a kernel is compiled"
 )]
 
+pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod launch;
+pub(crate) mod lstm_step;
+pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod recurrent;
+pub(crate) mod softmax;
 
 pub(crate) use launch::{Gpu, KnownGpu, known};

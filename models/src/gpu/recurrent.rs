@@ -15,7 +15,7 @@ use cubecl::prelude::*;
 use super::launch::{Kernel, array};
 use steps::{backward, ends, forward};
 
-mod steps;
+pub(super) mod steps;
 
 /// The largest weight of a state, in values, that one cube reads at every frame: 1 MiB, for which a
 /// multiprocessor takes some ten microseconds. A launch takes as long.

@@ -2,6 +2,9 @@
 
 use burn::tensor::{Bool, Tensor, TensorData, activation, backend::Backend};
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// The softmax of each row's scores over its valid frames.
 ///
 /// # Shapes
@@ -16,6 +19,10 @@ pub fn masked_softmax<B: Backend>(scores: Tensor<B, 2>, lengths: &[usize]) -> Te
     assert_eq!(lengths.len(), batch, "one length for each row of the batch");
     #[cfg(feature = "ndarray")]
     if let Some(weights) = cpu::softmax(&scores, lengths) {
+        return weights;
+    }
+    #[cfg(feature = "gpu")]
+    if let Some(weights) = gpu::softmax(&scores, lengths) {
         return weights;
     }
     if lengths.iter().all(|&length| length >= frames) {

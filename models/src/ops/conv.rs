@@ -4,6 +4,9 @@ use burn::tensor::{Slice, Tensor, backend::Backend};
 
 use super::linear;
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// Stride, padding, dilation and groups of a convolution over `N` axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvOptions<const N: usize> {
@@ -154,6 +157,13 @@ fn portable<B: Backend>(
     options: ConvOptions<2>,
 ) -> Tensor<B, 4> {
     let [kernel_frames, kernel_bins, channels_in, channels_out] = weight.dims();
+    let [_, frames, bins, _] = x.dims();
+    let steps = options.size_out(0, frames, kernel_frames);
+    let bands = options.size_out(1, bins, kernel_bins);
+    #[cfg(feature = "gpu")]
+    if let Some(y) = gpu::conv(&x, &weight, bias.as_ref(), options, [steps, bands]) {
+        return y;
+    }
     let groups = options.groups;
     if groups > 1 {
         let per_group = channels_out / groups;
@@ -176,9 +186,6 @@ fn portable<B: Backend>(
             .collect();
         return Tensor::cat(outputs, 3);
     }
-    let [_, frames, bins, _] = x.dims();
-    let steps = options.size_out(0, frames, kernel_frames);
-    let bands = options.size_out(1, bins, kernel_bins);
     let x = pad(x, 1, options.padding[0]);
     let x = pad(x, 2, options.padding[1]); // [batch, padded, padded, channels_in]
     let positions = |axis: usize, tap: usize, count: usize| {

@@ -4,6 +4,9 @@ use burn::tensor::{Tensor, activation::relu, backend::Backend};
 
 use super::{max_pool2d, zero_padding};
 
+#[cfg(feature = "gpu")]
+mod gpu;
+
 /// The rest of an operator that begins with batch normalisation: an activation that clamps, and max
 /// pooling.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,6 +85,13 @@ pub fn norm_pool_training<B: Backend, const D: usize>(
         .sum();
     assert!(count > 0, "batch norm: a batch without a valid position");
 
+    #[cfg(feature = "gpu")]
+    {
+        let image = x.clone().reshape(size);
+        if let Some((y, statistics)) = gpu::training(image, lengths, &gamma, &beta, plan, count) {
+            return (as_before(y), statistics);
+        }
+    }
     let x = zero_padding(x, lengths).reshape([positions, channels]);
     let mean = x.clone().sum_dim(0) / count as f64; // [1, channels]
     let centred = zero_padding((x - mean.clone()).reshape(size), lengths);
@@ -164,7 +174,11 @@ fn clamp_and_pool<B: Backend, const D: usize>(
         max_pool2d(y, plan.pool)
     };
     let lengths: Vec<usize> = lengths.iter().map(|length| length / plan.pool[0]).collect();
-    let y = zero_padding(y, &lengths);
+    as_before(zero_padding(y, &lengths))
+}
+
+/// An image as a sequence again, if it was one.
+fn as_before<B: Backend, const D: usize>(y: Tensor<B, 4>) -> Tensor<B, D> {
     let [batch, steps, bands, channels] = y.dims();
     let mut dims = [batch; D];
     dims[1] = steps;

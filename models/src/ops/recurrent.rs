@@ -8,6 +8,8 @@ use super::{linear, zero_padding};
 
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "gpu")]
+mod gpu_step;
 
 /// The computation of one step of a recurrent layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,6 +213,16 @@ impl<B: Backend> State<B> {
     /// One step from the input's share of the gates and the state's, both `[batch,
     /// gates·d_hidden]`.
     pub(super) fn step(self, input: Tensor<B, 2>, recurred: Tensor<B, 2>) -> Self {
+        #[cfg(feature = "gpu")]
+        if let (Cell::Lstm, Some(memory)) = (self.cell, &self.memory)
+            && let Some([hidden, memory]) = gpu_step::lstm(&input, &recurred, memory)
+        {
+            return Self {
+                cell: self.cell,
+                hidden,
+                memory: Some(memory),
+            };
+        }
         let d_hidden = self.hidden.dims()[1];
         let gate =
             |of: &Tensor<B, 2>, index: usize| of.clone().narrow(1, index * d_hidden, d_hidden);

@@ -13,13 +13,13 @@ use cubecl::prelude::*;
 use super::{Cell, Tile};
 
 #[cube]
-fn sigmoid(x: f32) -> f32 {
+pub(in crate::gpu) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
 /// By the exponential of a number that is not positive: some drivers' own overflows.
 #[cube]
-fn tanh(x: f32) -> f32 {
+pub(in crate::gpu) fn tanh(x: f32) -> f32 {
     let e = (-2.0 * x.abs()).exp();
     let y = (1.0 - e) / (1.0 + e);
     select(x < 0.0, -y, y)

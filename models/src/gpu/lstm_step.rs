@@ -1,0 +1,178 @@
+//! One step of LSTM cells, whose gates have been multiplied out: the memory, then the state from it.
+
+use burn_cubecl::CubeRuntime;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::prelude::*;
+
+use super::launch::{Kernel, array};
+use super::recurrent::steps::{sigmoid, tanh};
+
+/// Units of a cube.
+const UNITS: u32 = 64;
+
+/// Rows, and features of the state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) rows: usize,
+    pub(crate) d_hidden: usize,
+}
+
+impl Sizes {
+    fn values(&self) -> usize {
+        self.rows * self.d_hidden
+    }
+
+    fn cubes(&self) -> CubeCount {
+        CubeCount::Static(self.values().div_ceil(UNITS as usize).max(1) as u32, 1, 1)
+    }
+}
+
+/// Two shares of the gates `[rows, 4·d_hidden]` and the memory before to the memory, `[rows, d_hidden]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Memory(pub(crate) Sizes);
+
+/// Its gradient and the same inputs to the gradients of the gates and of the memory before.
+#[derive(Debug, Clone)]
+pub(crate) struct MemorySlopes(pub(crate) Sizes);
+
+/// Two shares of the gates and the memory to the state, `[rows, d_hidden]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden(pub(crate) Sizes);
+
+/// Its gradient and the same inputs to the gradients of the gates and of the memory.
+#[derive(Debug, Clone)]
+pub(crate) struct HiddenSlopes(pub(crate) Sizes);
+
+macro_rules! kernel {
+    ($kernel:ident, $name:literal, $function:ident, [$($input:literal),*], [$($output:literal),*]) => {
+        impl Kernel for $kernel {
+            const NAME: &'static str = $name;
+
+            fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
+                $function::launch::<R>(
+                    &inputs[0].client,
+                    self.0.cubes(),
+                    CubeDim::new_1d(UNITS),
+                    $(array(&inputs[$input]),)*
+                    $(array(&outputs[$output]),)*
+                    self.0.values(),
+                    self.0.d_hidden,
+                );
+            }
+        }
+    };
+}
+
+kernel!(Memory, "sori_lstm_memory", memory, [0, 1, 2], [0]);
+kernel!(
+    MemorySlopes,
+    "sori_lstm_memory_slopes",
+    memory_slopes,
+    [0, 1, 2, 3],
+    [0, 1]
+);
+kernel!(Hidden, "sori_lstm_hidden", hidden, [0, 1, 2], [0]);
+kernel!(
+    HiddenSlopes,
+    "sori_lstm_hidden_slopes",
+    hidden_slopes,
+    [0, 1, 2, 3],
+    [0, 1]
+);
+
+/// The sum of both shares of a gate.
+#[cube]
+fn gate(
+    input: &Array<f32>,
+    recurred: &Array<f32>,
+    at: usize,
+    index: usize,
+    d_hidden: usize,
+) -> f32 {
+    let place = (at / d_hidden * 4 + index) * d_hidden + at % d_hidden;
+    input[place] + recurred[place]
+}
+
+#[cube(launch)]
+fn memory(
+    input: &Array<f32>,
+    recurred: &Array<f32>,
+    before: &Array<f32>,
+    output: &mut Array<f32>,
+    values: usize,
+    d_hidden: usize,
+) {
+    let at = ABSOLUTE_POS_X as usize;
+    if at < values {
+        let i = sigmoid(gate(input, recurred, at, 0, d_hidden));
+        let f = sigmoid(gate(input, recurred, at, 1, d_hidden));
+        let g = tanh(gate(input, recurred, at, 2, d_hidden));
+        output[at] = f * before[at] + i * g;
+    }
+}
+
+#[cube(launch)]
+fn memory_slopes(
+    slopes: &Array<f32>,
+    input: &Array<f32>,
+    recurred: &Array<f32>,
+    before: &Array<f32>,
+    of_gates: &mut Array<f32>,
+    of_before: &mut Array<f32>,
+    values: usize,
+    d_hidden: usize,
+) {
+    let at = ABSOLUTE_POS_X as usize;
+    if at < values {
+        let i = sigmoid(gate(input, recurred, at, 0, d_hidden));
+        let f = sigmoid(gate(input, recurred, at, 1, d_hidden));
+        let g = tanh(gate(input, recurred, at, 2, d_hidden));
+        let slope = slopes[at];
+        let place = at / d_hidden * 4 * d_hidden + at % d_hidden;
+        of_gates[place] = slope * g * i * (1.0 - i);
+        of_gates[place + d_hidden] = slope * before[at] * f * (1.0 - f);
+        of_gates[place + 2 * d_hidden] = slope * i * (1.0 - g * g);
+        of_gates[place + 3 * d_hidden] = f32::new(0.0);
+        of_before[at] = slope * f;
+    }
+}
+
+#[cube(launch)]
+fn hidden(
+    input: &Array<f32>,
+    recurred: &Array<f32>,
+    kept: &Array<f32>,
+    output: &mut Array<f32>,
+    values: usize,
+    d_hidden: usize,
+) {
+    let at = ABSOLUTE_POS_X as usize;
+    if at < values {
+        output[at] = sigmoid(gate(input, recurred, at, 3, d_hidden)) * tanh(kept[at]);
+    }
+}
+
+#[cube(launch)]
+fn hidden_slopes(
+    slopes: &Array<f32>,
+    input: &Array<f32>,
+    recurred: &Array<f32>,
+    kept: &Array<f32>,
+    of_gates: &mut Array<f32>,
+    of_kept: &mut Array<f32>,
+    values: usize,
+    d_hidden: usize,
+) {
+    let at = ABSOLUTE_POS_X as usize;
+    if at < values {
+        let o = sigmoid(gate(input, recurred, at, 3, d_hidden));
+        let bent = tanh(kept[at]);
+        let slope = slopes[at];
+        let place = at / d_hidden * 4 * d_hidden + at % d_hidden;
+        of_gates[place] = f32::new(0.0);
+        of_gates[place + d_hidden] = f32::new(0.0);
+        of_gates[place + 2 * d_hidden] = f32::new(0.0);
+        of_gates[place + 3 * d_hidden] = slope * bent * o * (1.0 - o);
+        of_kept[at] = slope * o * (1.0 - bent * bent);
+    }
+}
