@@ -50,14 +50,14 @@ train attention attention --recipe quick --set d_hidden=64 --set num_layers=1
 "$COURSE" ctc "$pictures/ctc.png"
 "$COURSE" peaks "$pictures/peaks.png"
 
-train ds2 deep_speech2 --epochs 3
+train ds2 deep_speech2
 "$COURSE" spikes runs/ds2 sounds/morse.wav "$pictures/spikes.png"
 
 # Copies of the run after its first epochs, while it trains.
 if [ ! -f runs/las/result.json ]; then
-    "$SORI" train las --epochs 6 --quiet --out runs/las &
+    "$SORI" train las --epochs 10 --quiet --out runs/las &
     training=$!
-    for epoch in 1 2 4; do
+    for epoch in 1 4 7; do
         # The checkpoint of an epoch is written after its line.
         until [ -f runs/las/metrics.jsonl ] && [ "$(wc -l < runs/las/metrics.jsonl)" -ge "$epoch" ] &&
             [ runs/las/checkpoints/last.safetensors -nt runs/las/metrics.jsonl ]; do
@@ -68,7 +68,11 @@ if [ ! -f runs/las/result.json ]; then
     done
     wait "$training"
 fi
-"$COURSE" epochs sounds/morse.wav "$pictures/epochs.png" runs/las-1 runs/las-2 runs/las-4 runs/las
+"$COURSE" epochs sounds/morse.wav "$pictures/epochs.png" runs/las-1 runs/las-4 runs/las-7 runs/las
+
+# The whole training of it, for the front page too.
+train las-whole las
+"$SORI" predict runs/las-whole sounds/morse.wav --alignment "$repository/docs/pictures/alignment.png"
 
 [ -f runs/rate/curves.png ] || "$SORI" compare cnn1d --recipe paper --epochs 2 --seeds 1 --quiet --out runs/rate \
     --try learning_rate=0.0001 --try learning_rate=0.003 --try learning_rate=0.1

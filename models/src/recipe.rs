@@ -139,12 +139,16 @@ pub(crate) fn poolings_by_three(facts: &Facts) -> usize {
     (samples.max(1.0).log(3.0) - 1.0).clamp(4.0, 9.0) as usize
 }
 
-/// The course and the augmentation of a recogniser: few recordings need many epochs, `most` of them, in small
-/// batches.
+/// The course and the augmentation of a recogniser: few recordings need many epochs, in small batches.
 #[must_use]
-pub fn recogniser(facts: &Facts, most: f64) -> String {
+pub fn recogniser(facts: &Facts) -> String {
+    recogniser_within(facts, 250.0)
+}
+
+/// The same of at most so many epochs.
+pub(crate) fn recogniser_within(facts: &Facts, most_epochs: f64) -> String {
     let count = facts.num_recordings.max(1) as f64;
-    let epochs = (1200.0 / count.sqrt()).round().clamp(12.0, most);
+    let epochs = (1200.0 / count.sqrt()).round().clamp(12.0, most_epochs);
     let batch_size = match facts.num_recordings {
         ..FEW => 4.0,
         FEW..1_000 => 8.0,

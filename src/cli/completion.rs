@@ -11,6 +11,7 @@ use sori_datasets::corpus::{CORPORA, Location};
 use sori_models::catalogue;
 
 use crate::run::folder::has_begun;
+use crate::run::pretrained;
 use crate::settings::{Setting, Source, listing, shared_listing};
 use crate::{Error, Result, Settings};
 
@@ -43,7 +44,8 @@ pub(super) fn with_completions(command: Command) -> Command {
         .mut_args(|arg| match arg.get_id().as_str() {
             "model" if names_a_model(&arg) => arg.add(ArgValueCandidates::new(models)),
             "set" | "tries" => arg.add(ArgValueCompleter::new(assignments)),
-            "run" | "resume" | "from" => arg.add(ArgValueCompleter::new(runs)),
+            "resume" => arg.add(ArgValueCompleter::new(runs)),
+            "run" | "from" => arg.add(ArgValueCompleter::new(runs_and_zoo)),
             "data" | "valid_data" | "test_data" | "spec" => arg.add(ArgValueCompleter::new(specs)),
             _ => arg,
         })
@@ -125,6 +127,16 @@ fn runs(current: &OsStr) -> Vec<CompletionCandidate> {
     runs.collect()
 }
 
+/// The same, and the networks that Sori has trained.
+fn runs_and_zoo(current: &OsStr) -> Vec<CompletionCandidate> {
+    let typed = current.to_string_lossy();
+    let names = pretrained().map(|card| (format!("zoo:{}", card.name), &card.summary));
+    let names = names.filter(|(name, _)| name.starts_with(typed.as_ref()));
+    let mut found = runs(current);
+    found.extend(names.map(|(name, summary)| candidate(name, summary)));
+    found
+}
+
 /// Corpora; after `NAME:` the folders and files below what is typed.
 fn specs(current: &OsStr) -> Vec<CompletionCandidate> {
     let typed = current.to_string_lossy();
@@ -200,6 +212,8 @@ mod tests {
         assert_eq!(found, [format!("{typed}ine"), format!("{typed}ore/")]);
         let found = values(specs(OsStr::new(&format!("folder:{typed}i"))));
         assert_eq!(found, [format!("folder:{typed}ine/")]);
+        let found = values(runs_and_zoo(OsStr::new("zoo:di")));
+        assert_eq!(found, ["zoo:digits"]);
         assert_eq!(values(specs(OsStr::new("synth:d"))), ["synth:dtmf"]);
         assert_eq!(values(specs(OsStr::new("fsdd"))), ["fsdd:"]);
     }

@@ -10,7 +10,7 @@ use crate::layers::{
     Cell, ConvLayer, ConvStack, Dropout, Init, Linear, Lookahead, MaskedBatchNorm, PointwiseConv1d,
     RecurrentLayer,
 };
-use crate::recipe::{FEW, Facts, recogniser};
+use crate::recipe::{FEW, Facts, recogniser_within};
 use crate::{Architecture, BenchShape, Card, Contract, Network, Purpose, Role};
 
 /// The entry of the catalogue.
@@ -104,7 +104,7 @@ fn recipe(facts: &Facts) -> String {
     };
     match facts.synthesised.as_deref() {
         Some("morse") => MORSE.to_string(),
-        _ => recogniser(facts, most_epochs) + MEL + network,
+        _ => recogniser_within(facts, most_epochs) + MEL + network,
     }
 }
 

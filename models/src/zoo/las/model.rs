@@ -34,9 +34,6 @@ train.sort_first_epoch = true
     }),
 };
 
-/// The most epochs, of few recordings.
-const MOST_EPOCHS: f64 = 250.0;
-
 /// A network that trains in minutes on two processor cores, smaller than the paper's.
 const SMALL: &str = r#"
 # Attention finds its way on words sooner above convolutions. With CTC and the location of the step
@@ -101,7 +98,7 @@ sort_first_epoch = true
 fn recipe(facts: &Facts) -> String {
     match facts.synthesised.as_deref() {
         Some("morse") => MORSE.to_string(),
-        _ => recogniser(facts, MOST_EPOCHS) + SMALL,
+        _ => recogniser(facts) + SMALL,
     }
 }
 
