@@ -34,7 +34,7 @@ const MAX_RATE_HZ: u32 = 22_050;
 /// Recordings of at least this length are read in long frames.
 const LONG_S: f64 = 2.5;
 /// So few transcripts that a recogniser must be small.
-pub(crate) const FEW: usize = 100;
+pub const FEW: usize = 100;
 /// The most values of features to learn from, unless the fewest epochs have more. On ESC-10 `cnn2d` learned
 /// from 6e8 in 14 minutes on one core.
 const WORK: f64 = 7e8;

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use sori_datasets::features::Normalize;
 use sori_datasets::{AugmentConfig, Corpus, FeatureConfig, Spec};
+use sori_models::recipe::FEW;
 use sori_models::{Architecture, ModelConfig};
 
 use super::facts::facts;
@@ -17,6 +18,8 @@ use crate::{Error, Result};
 /// The share of a recipe's epochs that its quick form takes, and the fewest.
 const QUICK_SHARE: f64 = 0.25;
 const QUICK_EPOCHS: usize = 5;
+/// The fewest steps of it on few recordings, if the recipe has as many.
+const QUICK_STEPS: usize = 500;
 
 /// Sizes of models that follow from the data.
 pub(super) const OF_THE_DATA: [&str; 3] = ["num_bins", "num_classes", "num_symbols"];
@@ -125,12 +128,19 @@ impl<A: Architecture> Settings<A> {
         if recipe == RecipeName::Paper {
             return Ok(settings);
         }
-        let text = (card.recipe)(&facts(corpus));
+        let facts = facts(corpus);
+        let text = (card.recipe)(&facts);
         let mut settings = settings.with_toml(&text, card.name)?;
         if recipe == RecipeName::Quick {
             let epochs = (settings.train.epochs as f64 * QUICK_SHARE).ceil() as usize;
-            let epochs = epochs.max(QUICK_EPOCHS).min(settings.train.epochs);
-            settings.train.shorten(epochs);
+            let least = match facts.num_recordings {
+                // An epoch is a few steps, and takes no time.
+                count @ 1..FEW => QUICK_STEPS.div_ceil(count.div_ceil(settings.train.batch_size)),
+                _ => QUICK_EPOCHS,
+            };
+            settings
+                .train
+                .shorten(epochs.max(least).min(settings.train.epochs));
         }
         Ok(settings)
     }

@@ -38,7 +38,7 @@ fn recordings(folder: &Path) -> String {
 }
 
 #[test]
-fn a_recipe_follows_from_the_data_and_a_quick_one_is_shorter() {
+fn a_recipe_follows_from_the_data_and_a_quick_one_is_shorter_but_of_few_recordings() {
     let folder = tempfile::tempdir().unwrap();
     let corpus = Corpus::open(&recordings(folder.path()).parse().unwrap()).unwrap();
     let of = |recipe| {
@@ -48,7 +48,8 @@ fn a_recipe_follows_from_the_data_and_a_quick_one_is_shorter() {
     let [best, quick, paper] = [RecipeName::Best, RecipeName::Quick, RecipeName::Paper].map(of);
     // Few recordings: many epochs of small batches.
     assert_eq!((best.train.epochs, best.train.batch_size), (80, 4));
-    assert_eq!((quick.train.epochs, paper.train.epochs), (20, 15));
+    // They take no time, so that the quick form has them too.
+    assert_eq!((quick.train.epochs, paper.train.epochs), (80, 15));
     assert!(best.augment.acts_on_waveforms() && !paper.augment.acts_on_waveforms());
     assert_eq!(best.features.sample_rate_hz, 16_000);
 }

@@ -226,15 +226,7 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
                 }
             };
             let mut loss = task.loss(&output, targets, objective);
-            step.loss += share * scalar(loss.clone().inner());
-            if !step.loss.is_finite() {
-                return Ok((step, None));
-            }
-            let seen = task.seen(&output, targets);
-            step.seen.right += seen.right;
-            step.seen.blanks += seen.blanks;
-            step.seen.steps += seen.steps;
-            drop(output);
+            let reported = loss.clone().inner();
             if let Some(logits) = adversary_logits {
                 let (of_domains, right) = domain_loss(logits, domains);
                 step.domains_right += right;
@@ -244,6 +236,15 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
             let mut gradients = loss.backward();
             let freeze = &self.settings.freeze;
             let found = Gradients::take::<B, _>(learner, &mut gradients, freeze);
+            // Read here, where a GPU has the way back to work on already.
+            step.loss += share * scalar(reported);
+            if !step.loss.is_finite() {
+                return Ok((step, None));
+            }
+            let seen = task.seen(&output, targets);
+            step.seen.right += seen.right;
+            step.seen.blanks += seen.blanks;
+            step.seen.steps += seen.steps;
             sum = Some(match sum {
                 Some(sum) => sum.plus(found),
                 None => found,
