@@ -7,6 +7,7 @@
 #![allow(
     clippy::collapsible_if,
     clippy::manual_div_ceil,
+    clippy::manual_is_multiple_of,
     clippy::too_many_arguments,
     unused_assignments,
     reason = "a launch names its buffers and sizes one by one; some branches are taken as a kernel is compiled"
