@@ -169,7 +169,8 @@ impl Job for Steps {
     }
 }
 
-/// Tolerates 1e-3 of the largest value, because shaders may fuse and reorder 32-bit sums.
+/// Tolerates 1e-3 of the largest value, because shaders may fuse and reorder 32-bit sums; and 5e-5, since
+/// what is left of a gradient that nearly cancels is the noise of its terms.
 fn assert_trains_as_ndarray(config: &ModelConfig) {
     let name = config.name();
     let model =
@@ -184,9 +185,9 @@ fn assert_trains_as_ndarray(config: &ModelConfig) {
     };
     let (expected, expected_after) = run(BackendName::Ndarray);
     let (losses, after) = run(BackendName::Wgpu);
-    for (loss, expected) in losses.iter().zip(&expected) {
+    for (loss, wanted) in losses.iter().zip(&expected) {
         assert!(
-            (loss - expected).abs() < 1e-3 * expected.abs(),
+            (loss - wanted).abs() < 1e-3 * wanted.abs(),
             "{name}: {losses:?} instead of {expected:?}"
         );
     }
@@ -195,7 +196,7 @@ fn assert_trains_as_ndarray(config: &ModelConfig) {
         let expected: Vec<f32> = expected.to_vec().unwrap();
         let scale = expected
             .iter()
-            .fold(1e-3_f32, |scale, v| scale.max(v.abs()));
+            .fold(5e-2_f32, |scale, v| scale.max(v.abs()));
         for (value, expected) in tensor.to_vec::<f32>().unwrap().iter().zip(&expected) {
             assert!(
                 (value - expected).abs() < 1e-3 * scale,

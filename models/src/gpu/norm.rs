@@ -1,7 +1,8 @@
 //! Batch normalisation by the statistics of the batch, a clamping activation and max pooling.
 //!
 //! Sums over positions are taken in parts, each by one cube, and the parts are put together in their
-//! order. A value that a window did not pick, or that was clamped, has no gradient: which one was picked
+//! order. They are sums of differences from one of the values, which lose no digits where all are near one
+//! another. A value that a window did not pick, or that was clamped, has no gradient: which one was picked
 //! is kept beside the output.
 
 use burn_cubecl::CubeRuntime;
@@ -23,6 +24,8 @@ pub(crate) struct Sizes {
     pub(crate) bins: usize,
     pub(crate) channels: usize,
     pub(crate) pool: [usize; 2],
+    /// A valid position, from whose values differences are taken.
+    pub(crate) origin: usize,
 }
 
 impl Sizes {
@@ -55,7 +58,7 @@ fn cubes(values: usize) -> CubeCount {
     CubeCount::Static(values.div_ceil(UNITS as usize).clamp(1, 65535) as u32, 1, 1)
 }
 
-/// The image and the lengths to counts, means and sums of squared differences of each part,
+/// The image and the lengths to counts, means from the origin and sums of squared differences of each part,
 /// `[parts, 3, channels]`.
 #[derive(Debug, Clone)]
 pub(crate) struct PartMoments(pub(crate) Sizes);
@@ -75,11 +78,13 @@ impl Kernel for PartMoments {
             self.0.frames,
             self.0.bins,
             self.0.channels,
+            self.0.origin,
         );
     }
 }
 
-/// Those to the mean, the biased and the unbiased variance over all, `[3, channels]`.
+/// The image and those to the mean, the biased and the unbiased variance over all and the mean from the origin,
+/// `[4, channels]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Moments(pub(crate) Sizes);
 
@@ -92,8 +97,10 @@ impl Kernel for Moments {
             cubes(self.0.channels),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
+            array(&inputs[1]),
             array(&outputs[0]),
             self.0.channels,
+            self.0.origin,
         );
     }
 }
@@ -132,6 +139,7 @@ impl Kernel for Forward {
             channels,
             self.sizes.pool[0],
             self.sizes.pool[1],
+            self.sizes.origin,
             self.epsilon as f32,
             self.range[0] as f32,
             self.range[1] as f32,
@@ -169,6 +177,7 @@ impl Kernel for PartSlopes {
             channels,
             self.sizes.pool[0],
             self.sizes.pool[1],
+            self.sizes.origin,
             self.epsilon as f32,
         );
     }
@@ -194,6 +203,7 @@ impl Kernel for Backward {
             frames,
             bins,
             pool,
+            origin,
             ..
         } = self.sizes;
         total_slopes::launch::<R>(
@@ -225,6 +235,7 @@ impl Kernel for Backward {
             channels,
             pool[0],
             pool[1],
+            origin,
             self.epsilon as f32,
             self.count as f32,
         );
@@ -240,6 +251,7 @@ fn part_moments(
     frames: usize,
     bins: usize,
     channels: usize,
+    origin: usize,
 ) {
     let channel = ABSOLUTE_POS_X as usize;
     let part = CUBE_POS_Y as usize;
@@ -247,13 +259,14 @@ fn part_moments(
     let from = part * each;
     let to = min(from + each, positions);
     if channel < channels {
+        let shift = x[origin * channels + channel];
         let mut count = f32::new(0.0);
         let mut mean = f32::new(0.0);
         for at in from..to {
             let line = at / bins;
             if line % frames < lengths[line / frames] as usize {
                 count += 1.0;
-                mean += x[at * channels + channel];
+                mean += x[at * channels + channel] - shift;
             }
         }
         mean /= max(count, 1.0);
@@ -261,7 +274,7 @@ fn part_moments(
         for at in from..to {
             let line = at / bins;
             if line % frames < lengths[line / frames] as usize {
-                let difference = x[at * channels + channel] - mean;
+                let difference = x[at * channels + channel] - shift - mean;
                 squares += difference * difference;
             }
         }
@@ -272,7 +285,13 @@ fn part_moments(
 }
 
 #[cube(launch)]
-fn moments(parts: &Array<f32>, moments: &mut Array<f32>, channels: usize) {
+fn moments(
+    x: &Array<f32>,
+    parts: &Array<f32>,
+    moments: &mut Array<f32>,
+    channels: usize,
+    origin: usize,
+) {
     let channel = ABSOLUTE_POS_X as usize;
     if channel < channels {
         let mut count = f32::new(0.0);
@@ -289,7 +308,8 @@ fn moments(parts: &Array<f32>, moments: &mut Array<f32>, channels: usize) {
                 count = all;
             }
         }
-        moments[channel] = mean;
+        moments[channel] = x[origin * channels + channel] + mean;
+        moments[3 * channels + channel] = mean;
         moments[channels + channel] = squares / max(count, 1.0);
         // Of a single value the squares are zero.
         moments[2 * channels + channel] = squares / max(count - 1.0, 1.0);
@@ -313,6 +333,7 @@ fn forward(
     channels: usize,
     pool_frames: usize,
     pool_bins: usize,
+    origin: usize,
     epsilon: f32,
     low: f32,
     high: f32,
@@ -327,11 +348,13 @@ fn forward(
         let mut pick = f32::new(-1.0);
         if step < lengths[row] as usize / pool_frames {
             let scale = gamma[channel] / (moments[channels + channel] + epsilon).sqrt();
+            let shift = x[origin * channels + channel];
             for place in 0..pool_frames * pool_bins {
                 let frame = step * pool_frames + place / pool_bins;
                 let bin = band * pool_bins + place % pool_bins;
                 let value = x[((row * frames + frame) * bins + bin) * channels + channel];
-                let value = (value - moments[channel]) * scale + beta[channel];
+                let value = value - shift - moments[3 * channels + channel];
+                let value = value * scale + beta[channel];
                 let clamped = min(max(value, low), high);
                 if place == 0 || clamped > best {
                     best = clamped;
@@ -363,6 +386,7 @@ fn part_slopes(
     channels: usize,
     pool_frames: usize,
     pool_bins: usize,
+    origin: usize,
     epsilon: f32,
 ) {
     let channel = ABSOLUTE_POS_X as usize;
@@ -371,7 +395,8 @@ fn part_slopes(
     let from = part * each;
     let to = min(from + each, positions);
     if channel < channels {
-        let mean = moments[channel];
+        let shift = x[origin * channels + channel];
+        let mean = moments[3 * channels + channel];
         let deviation = (moments[channels + channel] + epsilon).sqrt();
         let mut sum = f32::new(0.0);
         let mut product = f32::new(0.0);
@@ -384,7 +409,7 @@ fn part_slopes(
                 let row = position / bands / steps;
                 let value = x[((row * frames + frame) * bins + bin) * channels + channel];
                 sum += slopes[at];
-                product += slopes[at] * (value - mean) / deviation;
+                product += slopes[at] * (value - shift - mean) / deviation;
             }
         }
         parts[part * 2 * channels + channel] = sum;
@@ -425,6 +450,7 @@ fn backward(
     channels: usize,
     pool_frames: usize,
     pool_bins: usize,
+    origin: usize,
     epsilon: f32,
     count: f32,
 ) {
@@ -437,7 +463,8 @@ fn backward(
         let mut found = f32::new(0.0);
         if frame < lengths[row] as usize {
             let deviation = (moments[channels + channel] + epsilon).sqrt();
-            let normal = (x[at] - moments[channel]) / deviation;
+            let shift = x[origin * channels + channel];
+            let normal = (x[at] - shift - moments[3 * channels + channel]) / deviation;
             let step = frame / pool_frames;
             let band = bin / pool_bins;
             let mut slope = f32::new(0.0);

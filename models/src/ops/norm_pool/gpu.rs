@@ -24,6 +24,7 @@ pub(super) fn training<B: Backend>(
         bins,
         channels,
         pool: plan.pool,
+        origin: lengths.iter().position(|&length| length > 0)? * frames * bins,
     };
     // Which value of a window was picked is kept as a number of single precision.
     if !sizes.fits() || plan.pool[0] * plan.pool[1] > 1 << 20 {
@@ -65,7 +66,7 @@ struct Norm {
     count: usize,
 }
 
-/// Mean, biased and unbiased variance, `[3, channels]`, of a tensor without a gradient.
+/// Mean, biased and unbiased variance, and the mean from the origin, `[4, channels]`, of a tensor without a gradient.
 #[derive(Debug, Clone)]
 struct Statistics(Norm);
 
@@ -79,8 +80,10 @@ impl Operator<1> for Statistics {
         let device = raise::<G, 4>(x.clone()).device();
         let lengths = G::numbers(self.0.lengths.clone(), &device);
         let parts = vec![PARTS, 3, sizes.channels];
-        let parts = G::launch(PartMoments(sizes), vec![x, lengths], vec![parts]);
-        let moments = G::launch(Moments(sizes), parts, vec![vec![3, sizes.channels]]).remove(0);
+        let inputs = vec![x.clone(), lengths];
+        let parts = G::launch(PartMoments(sizes), inputs, vec![parts]).remove(0);
+        let shape = vec![4, sizes.channels];
+        let moments = G::launch(Moments(sizes), vec![x, parts], vec![shape]).remove(0);
         (moments, Vec::new())
     }
 
