@@ -74,9 +74,11 @@ impl Schedule {
         2.0 / (1.0 + (-10.0 * share).exp()) - 1.0
     }
 
-    /// The share of the blank's offset that is left at `step`: it falls to zero over the first quarter of the run.
-    pub(crate) fn blank_fall(&self, step: usize) -> f64 {
-        (1.0 - 4.0 * step as f64 / self.total_steps).max(0.0)
+    /// The share of the blank's offset that is left at `step` and after the share `time` of the run's minutes: it
+    /// falls to zero over the first quarter of the steps or of the minutes.
+    pub(crate) fn blank_fall(&self, step: usize, time: f64) -> f64 {
+        let share = (step as f64 / self.total_steps).max(time);
+        (1.0 - 4.0 * share).max(0.0)
     }
 }
 
@@ -153,8 +155,16 @@ mod tests {
     #[test]
     fn the_blanks_offset_is_gone_after_a_quarter_of_the_run() {
         let s = schedule(ScheduleKind::Constant);
-        let falls = [0, 10, 25, 99].map(|step| s.blank_fall(step));
-        for (fall, expected) in falls.into_iter().zip([1.0, 0.6, 0.0, 0.0]) {
+        let falls = [
+            (0, 0.0),
+            (10, 0.0),
+            (25, 0.0),
+            (99, 0.0),
+            (0, 0.2),
+            (10, 0.3),
+        ];
+        let falls = falls.map(|(step, time)| s.blank_fall(step, time));
+        for (fall, expected) in falls.into_iter().zip([1.0, 0.6, 0.0, 0.0, 0.2, 0.0]) {
             assert!((fall - expected).abs() < 1e-12, "{falls:?}");
         }
     }

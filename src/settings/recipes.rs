@@ -30,7 +30,7 @@ pub enum RecipeName {
     /// What does well on new recordings: features, augmentation and epochs that suit the data
     #[default]
     Best,
-    /// The same with a quarter of the epochs
+    /// The same with a quarter of the epochs, or more of few recordings
     Quick,
     /// The plain settings of the architecture's paper, without augmentation
     Paper,

@@ -56,6 +56,8 @@ pub(crate) fn extend<A: Architecture>(
     }
     let mut settings: Settings<A> = run.settings().clone();
     settings.train.epochs = epochs;
+    // It has fallen to zero already, and would come back in a run that is much longer.
+    settings.train.blank_offset = 0.0;
     let said = schedule_said(&run, done, epochs);
     {
         let _session = run.lock()?;

@@ -102,7 +102,8 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 adversary_weight: train.adversary_weight * rise,
             };
             self.weigh_divergence()?;
-            let offset = train.blank_offset * self.schedule.blank_fall(self.state.step);
+            let offset =
+                train.blank_offset * self.schedule.blank_fall(self.state.step, self.time_share());
             self.stepper.objective.blank_offset = offset;
             let count = loaded.iter().map(|lesson| lesson.len()).sum();
             let loaded = loaded.into_iter();
@@ -286,12 +287,17 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
     }
 
     fn learning_rate(&self, step: usize) -> f64 {
+        let (plateaus, time) = (self.state.plateaus, self.time_share());
+        self.schedule.learning_rate(step, plateaus, time)
+    }
+
+    /// The share of the run's minutes that is over; 0 without a limit.
+    fn time_share(&self) -> f64 {
         let minutes = self.run.settings().train.max_minutes;
-        let time = match minutes > 0.0 {
+        match minutes > 0.0 {
             true => (self.seconds() / (minutes * 60.0)).min(1.0),
             false => 0.0,
-        };
-        self.schedule.learning_rate(step, self.state.plateaus, time)
+        }
     }
 
     /// Seconds of training since the run began.

@@ -116,7 +116,7 @@ fn count() {
         if cfg!(feature = "wgpu") && name != "ctc" {
             continue;
         }
-        // As many as with more rows.
+        // As many as with more rows, but for convolutions whose windows are made in parts.
         let preset = Preset {
             batch: 1,
             ..Preset::find(name).unwrap()

@@ -255,7 +255,13 @@ fn spread(
         if is_added != 0 {
             sum = added[at];
         }
-        for k in 0..kernel_frames {
+        // Other rows have no share in this tile.
+        let begin = row * steps * bands;
+        let mut taps = kernel_frames;
+        if begin >= first + count || begin + steps * bands <= first {
+            taps = 0usize;
+        }
+        for k in 0..taps {
             // The step whose window has this frame at its tap `k`, if there is one.
             let from = k * dilation_frames;
             if frame >= from && (frame - from) % stride_frames == 0 {

@@ -141,8 +141,9 @@ impl Kernel for Forward {
             self.sizes.pool[1],
             self.sizes.origin,
             self.epsilon as f32,
-            self.range[0] as f32,
-            self.range[1] as f32,
+            // Shaders may assume that nothing is infinite.
+            (self.range[0] as f32).clamp(f32::MIN, f32::MAX),
+            (self.range[1] as f32).clamp(f32::MIN, f32::MAX),
         );
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn softmax<B: Backend>(
     lengths: &[usize],
 ) -> Option<Tensor<B, 2>> {
     let [rows, frames] = scores.dims();
-    if rows * frames == 0 {
+    // A cube for each row.
+    if rows * frames == 0 || rows > 65535 || rows * frames > i32::MAX as usize {
         return None;
     }
     let softmax = Softmax {

@@ -30,7 +30,9 @@ pub(super) fn conv<B: Backend>(
     };
     let by_channel = options.groups > 1;
     let is_depthwise = options.groups == channels && channels_out == channels;
-    if (by_channel && !is_depthwise) || sizes.positions() == 0 || !sizes.fits() {
+    let is_empty = sizes.positions() * sizes.window() * channels_out == 0;
+    let fits = sizes.fits() && sizes.positions() * channels_out <= i32::MAX as usize;
+    if (by_channel && !is_depthwise) || is_empty || !fits {
         return None;
     }
     let conv = Conv { sizes, by_channel };

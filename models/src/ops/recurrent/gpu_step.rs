@@ -14,7 +14,9 @@ pub(super) fn lstm<B: Backend>(
     recurred: &Tensor<B, 2>,
     before: &Tensor<B, 2>,
 ) -> Option<[Tensor<B, 2>; 2]> {
-    if input.shape().num_elements() == 0 {
+    // A unit for each value: at most 65535 cubes of 64.
+    let values = before.shape().num_elements();
+    if values == 0 || values > 65535 * 64 {
         return None;
     }
     let gates = || [lower(input.clone()), lower(recurred.clone())];
