@@ -22,7 +22,7 @@ impl<B: Backend> Emissions<B> {
         log_softmax(self.logits.clone(), 2)
     }
 
-    /// The same with a constant added to the blank's score at every step.
+    /// The same with `offset`, in nats, added to the blank's score at every step.
     ///
     /// A network that starts with this offset says nothing at first, and learns a symbol at a time where it pays.
     /// Without it a network of few recordings may never use the blank, and give silence to the symbols beside it.
@@ -46,5 +46,26 @@ impl<B: Backend> Emissions<B> {
     /// If there is not one transcript for each row, or one holds what is none of the symbols.
     pub fn ctc(&self, targets: &[Vec<usize>], options: CtcOptions) -> Tensor<B, 1> {
         ctc(self.logits.clone(), &self.lengths, targets, options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn_ndarray::NdArray;
+
+    #[test]
+    fn the_offset_is_the_blanks_alone() {
+        let emissions = Emissions::<NdArray> {
+            logits: Tensor::zeros([1, 2, 3], &Default::default()),
+            lengths: vec![2],
+        };
+        let raised = emissions.with_blank_offset(5.0);
+        // Of two blanks, e⁵ / (e⁵ + 2) each.
+        let loss = raised.ctc(&[vec![]], CtcOptions::default()).into_scalar();
+        let expected = -2.0 * (5f32.exp() / (5f32.exp() + 2.0)).ln();
+        assert!((loss - expected).abs() < 1e-5, "{loss}, not {expected}");
+        let symbols = raised.logits.narrow(2, 1, 2).into_data();
+        symbols.assert_eq(&emissions.logits.narrow(2, 1, 2).into_data(), true);
     }
 }

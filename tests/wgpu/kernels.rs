@@ -258,7 +258,7 @@ fn convolutions_are_those_of_the_portable_expression() {
     }
 }
 
-/// As long as the windows of all positions are too many to lie side by side.
+/// The windows of all positions are too many to lie side by side.
 #[cfg(not(feature = "wgpu"))]
 #[test]
 fn a_large_convolution_in_parts_is_that_of_the_portable_expression() {

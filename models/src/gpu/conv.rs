@@ -4,7 +4,7 @@ use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{Kernel, array};
+use super::launch::{Kernel, array, cubes};
 
 /// Units of a cube.
 const UNITS: u32 = 256;
@@ -85,11 +85,6 @@ pub(crate) struct Windows(pub(crate) Sizes, pub(crate) Tile);
 #[derive(Debug, Clone)]
 pub(crate) struct Spread(pub(crate) Sizes, pub(crate) Tile);
 
-fn cubes(values: usize) -> CubeCount {
-    // Some devices count up to 65535 in each direction.
-    CubeCount::Static(values.div_ceil(UNITS as usize).clamp(1, 65535) as u32, 1, 1)
-}
-
 impl Kernel for Windows {
     const NAME: &'static str = "sori_windows";
 
@@ -108,7 +103,7 @@ impl Kernel for Windows {
         let values = count * self.0.window();
         windows::launch::<R>(
             &inputs[0].client,
-            cubes(values),
+            cubes(values, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(&outputs[0]),
@@ -150,7 +145,7 @@ impl Kernel for Spread {
         let added = inputs.get(1);
         spread::launch::<R>(
             &inputs[0].client,
-            cubes(values),
+            cubes(values, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(added.unwrap_or(&inputs[0])),

@@ -9,7 +9,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
-use cubecl::prelude::ArrayArg;
+use cubecl::prelude::{ArrayArg, CubeCount};
 
 /// One launch, or several that belong together, with what it takes beside its tensors.
 pub(crate) trait Kernel: Clone + Debug + Send + Sync + 'static {
@@ -43,6 +43,12 @@ pub(crate) trait Gpu: Backend {
 /// A tensor as a kernel's argument: its values in a row.
 pub(crate) fn array<R: CubeRuntime>(tensor: &CubeTensor<R>) -> ArrayArg<R> {
     tensor.clone().into_array_arg()
+}
+
+/// Cubes of `units` for so many values, at most as many as a device counts: then units go on to further values.
+pub(crate) fn cubes(values: usize, units: u32) -> CubeCount {
+    // Some devices count up to 65535 in each direction.
+    CubeCount::Static(values.div_ceil(units as usize).clamp(1, 65535) as u32, 1, 1)
 }
 
 impl<R, F, I, T> Gpu for CubeBackend<R, F, I, T>

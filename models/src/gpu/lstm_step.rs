@@ -27,58 +27,67 @@ impl Sizes {
     }
 }
 
-/// Two shares of the gates `[rows, 4·d_hidden]` and the memory before to the memory, `[rows, d_hidden]`.
-#[derive(Debug, Clone)]
-pub(crate) struct Memory(pub(crate) Sizes);
-
-/// Its gradient and the same inputs to the gradients of the gates and of the memory before.
-#[derive(Debug, Clone)]
-pub(crate) struct MemorySlopes(pub(crate) Sizes);
-
-/// Two shares of the gates and the memory to the state, `[rows, d_hidden]`.
-#[derive(Debug, Clone)]
-pub(crate) struct Hidden(pub(crate) Sizes);
-
-/// Its gradient and the same inputs to the gradients of the gates and of the memory.
-#[derive(Debug, Clone)]
-pub(crate) struct HiddenSlopes(pub(crate) Sizes);
-
-macro_rules! kernel {
-    ($kernel:ident, $name:literal, $function:ident, [$($input:literal),*], [$($output:literal),*]) => {
-        impl Kernel for $kernel {
-            const NAME: &'static str = $name;
-
-            fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
-                $function::launch::<R>(
-                    &inputs[0].client,
-                    self.0.cubes(),
-                    CubeDim::new_1d(UNITS),
-                    $(array(&inputs[$input]),)*
-                    $(array(&outputs[$output]),)*
-                    self.0.values(),
-                    self.0.d_hidden,
-                );
-            }
-        }
-    };
+/// What is found: the memory of two shares of the gates and the memory before, or the state of both shares and the
+/// memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Memory,
+    Hidden,
 }
 
-kernel!(Memory, "sori_lstm_memory", memory, [0, 1, 2], [0]);
-kernel!(
-    MemorySlopes,
-    "sori_lstm_memory_slopes",
-    memory_slopes,
-    [0, 1, 2, 3],
-    [0, 1]
-);
-kernel!(Hidden, "sori_lstm_hidden", hidden, [0, 1, 2], [0]);
-kernel!(
-    HiddenSlopes,
-    "sori_lstm_hidden_slopes",
-    hidden_slopes,
-    [0, 1, 2, 3],
-    [0, 1]
-);
+/// Two shares of the gates `[rows, 4·d_hidden]` and a memory to the part, `[rows, d_hidden]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Forward(pub(crate) Part, pub(crate) Sizes);
+
+/// The gradient of the part and the same inputs to the gradients of the gates and of the memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Backward(pub(crate) Part, pub(crate) Sizes);
+
+impl Kernel for Forward {
+    const NAME: &'static str = "sori_lstm_step";
+
+    fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
+        let launch = match self.0 {
+            Part::Memory => memory::launch::<R>,
+            Part::Hidden => hidden::launch::<R>,
+        };
+        launch(
+            &inputs[0].client,
+            self.1.cubes(),
+            CubeDim::new_1d(UNITS),
+            array(&inputs[0]),
+            array(&inputs[1]),
+            array(&inputs[2]),
+            array(&outputs[0]),
+            self.1.values(),
+            self.1.d_hidden,
+        );
+    }
+}
+
+impl Kernel for Backward {
+    const NAME: &'static str = "sori_lstm_step_slopes";
+
+    fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
+        let launch = match self.0 {
+            Part::Memory => memory_slopes::launch::<R>,
+            Part::Hidden => hidden_slopes::launch::<R>,
+        };
+        launch(
+            &inputs[0].client,
+            self.1.cubes(),
+            CubeDim::new_1d(UNITS),
+            array(&inputs[0]),
+            array(&inputs[1]),
+            array(&inputs[2]),
+            array(&inputs[3]),
+            array(&outputs[0]),
+            array(&outputs[1]),
+            self.1.values(),
+            self.1.d_hidden,
+        );
+    }
+}
 
 /// The sum of both shares of a gate.
 #[cube]

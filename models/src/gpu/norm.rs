@@ -9,7 +9,7 @@ use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
-use super::launch::{Kernel, array};
+use super::launch::{Kernel, array, cubes};
 
 /// Units of a cube.
 const UNITS: u32 = 64;
@@ -54,10 +54,6 @@ impl Sizes {
     }
 }
 
-fn cubes(values: usize) -> CubeCount {
-    CubeCount::Static(values.div_ceil(UNITS as usize).clamp(1, 65535) as u32, 1, 1)
-}
-
 /// The image and the lengths to counts, means from the origin and sums of squared differences of each part,
 /// `[parts, 3, channels]`.
 #[derive(Debug, Clone)]
@@ -94,7 +90,7 @@ impl Kernel for Moments {
     fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
         moments::launch::<R>(
             &inputs[0].client,
-            cubes(self.0.channels),
+            cubes(self.0.channels, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(&inputs[1]),
@@ -122,7 +118,7 @@ impl Kernel for Forward {
         let values = size_out.iter().product();
         forward::launch::<R>(
             &inputs[0].client,
-            cubes(values),
+            cubes(values, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(&inputs[1]),
@@ -209,7 +205,7 @@ impl Kernel for Backward {
         } = self.sizes;
         total_slopes::launch::<R>(
             &inputs[0].client,
-            cubes(channels),
+            cubes(channels, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[5]),
             array(&outputs[1]),
@@ -218,7 +214,7 @@ impl Kernel for Backward {
         let values = batch * frames * bins * channels;
         backward::launch::<R>(
             &inputs[0].client,
-            cubes(values),
+            cubes(values, UNITS),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(&inputs[1]),

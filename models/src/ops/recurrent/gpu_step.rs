@@ -3,8 +3,8 @@
 use burn::tensor::{Tensor, TensorMetadata, backend::Backend};
 
 use crate::gpu::Gpu;
-use crate::gpu::launch::{Kernel, Primitive};
-use crate::gpu::lstm_step::{Hidden, HiddenSlopes, Memory, MemorySlopes, Sizes};
+use crate::gpu::launch::Primitive;
+use crate::gpu::lstm_step::{Backward, Forward, Part, Sizes};
 use crate::ops::gpu_seam::{Operator, apply, lower, raise};
 
 /// State and memory `[batch, d_hidden]` from two shares of the gates `[batch, 4·d_hidden]` and the memory before, if
@@ -21,58 +21,28 @@ pub(super) fn lstm<B: Backend>(
     }
     let gates = || [lower(input.clone()), lower(recurred.clone())];
     let [a, b] = gates();
-    let memory = apply::<B, _, 3>(ToMemory, [a, b, lower(before.clone())])?;
+    let memory = apply::<B, _, 3>(Part::Memory, [a, b, lower(before.clone())])?;
     let [a, b] = gates();
-    let hidden = apply::<B, _, 3>(ToHidden, [a, b, memory.clone()])?;
+    let hidden = apply::<B, _, 3>(Part::Hidden, [a, b, memory.clone()])?;
     Some([hidden, memory].map(raise))
 }
-
-/// The memory of gates and the memory before.
-#[derive(Debug, Clone)]
-struct ToMemory;
-
-/// The state of gates and memory.
-#[derive(Debug, Clone)]
-struct ToHidden;
 
 fn sizes<G: Gpu>(memory: &Primitive<G>) -> Sizes {
     let [rows, d_hidden] = memory.shape().dims();
     Sizes { rows, d_hidden }
 }
 
-fn forward<G: Gpu, K: Kernel>(
-    kernel: K,
-    inputs: [Primitive<G>; 3],
-    sizes: Sizes,
-) -> (Primitive<G>, Vec<Primitive<G>>) {
-    let saved = inputs.to_vec();
-    let shape = vec![sizes.rows, sizes.d_hidden];
-    let output = G::launch(kernel, inputs.into(), vec![shape]).remove(0);
-    (output, saved)
-}
-
-fn backward<G: Gpu, K: Kernel>(
-    kernel: K,
-    saved: Vec<Primitive<G>>,
-    gradient: Primitive<G>,
-    Sizes { rows, d_hidden }: Sizes,
-) -> [Option<Primitive<G>>; 3] {
-    let mut inputs = vec![gradient];
-    inputs.extend(saved);
-    let shapes = vec![vec![rows, 4 * d_hidden], vec![rows, d_hidden]];
-    let mut found = G::launch(kernel, inputs, shapes);
-    let (of_memory, of_gates) = (found.remove(1), found.remove(0));
-    [Some(of_gates.clone()), Some(of_gates), Some(of_memory)]
-}
-
-impl Operator<3> for ToMemory {
+impl Operator<3> for Part {
     fn forward<G: Gpu>(
         &self,
         inputs: [Primitive<G>; 3],
         _keep: bool,
     ) -> (Primitive<G>, Vec<Primitive<G>>) {
         let sizes = sizes::<G>(&inputs[2]);
-        forward::<G, _>(Memory(sizes), inputs, sizes)
+        let saved = inputs.to_vec();
+        let shape = vec![sizes.rows, sizes.d_hidden];
+        let output = G::launch(Forward(*self, sizes), inputs.into(), vec![shape]).remove(0);
+        (output, saved)
     }
 
     fn backward<G: Gpu>(
@@ -81,28 +51,13 @@ impl Operator<3> for ToMemory {
         gradient: Primitive<G>,
         _wanted: [bool; 3],
     ) -> [Option<Primitive<G>>; 3] {
-        let sizes = sizes::<G>(&saved[2]);
-        backward::<G, _>(MemorySlopes(sizes), saved, gradient, sizes)
-    }
-}
-
-impl Operator<3> for ToHidden {
-    fn forward<G: Gpu>(
-        &self,
-        inputs: [Primitive<G>; 3],
-        _keep: bool,
-    ) -> (Primitive<G>, Vec<Primitive<G>>) {
-        let sizes = sizes::<G>(&inputs[2]);
-        forward::<G, _>(Hidden(sizes), inputs, sizes)
-    }
-
-    fn backward<G: Gpu>(
-        self,
-        saved: Vec<Primitive<G>>,
-        gradient: Primitive<G>,
-        _wanted: [bool; 3],
-    ) -> [Option<Primitive<G>>; 3] {
-        let sizes = sizes::<G>(&saved[2]);
-        backward::<G, _>(HiddenSlopes(sizes), saved, gradient, sizes)
+        let sizes @ Sizes { rows, d_hidden } = sizes::<G>(&saved[2]);
+        let mut inputs = vec![gradient];
+        inputs.extend(saved);
+        let shapes = vec![vec![rows, 4 * d_hidden], vec![rows, d_hidden]];
+        let mut found = G::launch(Backward(self, sizes), inputs, shapes);
+        let (of_memory, of_gates) = (found.remove(1), found.remove(0));
+        // Both shares are added, so that their gradients are the same.
+        [Some(of_gates.clone()), Some(of_gates), Some(of_memory)]
     }
 }
