@@ -13,6 +13,7 @@ use serde::Serialize;
 use sori_datasets::{FeatureConfig, FeatureExtractor, Features, Target, Waveform};
 use sori_models::las::Sampling;
 use sori_models::loss::{CtcOptions, ctc};
+use sori_models::ops::products_in;
 use sori_models::{
     Architecture, BenchShape, DeepSpeech2Config, Emitter, LasConfig, ModelConfig, Purpose, Role,
     Speller, catalogue, num_params,
@@ -23,11 +24,12 @@ use crate::data::batch::FrameLimits;
 use crate::data::lesson::{HostLesson, Row};
 use crate::optim::gradients::Gradients;
 use crate::optim::optimizer::Optimizer;
-use crate::settings::training::TrainSettings;
+use crate::settings::training::{Precision, TrainSettings};
 use crate::task::contract::Task;
 use crate::task::{Classify, Tag};
 use crate::train::begin::random_network;
 use crate::train::network_and_adversary::draw_parameters;
+use crate::train::precision::check_precision;
 use crate::train::step::{Stepper, one_at_a_time};
 use crate::{Error, Result};
 
@@ -65,6 +67,8 @@ pub struct Preset {
     pub bins: usize,
     /// Classes or tags, or symbols including the blank or the end.
     pub outputs: usize,
+    /// The precision of training steps.
+    pub precision: Precision,
 }
 
 /// The presets: every architecture with a bench shape in the order of the zoo, the CTC loss alone, and
@@ -117,6 +121,7 @@ impl Preset {
                 Work::Spell => 30,
                 Work::Classify | Work::Features => 10,
             },
+            precision: Precision::F32,
         }
     }
 
@@ -197,6 +202,14 @@ impl Preset {
             Work::Transcribe => run_on(backend, TimeTranscription(job))?,
             Work::Spell => run_on(backend, TimeSpelling(job))?,
             Work::Ctc => run_on(backend, TimeCtc(job))?,
+        }
+    }
+
+    /// The settings of its steps.
+    fn settings(&self) -> TrainSettings {
+        TrainSettings {
+            precision: self.precision,
+            ..TrainSettings::default()
         }
     }
 
@@ -310,13 +323,14 @@ impl TimeSteps<'_> {
         device: &B::Device,
         target: impl FnMut(usize, &mut ChaCha8Rng) -> Target,
     ) -> Result<Timing> {
+        check_precision::<B::InnerBackend>(self.preset.precision, device)?;
         let config = self.preset.model()?;
         let model = random_network::<_, B>(&config, 0, device)?;
         let params = num_params(&model);
         let limits = FrameLimits::of(&config);
         let lesson = self.preset.random_lesson(&task, limits, target)?;
         let lesson = lesson.to_device::<B>(device);
-        let mut stepper = Stepper::<B, _, _>::new(model, task, &TrainSettings::default());
+        let mut stepper = Stepper::<B, _, _>::new(model, task, &self.preset.settings());
         let median_ms = median_ms(self.warm_up, self.steps, || {
             stepper.step(lesson.clone(), 1e-3)?;
             // Wait for the device, which may only have queued the step.
@@ -381,6 +395,7 @@ impl TimeSteps<'_> {
         loss: impl Fn(&M, &Transcribed<B>) -> Tensor<B, 1> + Sync,
     ) -> Result<Timing> {
         let preset = self.preset;
+        check_precision::<B::InnerBackend>(preset.precision, device)?;
         draw_parameters(&model);
         let params = num_params(&model);
         let batch = Transcribed {
@@ -388,12 +403,20 @@ impl TimeSteps<'_> {
             lengths: vec![preset.frames; preset.batch],
             transcripts: preset.random_transcripts(),
         };
-        let mut optimizer = Optimizer::new(&TrainSettings::default());
+        let mut optimizer = Optimizer::new(&preset.settings());
         let mut model = Some(model);
         let median_ms = median_ms(self.warm_up, self.steps, || {
             model = model.take().map(|model| {
                 one_at_a_time::<B::InnerBackend, _>(|| {
-                    let mut gradients = loss(&model, &batch).backward();
+                    let scale = optimizer.loss_scale.map_or(1.0, |it| it.factor);
+                    let mut gradients = products_in(preset.precision.half(), || {
+                        let loss = loss(&model, &batch);
+                        match scale == 1.0 {
+                            true => loss,
+                            false => loss * scale,
+                        }
+                        .backward()
+                    });
                     let gradients = Gradients::take::<B, _>(&model, &mut gradients, &[]);
                     optimizer.step::<B, _>(model, gradients, 1e-3)
                 })

@@ -4,6 +4,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod arrival;
 pub mod backend;
 pub mod bench;
 pub mod cli;

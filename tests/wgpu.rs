@@ -34,6 +34,9 @@ use sori::train::{Stepper, random_network};
 mod kernels;
 #[path = "wgpu/launches.rs"]
 mod launches;
+#[cfg(not(feature = "wgpu"))]
+#[path = "wgpu/precision.rs"]
+mod precision;
 #[path = "wgpu/speller.rs"]
 mod speller;
 

@@ -57,6 +57,7 @@ def logged(args, backend, preset, level, steps):
         settings = f'[profiling]\nlogger = {{ level = "{level}", file = "{log}" }}\n'
         (Path(folder) / "cubecl.toml").write_text(settings)
         command = [args.sori, "bench", preset, "--backend", backend, "--steps", str(steps), "--json"]
+        command += ["--precision", args.precision]
         if run(command, folder, args.limit) is None or not log.exists():
             return None
         time.sleep(0.3)
@@ -103,6 +104,7 @@ def sori_step(args, backend, preset):
     memory = CardMemory()
     memory.start()
     command = [args.sori, "bench", preset, "--backend", backend, "--steps", str(args.steps), "--json"]
+    command += ["--precision", args.precision]
     found = events(run(command, None, args.limit))
     memory.stop.set()
     memory.join()
@@ -113,6 +115,7 @@ def sori_step(args, backend, preset):
 
 def peer_step(args, preset, options):
     command = [sys.executable, str(HERE / "peer.py"), preset, "--steps", str(args.steps), *options]
+    command += [] if args.precision == "f32" else ["--autocast", args.precision]
     found = events(run(command, None, args.limit))
     return found[-1] if found else None
 
@@ -204,6 +207,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--limit", type=int, default=120, help="seconds that one process may take")
+    parser.add_argument("--precision", choices=["f32", "f16", "bf16"], default="f32", help="of both sides' products")
     parser.add_argument("--profile", action="store_true", help="also the device's time, launch by launch: slow")
     args = parser.parse_args()
     args.sori = str(Path(args.sori).resolve())
@@ -224,7 +228,7 @@ def main():
     script = "import torch; print(torch.__version__, torch.cuda.get_device_name())"
     torch = run([sys.executable, "-c", script], None)
     print(f"PyTorch {torch.strip()}." if torch else "PyTorch with a card is not there: no peer.")
-    print(f"{args.rounds} rounds of {args.steps} steps in turns. Sori computes in single precision.\n")
+    print(f"{args.rounds} rounds of {args.steps} steps in turns. Products are in {args.precision}.\n")
     if not there:
         sys.exit("no backend to time")
     checks(args)

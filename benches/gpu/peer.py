@@ -1,6 +1,6 @@
 """One preset of `benches/peers/torch_peer.py` on a card, eager or compiled, with TF32 or without.
 
-    python benches/gpu/peer.py PRESET [--compile] [--tf32] [--steps N] [--warm-up N]
+    python benches/gpu/peer.py PRESET [--compile] [--tf32] [--autocast f16|bf16] [--steps N] [--warm-up N]
 
 prints the median in milliseconds and the peak memory of the card as a line of JSON. A step ends with its loss on the
 host, as Sori's does.
@@ -18,11 +18,25 @@ import torch
 import torch_peer
 
 
+class Autocast(torch.nn.Module):
+    """A network whose forward pass rounds what PyTorch's autocast rounds."""
+
+    def __init__(self, network, precision):
+        super().__init__()
+        self.network = network
+        self.dtype = {"f16": torch.float16, "bf16": torch.bfloat16}[precision]
+
+    def forward(self, *inputs):
+        with torch.autocast("cuda", dtype=self.dtype):
+            return self.network(*inputs).float()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("preset")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--autocast", choices=["f16", "bf16"], help="without a scaled loss")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warm-up", type=int, default=5)
     args = parser.parse_args()
@@ -34,6 +48,9 @@ def main():
     if args.compile:
         eager = torch_peer.model
         torch_peer.model = lambda name, **sizes: torch.compile(eager(name, **sizes))
+    if args.autocast:
+        full = torch_peer.model
+        torch_peer.model = lambda name, **sizes: Autocast(full(name, **sizes), args.autocast)
     work, params = torch_peer.ctc() if args.preset == "ctc" else torch_peer.training_step(args.preset)
     times = []
     for index in range(args.warm_up + args.steps):

@@ -67,13 +67,18 @@ def model(name, **sizes):
     class DeepSpeech2(nn.Module):
         """Two convolutions, three GRUs whose directions are added, steps first, norms after each of them."""
 
-        def __init__(self, bins=161, outputs=29, channels=(32, 32), d_hidden=512, num_layers=3, dropout=0.0):
+        def __init__(self, bins=161, outputs=29, channels=(32, 32), d_hidden=512, num_layers=3, dropout=0.0,
+                     kernels=((11, 41), (11, 21))):
             super().__init__()
+
+            def conv(inputs, outputs, kernel, stride):
+                frames, bins = kernel
+                return nn.Conv2d(inputs, outputs, (bins, frames), (2, stride), (bins // 2, frames // 2))
+
             (first, second), steps_bins = channels, (bins + 3) // 4
             self.convs = nn.Sequential(
-                nn.Conv2d(1, first, (41, 11), (2, 2), (20, 5)), nn.BatchNorm2d(first), nn.Hardtanh(0, 20, inplace=True),
-                nn.Conv2d(first, second, (21, 11), (2, 1), (10, 5)), nn.BatchNorm2d(second),
-                nn.Hardtanh(0, 20, inplace=True),
+                conv(1, first, kernels[0], 2), nn.BatchNorm2d(first), nn.Hardtanh(0, 20, inplace=True),
+                conv(first, second, kernels[1], 1), nn.BatchNorm2d(second), nn.Hardtanh(0, 20, inplace=True),
             )
             below = [steps_bins * second] + [d_hidden] * (num_layers - 1)
             self.layers = nn.ModuleList(nn.GRU(a, d_hidden, bidirectional=True) for a in below)

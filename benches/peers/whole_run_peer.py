@@ -43,7 +43,7 @@ TRAIN = {
 }
 MODEL = {
     "kernel_size": 3, "pool_size": 2, "activation": "relu", "init": "default", "bidirectional": True,
-    "kernels": [[11, 41], [11, 21]], "strides": [[2, 2], [1, 2]], "clip": 20.0, "cell": "gru", "recurrent_norm": True,
+    "strides": [[2, 2], [1, 2]], "clip": 20.0, "cell": "gru", "recurrent_norm": True,
     "lookahead": 0, "d_fully_connected": [],
 }
 
@@ -125,7 +125,7 @@ class Recurrent(nn.Module):
 class DeepSpeech2(nn.Module):
     def __init__(self, model, dropout):
         super().__init__()
-        sizes = {key: model[key] for key in ("channels", "d_hidden", "num_layers")}
+        sizes = {key: model[key] for key in ("channels", "d_hidden", "num_layers", "kernels")}
         self.net = torch_peer.model(
             "deep_speech2", bins=model["num_bins"], outputs=model["num_symbols"], dropout=dropout, **sizes
         )

@@ -31,6 +31,8 @@ pub struct MixedFeatures {
     /// The weight of the first recording's target, from 0 to 1; the second's is `1 - ratio`. 1 if
     /// it was not mixed.
     pub ratio: f64,
+    /// The right answer to the first recording; only the words that are left of it, if some are.
+    pub target: Target,
 }
 
 /// Makes features of recordings: by a configuration, the statistics of the training part if it
@@ -228,9 +230,12 @@ impl FeatureLoader {
     ///
     /// Those of [`load`](Self::load) and [`Augmenter::waveform`].
     pub fn load_augmented(&mut self, item: &Item, seed: u64) -> Result<Example> {
-        let mut loaded = self.varied_features(item, seed)?;
+        let (mut loaded, target) = self.varied_features(item, seed)?;
         self.mask(&mut loaded.features, seed);
-        Ok(self.example(item, loaded))
+        Ok(Example {
+            target,
+            ..self.example(item, loaded)
+        })
     }
 
     /// An item mixed with another, if the seed of the first draws it, and otherwise as
@@ -249,25 +254,30 @@ impl FeatureLoader {
             .as_ref()
             .and_then(|augmenter| Some((augmenter.config().mix.kind, augmenter.mix_ratio(seed)?)));
         let other_seed = Augmenter::partner_seed(seed);
-        let mut features = match mix {
-            None => self.varied_features(item, seed)?.features,
+        let (mut features, target) = match mix {
+            None => {
+                let (loaded, target) = self.varied_features(item, seed)?;
+                (loaded.features, target)
+            }
             Some((MixKind::Mixup, ratio)) => {
-                let first = self.varied_features(item, seed)?.features;
-                let second = self.varied_features(other, other_seed)?.features;
-                mix_features(&first, &second, ratio)?
+                let (first, target) = self.varied_features(item, seed)?;
+                let (second, _) = self.varied_features(other, other_seed)?;
+                let mixed = mix_features(&first.features, &second.features, ratio)?;
+                (mixed, target)
             }
             Some((MixKind::BetweenClass, ratio)) => {
-                let first = self.varied_waveform(item, seed)?;
-                let second = self.varied_waveform(other, other_seed)?;
+                let (first, target) = self.varied_waveform(item, seed)?;
+                let (second, _) = self.varied_waveform(other, other_seed)?;
                 let mixed = mix_waveforms(&first, &second, ratio)?;
-                self.load_waveform(&mixed)
-                    .map_err(|error| error.at(item.place()))?
+                let features = self.load_waveform(&mixed);
+                (features.map_err(|error| error.at(item.place()))?, target)
             }
         };
         self.mask(&mut features, seed);
         Ok(MixedFeatures {
             features,
             ratio: mix.map_or(1.0, |(_, ratio)| ratio),
+            target,
         })
     }
 
@@ -323,42 +333,50 @@ impl FeatureLoader {
         Ok(loaded)
     }
 
-    /// The normalised features of an item whose waveform is augmented.
-    fn varied_features(&mut self, item: &Item, seed: u64) -> Result<SoundFeatures> {
+    /// The normalised features of an item whose waveform is augmented, and its right answer.
+    fn varied_features(&mut self, item: &Item, seed: u64) -> Result<(SoundFeatures, Target)> {
         let varies = self
             .augmenter
             .as_ref()
             .is_some_and(|augmenter| augmenter.config().acts_on_waveforms());
         if !varies {
-            return self.plain_features(item);
+            return Ok((self.plain_features(item)?, item.target.clone()));
         }
-        let waveform = self.varied_waveform(item, seed)?;
+        let (waveform, target) = self.varied_waveform(item, seed)?;
         let features = self
             .load_waveform(&waveform)
             .map_err(|error| error.at(item.place()))?;
-        Ok(SoundFeatures {
-            features,
-            samples: waveform.samples.len(),
-        })
+        let samples = waveform.samples.len();
+        Ok((SoundFeatures { features, samples }, target))
     }
 
-    /// The augmented waveform of an item, long enough for the features if it was so before.
-    fn varied_waveform(&mut self, item: &Item, seed: u64) -> Result<Waveform> {
+    /// The augmented waveform of an item, long enough for the features if it was so before, and its right
+    /// answer.
+    fn varied_waveform(&mut self, item: &Item, seed: u64) -> Result<(Waveform, Target)> {
         let config = self.extractor.config();
-        let waveform = item
+        let mut waveform = item
             .source
             .waveform_from(&self.memory, config.sample_rate_hz)?;
+        let mut target = item.target.clone();
         let Some(augmenter) = &mut self.augmenter else {
-            return Ok(waveform);
+            return Ok((waveform, target));
         };
         let needed = config.min_samples().min(waveform.samples.len());
+        if let Target::Text(text) = &item.target {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let left = augmenter.some_words(&waveform.samples, words.len(), seed);
+            if let Some((samples, left)) = left {
+                waveform.samples = waveform.samples[samples].to_vec();
+                target = Target::Text(words[left].join(" "));
+            }
+        }
         let mut varied = augmenter
             .waveform(waveform, seed)
             .map_err(|error| error.at(item.place()))?;
         if varied.samples.len() < needed {
             varied.samples.resize(needed, 0.0);
         }
-        Ok(varied)
+        Ok((varied, target))
     }
 
     fn example(&self, item: &Item, SoundFeatures { features, samples }: SoundFeatures) -> Example {

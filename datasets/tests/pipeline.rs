@@ -420,6 +420,72 @@ fn a_recording_shortened_below_what_features_need_is_filled_up() {
     assert_eq!(example.features.frames, 1);
 }
 
+/// Four words of different lengths with pauses between them, as tones of one level each.
+fn four_words(path: &Path, text: &str) -> Item {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for (word, samples) in [2_000, 3_000, 4_000, 5_000].into_iter().enumerate() {
+        let level = 4_000.0 * (word + 2) as f32;
+        let tone = (0..samples).map(|at| (level * (at as f32 * 0.3).sin()) as i16);
+        for sample in std::iter::repeat_n(0, 1_000).chain(tone) {
+            writer.write_sample(sample).unwrap();
+        }
+    }
+    writer.finalize().unwrap();
+    Item {
+        id: "four".into(),
+        source: Source::File(path.to_owned()),
+        target: Target::Text(text.into()),
+        part: Part::Train,
+        group: None,
+        domain: None,
+    }
+}
+
+#[test]
+fn some_of_the_words_go_with_their_sound() {
+    let folder = TempDir::new().unwrap();
+    let text = "one two three four";
+    let item = four_words(&folder.path().join("four.wav"), text);
+    let mut config = AugmentConfig::default();
+    config.words.probability = 1.0;
+    let pipeline = normalized().with_augment(&config).unwrap();
+    let mut loader = pipeline.loader().unwrap();
+    let words: Vec<&str> = text.split(' ').collect();
+    let lengths = [3_000.0, 4_000.0, 5_000.0, 6_000.0];
+    let mut begins = std::collections::BTreeSet::new();
+    for seed in 0..60 {
+        let example = loader.load_augmented(&item, seed).unwrap();
+        assert_eq!(
+            loader.load_mixed(&item, &item, seed).unwrap().target,
+            example.target
+        );
+        let Target::Text(kept) = &example.target else {
+            panic!("{:?}", example.target)
+        };
+        let kept: Vec<&str> = kept.split(' ').collect();
+        let first = words.iter().position(|word| *word == kept[0]).unwrap();
+        assert!(kept.len() < 4, "{kept:?}");
+        assert_eq!(words[first..first + kept.len()], kept);
+        begins.insert(first);
+        // Half of a pause is on either side of a word.
+        let samples: f64 = lengths[first..first + kept.len()].iter().sum();
+        assert!(
+            (example.duration_s - samples / 8_000.0).abs() < 0.1,
+            "{kept:?}"
+        );
+    }
+    assert_eq!(begins.len(), 4);
+    let other = four_words(&folder.path().join("other.wav"), "one two three four five");
+    let example = loader.load_augmented(&other, 1).unwrap();
+    assert_eq!(example.target, other.target, "there are no five words");
+}
+
 #[test]
 fn mixing_gives_the_ratio_and_the_mixture_by_its_kind() {
     let (item, other) = (&clips()[1], &clips()[2]);

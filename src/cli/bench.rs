@@ -1,11 +1,13 @@
 //! `sori bench`: times of training steps and predictions.
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Map, Value, json};
 
 use super::options::Common;
 use super::output::{print, print_json};
 use crate::bench::{Preset, presets};
+use crate::settings::Precision;
 use crate::show::text::thousands;
 use crate::{Error, Result};
 
@@ -19,6 +21,9 @@ pub(super) struct BenchArgs {
     /// Time predictions for a single recording instead: the forward pass of one row
     #[arg(long)]
     prediction: bool,
+    /// The precision of training steps: f32, or f16 or bf16 on a GPU that has it
+    #[arg(long, default_value_t, value_parser = PossibleValuesParser::new(["f32", "f16", "bf16"]).map(|it| it.parse::<Precision>().unwrap_or_default()))]
+    precision: Precision,
 }
 
 const WARM_UP: usize = 2;
@@ -34,6 +39,11 @@ pub(super) fn run(common: &Common, args: &BenchArgs) -> Result<()> {
             .map(|name| Preset::find(name))
             .collect::<Result<_>>()?
     };
+    let of_precision = |preset| Preset {
+        precision: args.precision,
+        ..preset
+    };
+    let presets: Vec<_> = presets.into_iter().map(of_precision).collect();
     let backend = common.backend_for(None);
     let mut workloads = Map::new();
     for preset in &presets {
@@ -88,6 +98,7 @@ fn in_own_process(common: &Common, preset: &Preset, args: &BenchArgs) -> Result<
             "--steps",
             &args.steps.to_string(),
         ])
+        .args(["--precision", &args.precision.to_string()])
         .args(["--backend", common.backend_for(None).as_str()]);
     if args.prediction {
         command.arg("--prediction");

@@ -161,11 +161,11 @@ impl Request {
             return Ok(Row::new(example.features, example.target));
         };
         let mixed = loader.load_mixed(&self.item, partner, *seed)?;
-        let mut row = Row::new(mixed.features, self.item.target.clone());
+        let mut row = Row::new(mixed.features, mixed.target.clone());
         let domain = self.item.domain.as_ref();
         row.domain = domain.and_then(|domain| domains.binary_search(domain).ok());
         if mixed.ratio < 1.0 {
-            let (first, second) = (self.item.target.clone(), partner.target.clone());
+            let (first, second) = (mixed.target, partner.target.clone());
             row.truth = Truth::mixed(first, mixed.ratio as f32, second);
         }
         Ok(row)

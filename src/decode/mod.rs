@@ -23,6 +23,7 @@ pub use ngram::{
 };
 pub use options::{Beam, Decoding};
 pub use probabilities::StepProbabilities;
+pub(crate) use recognise::paths;
 pub use recognise::{Blanks, Hearing, Recognised, Recogniser, best_paths, recognise};
 pub(crate) use recognise::{indices, log_probs, text_of};
 pub use spell::{SpellOptions, spell};

@@ -207,8 +207,17 @@ pub(crate) fn log_probs<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<Vec<f32
 pub fn best_paths<B: Backend>(emissions: &Emissions<B>) -> Vec<Vec<usize>> {
     let [_, steps, symbols] = emissions.logits.dims();
     let scores = host(emissions.logits.clone());
+    paths(&scores, &emissions.lengths, [steps, symbols])
+}
+
+/// [`best_paths`] of scores on the host, `[batch, steps, symbols]`.
+pub(crate) fn paths(
+    scores: &[f32],
+    lengths: &[usize],
+    [steps, symbols]: [usize; 2],
+) -> Vec<Vec<usize>> {
     let rows = scores.chunks_exact((steps * symbols).max(1));
-    rows.zip(&emissions.lengths)
+    rows.zip(lengths)
         .map(|(row, &length)| {
             let valid = row.chunks_exact(symbols).take(length);
             valid.map(argmax).collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use sori_models::ops::{clip_factor, sum_of_squares};
+use sori_models::ops::{clip_factor, joint_norm, sum_of_squares};
 
 use super::gradients::Gradients;
 use super::module_path::ModulePath;
@@ -25,6 +25,22 @@ impl<B: Backend> Gradients<B> {
         if let Some(factor) = clip_factor::<B>(self.0.values().cloned().collect(), max_norm) {
             return Some(factor);
         }
+        let norm = self.norm::<A, M>(model)?;
+        Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+    }
+
+    /// The joint norm of all gradients, `[1]`. None if there is no gradient.
+    pub(super) fn norm<A, M>(&self, model: &M) -> Option<Tensor<B, 1>>
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+        M: Module<A>,
+    {
+        if self.0.is_empty() {
+            return None;
+        }
+        if let Some(norm) = joint_norm::<B>(self.0.values().cloned().collect()) {
+            return Some(norm);
+        }
         let mut squares = Squares::<A> {
             gradients: &self.0,
             sums: Vec::new(),
@@ -34,8 +50,7 @@ impl<B: Backend> Gradients<B> {
         if squares.sums.is_empty() {
             return None;
         }
-        let norm = Tensor::cat(squares.sums, 0).sum().sqrt();
-        Some((norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0))
+        Some(Tensor::cat(squares.sums, 0).sum().sqrt())
     }
 }
 

@@ -9,6 +9,7 @@ mod clip;
 pub(crate) mod freeze;
 pub(crate) mod gradients;
 pub(crate) mod lbfgs;
+pub(crate) mod loss_scale;
 pub(crate) mod module_path;
 pub(crate) mod optimizer;
 mod penalty;

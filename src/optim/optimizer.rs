@@ -7,8 +7,9 @@ use burn::tensor::backend::Backend;
 use sori_models::ops::{AdamStep, RmsStep, SgdStep, adam_step, rms_step, sgd_step};
 
 use super::lbfgs::Lbfgs;
+use super::loss_scale::LossScale;
 use super::primitive::{Primitive, tensor};
-use crate::settings::training::{OptimizerKind, TrainSettings};
+use crate::settings::training::{OptimizerKind, Precision, TrainSettings};
 
 /// PyTorch's defaults; β₁ is a setting.
 const SECOND_BETA: f64 = 0.999;
@@ -34,6 +35,8 @@ pub(crate) struct Optimizer<B: Backend> {
     pub(crate) steps: usize,
     /// The history of L-BFGS.
     pub(crate) lbfgs: Lbfgs<B>,
+    /// The factor that the loss, and so all gradients, are given with, in half precision.
+    pub(crate) loss_scale: Option<LossScale>,
 }
 
 impl<B: Backend> Optimizer<B> {
@@ -44,6 +47,7 @@ impl<B: Backend> Optimizer<B> {
             moments: BTreeMap::new(),
             steps: 0,
             lbfgs: Lbfgs { pairs: Vec::new() },
+            loss_scale: (settings.precision == Precision::F16).then(LossScale::default),
         }
     }
 

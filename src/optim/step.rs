@@ -8,18 +8,38 @@ use super::gradients::Gradients;
 use super::module_path::ModulePath;
 use super::optimizer::Optimizer;
 use super::primitive::tensor;
+use crate::numbers::scalar;
 
 impl<B: Backend> Optimizer<B> {
-    /// Clips the gradients and updates each parameter that has one.
+    /// Clips the gradients and updates each parameter that has one. Gradients of a scaled loss are brought
+    /// back to their size; if one is not finite, nothing is updated.
     pub(crate) fn step<A, M>(&mut self, model: M, gradients: Gradients<B>, learning_rate: f64) -> M
     where
         A: AutodiffBackend<InnerBackend = B>,
         M: Module<A>,
     {
-        let scale = (self.settings.clip_norm > 0.0)
-            .then(|| gradients.clip_scale::<A, M>(&model, self.settings.clip_norm))
-            .flatten();
+        let clip_norm = self.settings.clip_norm;
         self.steps += 1;
+        let scale = match &mut self.loss_scale {
+            Some(loss_scale) => {
+                let Some(norm) = gradients.norm::<A, M>(&model) else {
+                    return model;
+                };
+                let (device, factor) = (norm.device(), loss_scale.factor);
+                let norm = scalar(norm) / factor;
+                loss_scale.follow(norm.is_finite());
+                if !norm.is_finite() {
+                    return model;
+                }
+                let clip = match clip_norm > 0.0 {
+                    true => (clip_norm / (norm + 1e-6)).min(1.0),
+                    false => 1.0,
+                };
+                Some(Tensor::from_floats([clip / factor], &device))
+            }
+            None if clip_norm > 0.0 => gradients.clip_scale::<A, M>(&model, clip_norm),
+            None => None,
+        };
         self.moved(model, gradients, scale, learning_rate)
     }
 

@@ -139,7 +139,10 @@ impl Checkpoint {
     pub(crate) fn is_finite(&self) -> bool {
         self.tensors
             .values()
-            .all(|data| data.iter::<f32>().all(f32::is_finite))
+            .all(|data| match data.as_slice::<f32>() {
+                Ok(values) => values.iter().all(|value| value.is_finite()),
+                Err(_) => data.iter::<f32>().all(f32::is_finite),
+            })
     }
 
     /// Writes it to `path`. After a crash the file is either the old one or the new one.

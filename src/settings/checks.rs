@@ -4,7 +4,7 @@ use sori_datasets::FeatureKind;
 use sori_models::{Architecture, ConfigError, Role};
 
 use super::schema::{Settings, TextSettings};
-use super::training::{BestBy, MAX_WORKERS, OptimizerKind, ScheduleKind, TrainSettings};
+use super::training::{BestBy, MAX_WORKERS, OptimizerKind, Precision, ScheduleKind, TrainSettings};
 use crate::{Error, Result};
 
 /// More than fits into any memory.
@@ -123,6 +123,12 @@ impl TrainSettings {
             "train.l1_penalty",
             self.l1_penalty,
             "it must be 0 with lbfgs, which needs a slope everywhere; weight_decay has one",
+        )?;
+        require(
+            self.optimizer != OptimizerKind::Lbfgs || self.precision == Precision::F32,
+            "train.precision",
+            self.precision,
+            "it must be f32 with lbfgs, which compares losses that differ by less than half precision can tell",
         )?;
         let waits = self.patience > 0 || self.schedule == ScheduleKind::Plateau;
         require(

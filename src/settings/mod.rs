@@ -15,7 +15,7 @@ pub(crate) mod training;
 pub use listing::{Setting, listing, shared_listing};
 pub use recipes::{RecipeName, Source};
 pub use schema::{DataSettings, Settings, TextSettings};
-pub use training::{BestBy, OptimizerKind, ScheduleKind, TrainSettings};
+pub use training::{BestBy, OptimizerKind, Precision, ScheduleKind, TrainSettings};
 
 #[cfg(test)]
 mod tests;

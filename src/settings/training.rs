@@ -2,6 +2,7 @@
 
 use documented::DocumentedFields;
 use serde::{Deserialize, Serialize};
+use sori_models::ops::HalfPrecision;
 
 use crate::task::scale::RegressionLoss;
 
@@ -55,6 +56,42 @@ pub enum ScheduleKind {
     /// Multiplied by `decay_factor` whenever `decay_epochs` have passed without a better validation
     /// result.
     Plateau,
+}
+
+/// The precision of the products of layers in training.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Half precision with a scaled loss, [Micikevicius et al. 2018](https://arxiv.org/abs/1710.03740).
+    F16,
+    /// Eight significant bits and the range of single precision.
+    Bf16,
+}
+
+impl Precision {
+    /// The half precision, if it is one.
+    pub fn half(self) -> Option<HalfPrecision> {
+        match self {
+            Self::F32 => None,
+            Self::F16 => Some(HalfPrecision::F16),
+            Self::Bf16 => Some(HalfPrecision::Bf16),
+        }
+    }
 }
 
 /// The criterion for the best epoch so far.
@@ -147,6 +184,9 @@ pub struct TrainSettings {
     pub max_minutes: f64,
     /// Steps between two checkpoints within an epoch; 0: only at its end.
     pub checkpoint_steps: usize,
+    /// The precision of the products of layers: `f32`, or `f16` or `bf16` on a GPU that has it. Parameters and
+    /// what they are moved by stay in single precision, and so do evaluation and predictions.
+    pub precision: Precision,
     /// Threads that load recordings ahead of the training step. 0: as many as compute.
     pub workers: usize,
     /// Write the measurements of each epoch for TensorBoard as well, beside `metrics.jsonl`.
@@ -186,6 +226,7 @@ impl Default for TrainSettings {
             patience: 0,
             max_minutes: 0.0,
             checkpoint_steps: 200,
+            precision: Precision::default(),
             workers: 0,
             tensorboard: false,
         }

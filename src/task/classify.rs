@@ -19,6 +19,7 @@ use super::name::TaskName;
 use super::objective::Objective;
 use super::truth::{Truth, wrong_answer};
 use crate::Result;
+use crate::arrival::Arrival;
 use crate::data::batch::Batch;
 use crate::decode::Decoding;
 use crate::metric::{ConfusionMatrix, csv_cell};
@@ -170,11 +171,11 @@ impl Task for Classify {
         }
     }
 
-    fn seen<B: Backend>(&self, logits: &Tensor<B, 2>, targets: &Labels) -> Seen {
-        Seen {
-            right: count_right(logits.clone(), targets),
+    fn seen<B: Backend>(&self, logits: &Tensor<B, 2>, targets: &Labels) -> Arrival<Seen> {
+        count_right(logits.clone(), targets, |right| Seen {
+            right,
             ..Seen::default()
-        }
+        })
     }
 
     fn no_answers<B: Backend>(&self, _device: &B::Device) -> ConfusionMatrix {
@@ -293,15 +294,20 @@ impl Windowed for Classify {
     }
 }
 
-/// Number of rows whose largest logit, `[batch, classes]`, is at the target's largest weight.
-pub(crate) fn count_right<B: Backend>(logits: Tensor<B, 2>, targets: &Labels) -> usize {
-    let num_labels = logits.dims()[1];
+/// The number of rows whose largest logit is that of the largest weight, and what `then` makes of it.
+pub(crate) fn count_right<B: Backend, T: 'static>(
+    logits: Tensor<B, 2>,
+    targets: &Labels,
+    then: impl FnOnce(usize) -> T + Send + 'static,
+) -> Arrival<T> {
+    let num_labels = logits.dims()[1].max(1);
     let weights = targets.weights(num_labels);
-    let found = rows(logits);
-    let pairs = found.iter().zip(weights.chunks_exact(num_labels.max(1)));
-    pairs
-        .filter(|(row, weights)| argmax(row) == argmax(weights))
-        .count()
+    Arrival::of(logits, move |logits| {
+        let rows = logits.chunks_exact(num_labels);
+        let pairs = rows.zip(weights.chunks_exact(num_labels));
+        let right = pairs.filter(|(row, weights)| argmax(row) == argmax(weights));
+        then(right.count())
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::metrics::Metrics;
 use super::name::TaskName;
 use super::objective::Objective;
 use super::truth::Truth;
+use crate::arrival::Arrival;
 use crate::data::batch::Batch;
 use crate::decode::Decoding;
 use crate::run::records::EpochRecord;
@@ -131,9 +132,13 @@ pub trait Task: Clone + Debug + Send + Sync + 'static {
         1.0
     }
 
-    /// Statistics of a batch in training.
-    fn seen<B: Backend>(&self, _output: &Self::Output<'_, B>, _targets: &Self::Targets) -> Seen {
-        Seen::default()
+    /// Statistics of a batch in training, once the output has come from the device.
+    fn seen<B: Backend>(
+        &self,
+        _output: &Self::Output<'_, B>,
+        _targets: &Self::Targets,
+    ) -> Arrival<Seen> {
+        Arrival::here(Seen::default())
     }
 
     /// Empty answers. Seeds `device` if the task draws random numbers.

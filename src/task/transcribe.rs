@@ -15,10 +15,9 @@ use super::name::TaskName;
 use super::objective::Objective;
 use super::truth::{Truth, wrong_answer};
 use crate::Result;
+use crate::arrival::Arrival;
 use crate::data::batch::Batch;
-use crate::decode::{
-    Blanks, Decoding, Hearing, Recognised, Recogniser, best_paths, recognise, text_of,
-};
+use crate::decode::{Blanks, Decoding, Hearing, Recognised, Recogniser, paths, recognise, text_of};
 use crate::metric::TranscriptErrors;
 use crate::run::records::EpochRecord;
 
@@ -182,21 +181,24 @@ impl Task for Transcribe {
         &self,
         output: &TranscribeOutput<'_, B>,
         _targets: &Vec<Vec<usize>>,
-    ) -> Seen {
-        match output {
-            TranscribeOutput::Spelled(..) => Seen::default(),
-            TranscribeOutput::Emitted(emissions) => {
-                let mut found = Blanks::default();
-                for path in best_paths(emissions) {
-                    found += Blanks::of(&path);
-                }
-                Seen {
-                    blanks: found.blanks,
-                    steps: found.steps,
-                    ..Seen::default()
-                }
+    ) -> Arrival<Seen> {
+        let emissions = match output {
+            TranscribeOutput::Spelled(..) => return Arrival::here(Seen::default()),
+            TranscribeOutput::Emitted(emissions) => emissions,
+        };
+        let [_, steps, symbols] = emissions.logits.dims();
+        let lengths = emissions.lengths.clone();
+        Arrival::of(emissions.logits.clone(), move |scores| {
+            let mut found = Blanks::default();
+            for path in paths(&scores, &lengths, [steps, symbols]) {
+                found += Blanks::of(&path);
             }
-        }
+            Seen {
+                blanks: found.blanks,
+                steps: found.steps,
+                ..Seen::default()
+            }
+        })
     }
 
     fn no_answers<B: Backend>(&self, _device: &B::Device) -> Transcripts {

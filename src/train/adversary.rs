@@ -7,6 +7,7 @@ use sori_models::layers::DomainClassifier;
 use sori_models::loss::cross_entropy;
 use sori_models::{Architecture, Contract, Network};
 
+use crate::arrival::Arrival;
 use crate::run::folder::RunFolder;
 use crate::task::classify::count_right;
 use crate::task::labels::Labels;
@@ -68,8 +69,9 @@ pub(crate) fn check_domains<A: Architecture>(run: &RunFolder<A>, items: &[&Item]
 pub(crate) fn domain_loss<B: Backend>(
     logits: Tensor<B, 2>,
     domains: &[usize],
-) -> (Tensor<B, 1>, usize) {
-    let right = count_right(logits.clone(), &Labels::Classes(domains.to_vec()));
+) -> (Tensor<B, 1>, Arrival<usize>) {
+    let targets = Labels::Classes(domains.to_vec());
+    let right = count_right(logits.clone(), &targets, |right| right);
     let device = logits.device();
     let targets: Vec<i64> = domains.iter().map(|&domain| domain as i64).collect();
     let targets = TensorData::new(targets, [domains.len()]);

@@ -14,6 +14,7 @@ use super::memory::{Batches, check_fits};
 use super::network_and_adversary::{
     NetworkAndAdversary, check_freeze, draw_parameters, parameter_paths,
 };
+use super::precision::check_precision;
 use super::progress::Event;
 use super::state::RunState;
 use crate::data::parts::Data;
@@ -45,6 +46,7 @@ pub(crate) fn begin<A: Architecture, B: Backend>(
     report: &mut dyn FnMut(&Event<'_>),
 ) -> Result<(RunFolder<A>, Data)> {
     settings.check()?;
+    check_precision::<B>(settings.train.precision, device)?;
     // Invalid augmentation is reported before the recordings are read.
     pipeline(&settings.features, None)?.with_augment(&settings.augment)?;
     let claim = Claim::new(path)?;

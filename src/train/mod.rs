@@ -14,10 +14,12 @@ mod legs;
 mod memory;
 pub(crate) mod network_and_adversary;
 pub(crate) mod open;
+pub(crate) mod precision;
 pub(crate) mod progress;
 pub(crate) mod session;
 pub(crate) mod state;
 pub(crate) mod step;
+mod writer;
 
 pub use begin::random_network;
 pub use fit::{Trained, fit, fit_as, resume, resume_as};

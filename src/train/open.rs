@@ -11,10 +11,12 @@ use sori_models::{Architecture, Network};
 use super::adversary::{adversary, check_domains};
 use super::legs::Legs;
 use super::network_and_adversary::NetworkAndAdversary;
+use super::precision::check_precision;
 use super::progress::{Event, Outcome};
 use super::session::Session;
 use super::state::RunState;
 use super::step::Stepper;
+use super::writer::Writer;
 use crate::data::loader::Loader;
 use crate::data::parts::Data;
 use crate::optim::schedule::Schedule;
@@ -108,6 +110,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
     ) -> Result<Self> {
         let (info, settings) = (run.info(), run.settings());
         let train = &settings.train;
+        check_precision::<B::InnerBackend>(train.precision, device)?;
         let part = data.part(Part::Train);
         let checkpoint = Checkpoint::read(&run.last_path())?;
         let state: RunState = checkpoint.state()?;
@@ -143,6 +146,9 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             ));
         }
         stepper.optimizer.steps = state.step;
+        if let (Some(now), Some(then)) = (&mut stepper.optimizer.loss_scale, state.loss_scale) {
+            *now = then;
+        }
         let best = state.best.as_ref();
         let just_best = best.is_some_and(|best| best.epoch == state.epoch);
         if just_best && state.step_in_epoch == 0 {
@@ -183,6 +189,8 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             legs,
             last_rate: None,
             ahead: None,
+            uncounted: None,
+            writer: Writer::default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The training loop: from a run's last checkpoint to its end or the next interruption.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use sori_models::{Architecture, Network};
 use super::legs::Legs;
 use super::progress::{Event, Outcome, Progress};
 use super::state::{Best, RunState};
-use super::step::{Rates, Stepper};
+use super::step::{Rates, Read, Stepper, Taken};
+use super::writer::Writer;
 use crate::data::lesson::HostLesson;
 use crate::data::loader::Loader;
 use crate::data::order::order;
@@ -45,6 +47,17 @@ pub(super) struct Session<'a, A: Architecture, B: AutodiffBackend, T: Task> {
     pub(super) last_rate: Option<f64>,
     /// The lessons of the next epoch, which load while this one is validated.
     pub(super) ahead: Option<Lessons<T>>,
+    /// The last step, whose numbers are on their way from the device while the next one is queued.
+    pub(super) uncounted: Option<Uncounted>,
+    pub(super) writer: Writer,
+}
+
+/// A step that is not part of the epoch's figures yet.
+pub(super) struct Uncounted {
+    taken: Taken,
+    /// Its number, from 0 over the whole run.
+    step: usize,
+    items: usize,
 }
 
 /// The lessons of an epoch, as they are loaded.
@@ -91,6 +104,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 .take(train.accumulate)
                 .collect::<Result<Vec<_>>>()?;
             if loaded.is_empty() {
+                self.count()?;
                 return Ok(ControlFlow::Continue(()));
             }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
@@ -108,12 +122,22 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             let count = loaded.iter().map(|lesson| lesson.len()).sum();
             let loaded = loaded.into_iter();
             let lessons = loaded.map(|lesson| lesson.to_device::<B>(self.device));
-            let step = self.stepper.step_over(lessons.collect(), rates)?;
-            if !step.loss.is_finite() {
-                return Err(self.diverged(step.loss));
+            let taken = self
+                .stepper
+                .take_step(lessons.collect(), rates, Read::Later)?;
+            self.count()?;
+            let is_first = self.state.epoch_items == 0;
+            let is_here = taken.is_here();
+            self.uncounted = Some(Uncounted {
+                taken,
+                step: self.state.step,
+                items: count,
+            });
+            // The first is what there is to show.
+            if is_here || is_first {
+                self.count()?;
             }
             let state = &mut self.state;
-            state.count(step.loss, step.seen, step.domains_right, count);
             state.epoch_seconds += asked.elapsed().as_secs_f64();
             state.step += 1;
             state.step_in_epoch += 1;
@@ -121,17 +145,37 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
             report(&Event::Step(self.progress()));
 
             if stop.load(Ordering::Relaxed) {
-                self.checkpoint()?;
+                self.write_checkpoint(None)?;
+                self.writer.wait()?;
                 return Ok(ControlFlow::Break(()));
             }
             if self.is_time_over() {
+                self.count()?;
                 return Ok(ControlFlow::Continue(()));
             }
             let every = train.checkpoint_steps;
             if every > 0 && self.state.step.is_multiple_of(every) {
-                self.checkpoint()?;
+                self.write_checkpoint(None)?;
             }
         }
+    }
+
+    /// Adds the last step to the epoch's figures.
+    fn count(&mut self) -> Result<()> {
+        let Some(Uncounted { taken, step, items }) = self.uncounted.take() else {
+            return Ok(());
+        };
+        let found = taken.wait();
+        if !found.loss.is_finite() {
+            return Err(Error::Diverged {
+                step,
+                loss: found.loss,
+                learning_rate: self.learning_rate(step),
+            });
+        }
+        self.state
+            .count(found.loss, found.seen, found.domains_right, items);
+        Ok(())
     }
 
     /// The lessons of this epoch without the first `skip`, loaded from now on.
@@ -190,11 +234,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         // This order makes a crash in between harmless: resuming drops lines beyond the last checkpoint
         // and writes the best checkpoint again from the last.
         self.run.append_metrics(&record)?;
-        let checkpoint = self.checkpoint()?;
-        if best {
-            let checkpoint = checkpoint.for_use(!info.domains.is_empty());
-            checkpoint.write(&self.run.best_path())?;
-        }
+        self.write_checkpoint(best.then(|| self.run.best_path()))?;
         report(&Event::Epoch(&record));
         Ok(())
     }
@@ -233,7 +273,8 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
     }
 
     /// Tests the best checkpoint and writes the result.
-    fn finish(&self) -> Result<Outcome> {
+    fn finish(&mut self) -> Result<Outcome> {
+        self.writer.wait()?;
         let (part, split) = self.data.held_out();
         let found = evaluate_best::<A, B::InnerBackend>(self.run, &part, None, self.device)?;
         let best = self
@@ -264,8 +305,11 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         Ok(Outcome::Ended(Box::new(result)))
     }
 
-    fn checkpoint(&mut self) -> Result<Checkpoint> {
+    /// Begins to write the last checkpoint, and then what is for use of it to `best`.
+    fn write_checkpoint(&mut self, best: Option<PathBuf>) -> Result<()> {
+        self.count()?;
         self.state.seconds = self.seconds();
+        self.state.loss_scale = self.stepper.optimizer.loss_scale;
         let checkpoint = Checkpoint::of(
             self.stepper.learner(),
             Some((&self.stepper.optimizer, &self.stepper.average)),
@@ -274,8 +318,14 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         if !checkpoint.is_finite() {
             return Err(self.diverged(f64::NAN));
         }
-        checkpoint.write(&self.run.last_path())?;
-        Ok(checkpoint)
+        let (last, has_adversary) = (self.run.last_path(), !self.run.info().domains.is_empty());
+        self.writer.begin(move || {
+            checkpoint.write(&last)?;
+            match best {
+                Some(best) => checkpoint.for_use(has_adversary).write(&best),
+                None => Ok(()),
+            }
+        })
     }
 
     fn diverged(&self, loss: f64) -> Error {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::optim::loss_scale::LossScale;
 use crate::settings::training::BestBy;
 use crate::task::contract::{Headline, Seen};
 use crate::task::metrics::Metrics;
@@ -29,6 +30,9 @@ pub(crate) struct RunState {
     /// Plateaus so far, and epochs of the current one, for the plateau schedule.
     pub(crate) plateaus: usize,
     pub(crate) plateau_epochs: usize,
+    /// The factor of the loss in half precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_scale: Option<LossScale>,
 }
 
 /// The best epoch so far.
@@ -107,6 +111,7 @@ impl RunState {
             epochs_since_best: self.epochs_since_best,
             plateaus: self.plateaus,
             plateau_epochs: self.plateau_epochs,
+            loss_scale: self.loss_scale,
             ..Self::default()
         };
     }

@@ -5,13 +5,13 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use sori_models::Network;
 use sori_models::las::Sampling;
-use sori_models::ops::in_pool;
+use sori_models::ops::{in_pool, products_in};
 
 use super::adversary::{domain_loss, no_embedding};
 use super::network_and_adversary::NetworkAndAdversary;
 use crate::Result;
+use crate::arrival::Arrival;
 use crate::data::lesson::Lesson;
-use crate::numbers::scalar;
 use crate::optim::average::Average;
 use crate::optim::gradients::Gradients;
 use crate::optim::optimizer::Optimizer;
@@ -50,6 +50,62 @@ pub struct Step {
     pub seen: Seen,
     /// Rows whose domain was predicted correctly. 0 if domains are not used.
     pub domains_right: usize,
+}
+
+/// A step that was taken, whose numbers may still be on their way from the device.
+pub(crate) struct Taken {
+    /// The share and the loss of each lesson.
+    losses: Vec<(f64, Arrival<f64>)>,
+    seen: Vec<Arrival<Seen>>,
+    domains_right: Vec<Arrival<usize>>,
+}
+
+impl Taken {
+    /// Whether all numbers have arrived, as on the CPU they always have.
+    pub(crate) fn is_here(&self) -> bool {
+        self.losses.iter().all(|(_, loss)| loss.is_here())
+            && self.seen.iter().all(Arrival::is_here)
+            && self.domains_right.iter().all(Arrival::is_here)
+    }
+
+    /// Waits for the loss.
+    fn loss(&mut self) -> f64 {
+        for (_, loss) in &mut self.losses {
+            loss.arrive();
+        }
+        let losses = self.losses.iter();
+        losses
+            .map(|(share, loss)| share * loss.value().copied().unwrap_or(f64::NAN))
+            .sum()
+    }
+
+    /// Waits for the numbers.
+    pub(crate) fn wait(self) -> Step {
+        let mut step = Step::default();
+        for (share, loss) in self.losses {
+            step.loss += share * loss.wait();
+        }
+        for seen in self.seen {
+            let seen = seen.wait();
+            step.seen.right += seen.right;
+            step.seen.blanks += seen.blanks;
+            step.seen.steps += seen.steps;
+        }
+        for right in self.domains_right {
+            step.domains_right += right.wait();
+        }
+        step
+    }
+}
+
+/// When the numbers of a step are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// Before the optimizer's step, which a loss that is not finite prevents.
+    Now,
+    /// When they arrive, which on a GPU is after the next step was queued. Where one loss decides on a step,
+    /// it is read before in any case.
+    Later,
 }
 
 /// A network and its optimizer, trained one step at a time. Several in one process take turns.
@@ -118,10 +174,25 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
     /// # Errors
     /// When the network does not fit the task.
     pub fn step_over(&mut self, lessons: Vec<Lesson<B, T>>, rates: Rates) -> Result<Step> {
-        one_at_a_time::<B::InnerBackend, _>(|| self.step_alone(lessons, rates))
+        Ok(self.take_step(lessons, rates, Read::Now)?.wait())
     }
 
-    fn step_alone(&mut self, lessons: Vec<Lesson<B, T>>, rates: Rates) -> Result<Step> {
+    /// [`Self::step_over`] without waiting for the step's numbers.
+    pub(crate) fn take_step(
+        &mut self,
+        lessons: Vec<Lesson<B, T>>,
+        rates: Rates,
+        read: Read,
+    ) -> Result<Taken> {
+        one_at_a_time::<B::InnerBackend, _>(|| self.step_alone(lessons, rates, read))
+    }
+
+    fn step_alone(
+        &mut self,
+        lessons: Vec<Lesson<B, T>>,
+        rates: Rates,
+        read: Read,
+    ) -> Result<Taken> {
         let settings = self.optimizer.settings.clone();
         let work = Work {
             lessons,
@@ -130,8 +201,13 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
             settings: &settings,
             adversary_weight: rates.adversary_weight,
             steps: self.optimizer.steps,
+            loss_scale: self.optimizer.loss_scale.map_or(1.0, |it| it.factor),
         };
-        let (step, gradients) = work.evaluate(self.learner())?;
+        let read = match settings.optimizer {
+            OptimizerKind::Lbfgs => Read::Now,
+            _ => read,
+        };
+        let (mut taken, gradients) = work.evaluate(self.learner(), read)?;
         if let (Some(gradients), Some(learner)) = (gradients, self.learner.take()) {
             let learner = if settings.optimizer == OptimizerKind::Lbfgs {
                 let penalised =
@@ -140,14 +216,14 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
                         let (gradients, penalty) = gradients.with_l2::<B, _>(learner, l2);
                         (loss + penalty, gradients)
                     };
-                let start = penalised(&learner, step.loss, gradients);
+                let start = penalised(&learner, taken.loss(), gradients);
                 let mut failure = None;
                 let evaluate = |learner: &NetworkAndAdversary<B, N>| {
                     let found = work
-                        .evaluate(learner)
+                        .evaluate(learner, Read::Now)
                         .map_err(|error| failure = Some(error));
-                    let (step, gradients) = found.ok()?;
-                    Some(penalised(learner, step.loss, gradients?))
+                    let (mut taken, gradients) = found.ok()?;
+                    Some(penalised(learner, taken.loss(), gradients?))
                 };
                 let rate = rates.learning_rate;
                 let learner = self
@@ -159,14 +235,22 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
                 }
                 learner
             } else {
-                let gradients = gradients.with_l1::<B, _>(&learner, settings.l1_penalty);
+                let penalty = settings.l1_penalty * work.loss_scale;
+                let gradients = gradients.with_l1::<B, _>(&learner, penalty);
                 self.optimizer
                     .step::<B, _>(learner, gradients, rates.learning_rate)
             };
             self.average.follow(&learner, self.optimizer.steps);
             self.learner = Some(learner);
+            if self
+                .optimizer
+                .loss_scale
+                .is_some_and(|it| it.is_exhausted())
+            {
+                taken.losses = vec![(1.0, Arrival::here(f64::NAN))];
+            }
         }
-        Ok(step)
+        Ok(taken)
     }
 }
 
@@ -179,6 +263,8 @@ struct Work<'a, B: AutodiffBackend, T: Task> {
     adversary_weight: f64,
     /// Steps taken before it.
     steps: usize,
+    /// What the loss is multiplied by before the way back.
+    loss_scale: f64,
 }
 
 impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
@@ -187,7 +273,17 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
     fn evaluate<N: Network<B>>(
         &self,
         learner: &NetworkAndAdversary<B, N>,
-    ) -> Result<(Step, Option<Gradients<B::InnerBackend>>)> {
+        read: Read,
+    ) -> Result<(Taken, Option<Gradients<B::InnerBackend>>)> {
+        let half = self.settings.precision.half();
+        products_in(half, || self.evaluated(learner, read))
+    }
+
+    fn evaluated<N: Network<B>>(
+        &self,
+        learner: &NetworkAndAdversary<B, N>,
+        read: Read,
+    ) -> Result<(Taken, Option<Gradients<B::InnerBackend>>)> {
         let (task, objective) = (self.task, self.objective);
         let network = T::network(learner.model.contract())?;
         let extent = |lesson: &Lesson<B, T>| {
@@ -196,7 +292,11 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
         };
         let extents: Vec<f64> = self.lessons.iter().map(extent).collect();
         let total: f64 = extents.iter().sum();
-        let mut step = Step::default();
+        let mut taken = Taken {
+            losses: Vec::new(),
+            seen: Vec::new(),
+            domains_right: Vec::new(),
+        };
         let mut sum: Option<Gradients<B::InnerBackend>> = None;
         let (seed, steps) = (self.settings.seed, self.steps as u64);
         for (index, lesson) in self.lessons.iter().enumerate() {
@@ -229,28 +329,32 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
             let reported = loss.clone().inner();
             if let Some(logits) = adversary_logits {
                 let (of_domains, right) = domain_loss(logits, domains);
-                step.domains_right += right;
+                taken.domains_right.push(right);
                 loss = loss + of_domains;
             }
-            let loss = if share < 1.0 { loss * share } else { loss };
+            let factor = share * self.loss_scale;
+            let loss = match factor == 1.0 {
+                true => loss,
+                false => loss * factor,
+            };
             let mut gradients = loss.backward();
             let freeze = &self.settings.freeze;
             let found = Gradients::take::<B, _>(learner, &mut gradients, freeze);
             // Read here, where a GPU has the way back to work on already.
-            step.loss += share * scalar(reported);
-            if !step.loss.is_finite() {
-                return Ok((step, None));
+            let reported = Arrival::of(reported, |loss| {
+                loss.first().copied().map_or(f64::NAN, f64::from)
+            });
+            taken.losses.push((share, reported));
+            if (read == Read::Now || taken.is_here()) && !taken.loss().is_finite() {
+                return Ok((taken, None));
             }
-            let seen = task.seen(&output, targets);
-            step.seen.right += seen.right;
-            step.seen.blanks += seen.blanks;
-            step.seen.steps += seen.steps;
+            taken.seen.push(task.seen(&output, targets));
             sum = Some(match sum {
                 Some(sum) => sum.plus(found),
                 None => found,
             });
         }
-        Ok((step, sum))
+        Ok((taken, sum))
     }
 }
 

@@ -5,16 +5,19 @@
 )]
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_ndarray::NdArray;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sori::backend::{BackendName, Job, run_on};
-use sori::models::loss::{CtcOptions, Reduction, ctc};
+use sori::models::loss::{
+    CtcOptions, Reduction, binary_cross_entropy, cross_entropy, ctc, soft_cross_entropy,
+};
 use sori::models::ops::{
     AdamStep, Cell, ConvOptions, DirectionWeights, NormPool, RmsStep, SgdStep, adam_step,
-    clip_factor, conv2d, norm_pool_training, recurrent, rms_step, sgd_step, sum_of_squares,
+    clip_factor, conv2d, masked_max, masked_mean, norm_pool_training, recurrent, rms_step,
+    sgd_step, sum_of_squares,
 };
 
 /// A backend that operators leave to the portable expressions: its whole numbers are not those that
@@ -193,6 +196,101 @@ fn ctc_is_that_of_the_portable_expression() {
             zero_infinity,
         };
         assert_portable(transcripts, &format!("without a path, {zero_infinity}"));
+    }
+}
+
+/// The cross entropies of the same logits, and the gradient of each.
+#[derive(Clone)]
+struct Losses {
+    logits: TensorData,
+    weights: TensorData,
+    positive: TensorData,
+    classes: Vec<i32>,
+}
+
+impl Job for Losses {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let weights = Tensor::<B, 2>::from_data(self.weights, device);
+        let positive = Tensor::<B, 1>::from_data(self.positive, device);
+        let classes = Tensor::<B, 1, Int>::from_ints(self.classes.as_slice(), device);
+        let logits = || Tensor::<B, 2>::from_data(self.logits.clone(), device).require_grad();
+        let all = [logits(), logits(), logits(), logits()];
+        let losses = [
+            cross_entropy(all[0].clone(), classes),
+            soft_cross_entropy(all[1].clone(), weights.clone()),
+            binary_cross_entropy(all[2].clone(), weights.clone(), None),
+            binary_cross_entropy(all[3].clone(), weights, Some(positive)),
+        ];
+        let mut found = Vec::new();
+        for (logits, loss) in all.into_iter().zip(losses) {
+            found.push(loss.to_data());
+            let gradients = (loss * 3.0).backward();
+            found.push(logits.grad(&gradients).unwrap().into_data());
+        }
+        found
+    }
+}
+
+#[test]
+fn cross_entropies_are_those_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(23);
+    for (rows, classes, largest) in [(1, 1, 2.0), (3, 10, 4.0), (700, 31, 4.0), (4, 900, 60.0)] {
+        let mut draw = |_| rng.random_range(0..classes as i32);
+        let classes_of_rows = (0..rows).map(&mut draw).collect();
+        let weights: Vec<f32> = (0..rows * classes)
+            .map(|_| rng.random_range(0.0..1.0))
+            .collect();
+        let positive: Vec<f32> = (0..classes).map(|_| rng.random_range(0.5..9.0)).collect();
+        let losses = Losses {
+            logits: random(&mut rng, &[rows, classes], largest),
+            weights: TensorData::new(weights, [rows, classes]),
+            positive: TensorData::new(positive, [classes]),
+            classes: classes_of_rows,
+        };
+        assert_portable(losses, &format!("{rows} rows of {classes}"));
+    }
+}
+
+/// The mean and the largest of the valid frames, and the gradient of both.
+#[derive(Clone)]
+struct Pooled {
+    x: TensorData,
+    weigh: TensorData,
+    lengths: Vec<usize>,
+}
+
+impl Job for Pooled {
+    type Output = Vec<TensorData>;
+
+    fn run<B: AutodiffBackend>(self, device: &B::Device) -> Vec<TensorData> {
+        let x = Tensor::<B, 3>::from_data(self.x, device).require_grad();
+        let mean = masked_mean(x.clone(), &self.lengths);
+        let largest = masked_max(x.clone(), &self.lengths);
+        let mut found = vec![mean.to_data(), largest.to_data()];
+        let weigh = Tensor::from_data(self.weigh, device);
+        let gradients = ((mean + largest * 0.5) * weigh).sum().backward();
+        found.push(x.grad(&gradients).unwrap().into_data());
+        found
+    }
+}
+
+#[test]
+fn pooled_frames_are_those_of_the_portable_expression() {
+    let mut rng = ChaCha8Rng::seed_from_u64(29);
+    for (lengths, frames, channels) in [
+        (vec![1], 1, 1),
+        (vec![7, 1, 4], 7, 5),
+        (vec![130, 99], 131, 70),
+    ] {
+        let batch = lengths.len();
+        let pooled = Pooled {
+            x: random(&mut rng, &[batch, frames, channels], 2.0),
+            weigh: random(&mut rng, &[batch, channels], 1.0),
+            lengths,
+        };
+        assert_portable(pooled, &format!("{frames} frames of {channels} channels"));
     }
 }
 

@@ -70,13 +70,13 @@ fn of_one_step(preset: &Preset) -> usize {
 
 /// The most launches of a step of each preset whose network fits in a test.
 const MOST: [(&str, usize); 10] = [
-    ("mlp", 60),
-    ("cnn1d", 130),
-    ("cnn2d", 150),
-    ("rnn", 120),
-    ("lstm", 120),
-    ("gru", 120),
-    ("attention", 130),
+    ("mlp", 40),
+    ("cnn1d", 100),
+    ("cnn2d", 130),
+    ("rnn", 80),
+    ("lstm", 80),
+    ("gru", 80),
+    ("attention", 100),
     ("ctc", 12),
     ("deep_speech2", 1600),
     ("las", 6000),

@@ -1,6 +1,7 @@
 //! Augmenting recordings by a configuration and a seed.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::config::AugmentConfig;
 use super::convolve::Convolver;
 use super::equalizer::Equalizer;
 use super::stretch::PhaseVocoder;
-use super::{noise, reverb, spec_augment, speed};
+use super::{noise, reverb, spec_augment, speed, words};
 use crate::draw::Draw;
 use crate::level::{add_at_snr, decibels, scale};
 use crate::{Error, Features, Result, Waveform};
@@ -18,6 +19,7 @@ use crate::{Error, Features, Result, Waveform};
 /// Streams of a seed beyond those of the augmentations.
 const MIX_STREAM: u64 = 1 << 32;
 const PARTNER_STREAM: u64 = 2 << 32;
+const WORDS_STREAM: u64 = 3 << 32;
 
 /// Augments by one configuration. It owns plans and buffers, so each thread takes its own; decoded
 /// noise and impulse responses are shared by all clones.
@@ -115,6 +117,26 @@ impl Augmenter {
     #[must_use]
     pub fn mix_ratio(&self, seed: u64) -> Option<f64> {
         self.config.mix.draw_ratio(&mut Draw::new(seed, MIX_STREAM))
+    }
+
+    /// The samples, and the words, that are left of a recording of so many words, if the seed draws it and its
+    /// pauses tell the words apart: fewer than all. The rest of its augmentation comes after.
+    #[must_use]
+    pub(crate) fn some_words(
+        &self,
+        samples: &[f32],
+        num_words: usize,
+        seed: u64,
+    ) -> Option<(Range<usize>, Range<usize>)> {
+        let mut draw = Draw::new(seed, WORDS_STREAM);
+        if draw.unit() >= self.config.words.probability {
+            return None;
+        }
+        let bounds = words::bounds(samples, self.sample_rate_hz, num_words)?;
+        let kept = 1 + draw.below(num_words - 1);
+        let first = draw.below(num_words - kept + 1);
+        let words = first..first + kept;
+        Some((bounds[words.start]..bounds[words.end], words))
     }
 
     /// The seed of the recording that the one of this seed is mixed with.

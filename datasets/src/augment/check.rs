@@ -30,6 +30,7 @@ impl AugmentConfig {
                 self.spec_augment.probability,
             ),
             ("augment.mix.probability", self.mix.probability),
+            ("augment.words.probability", self.words.probability),
             ("augment.shift.max_fraction", self.shift.max_fraction),
             (
                 "augment.spec_augment.max_fraction",

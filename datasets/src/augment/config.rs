@@ -54,6 +54,8 @@ pub struct AugmentConfig {
     pub spec_augment: SpecAugmentConfig,
     /// Two recordings in one.
     pub mix: MixConfig,
+    /// Some of the words of a transcript.
+    pub words: WordsConfig,
 }
 
 /// Speed perturbation by resampling, [Ko et al. 2015](https://www.isca-archive.org/interspeech_2015/ko15_interspeech.html):
@@ -343,6 +345,16 @@ impl Default for MixConfig {
     }
 }
 
+/// A run of successive words, cut out where pauses tell as many words apart as the transcript has: its longest
+/// pauses are clearly longer than all others. Other recordings stay whole. What words begin a recording, and which
+/// follow which, is then not the same each time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, DocumentedFields)]
+#[serde(default, deny_unknown_fields)]
+pub struct WordsConfig {
+    /// Probability for each recording.
+    pub probability: f64,
+}
+
 impl AugmentConfig {
     /// The meaning of an augmentation, such as `noise`, or of a field of it, such as
     /// `noise.min_snr_db`: its doc comment.
@@ -371,6 +383,7 @@ impl AugmentConfig {
             "equalizer" => EqualizerConfig::get_field_docs(field),
             "spec_augment" => SpecAugmentConfig::get_field_docs(field),
             "mix" => MixConfig::get_field_docs(field),
+            "words" => WordsConfig::get_field_docs(field),
             _ => return None,
         };
         docs.ok()
@@ -420,9 +433,8 @@ impl AugmentConfig {
     /// recordings is not counted.
     #[must_use]
     pub fn acts_on_waveforms(&self) -> bool {
-        Augmentation::VALUES
-            .iter()
-            .any(|&each| !each.acts_on_features() && self.probability(each) > 0.0)
+        let acts = |&each: &Augmentation| !each.acts_on_features() && self.probability(each) > 0.0;
+        self.words.probability > 0.0 || Augmentation::VALUES.iter().any(acts)
     }
 
     /// Whether features may be changed.

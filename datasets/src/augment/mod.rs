@@ -34,12 +34,13 @@ mod reverb;
 mod spec_augment;
 mod speed;
 mod stretch;
+mod words;
 
 pub use augmentation::Augmentation;
 pub use augmenter::Augmenter;
 pub use config::{
     AugmentConfig, CropConfig, EqualizerConfig, GainConfig, MixConfig, MixKind, NoiseConfig,
     NoiseKind, PitchConfig, ReverbConfig, ShiftConfig, SpecAugmentConfig, SpeedConfig,
-    StretchConfig,
+    StretchConfig, WordsConfig,
 };
 pub use mix::{mix_features, mix_waveforms, sound_level_db};

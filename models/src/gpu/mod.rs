@@ -16,10 +16,13 @@
 pub(crate) mod conv;
 pub(crate) mod ctc;
 pub(crate) mod launch;
+pub(crate) mod loss;
 pub(crate) mod lstm_step;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
+pub(crate) mod pool;
 pub(crate) mod recurrent;
 pub(crate) mod softmax;
+pub(crate) mod sum;
 
 pub(crate) use launch::{Gpu, KnownGpu, known};

@@ -5,9 +5,8 @@ use burn_cubecl::tensor::CubeTensor;
 use cubecl::prelude::*;
 
 use super::launch::{Kernel, array};
+use super::sum::{UNITS, sum_of_units};
 
-/// Units of a cube.
-const UNITS: u32 = 256;
 /// Cubes that share one gradient, each of which leaves a sum.
 const SHARES: usize = 32;
 /// Gradients of one launch: each is a binding, of which the least that WebGPU has are eight.
@@ -137,25 +136,26 @@ impl Kernel for Squares {
     }
 }
 
-/// The factor `[1]` for a joint norm of at most `most`, from sums of squares.
+/// The factor `[1]` for a joint norm of at most `most`, from sums of squares; without `most` the norm itself.
 #[derive(Debug, Clone)]
-pub(crate) struct ClipFactor {
-    pub(crate) most: f64,
+pub(crate) struct Norm {
+    pub(crate) most: Option<f64>,
 }
 
-impl Kernel for ClipFactor {
-    const NAME: &'static str = "sori_clip_factor";
+impl Kernel for Norm {
+    const NAME: &'static str = "sori_norm";
 
     fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
         let values: usize = inputs[0].meta.shape().iter().product();
-        clip_factor::launch::<R>(
+        norm::launch::<R>(
             &inputs[0].client,
             CubeCount::Static(1, 1, 1),
             CubeDim::new_1d(UNITS),
             array(&inputs[0]),
             array(&outputs[0]),
             values,
-            self.most as f32,
+            self.most.unwrap_or_default() as f32,
+            self.most.is_some(),
         );
     }
 }
@@ -227,22 +227,6 @@ fn step(
     }
 }
 
-/// The sum over all units of the cube, in a fixed order; for the first unit.
-#[cube]
-fn sum_of_units(value: f32) -> f32 {
-    let unit = UNIT_POS_X as usize;
-    let mut values = SharedMemory::<f32>::new(UNITS as usize);
-    values[unit] = value;
-    sync_cube();
-    let mut sum = f32::new(0.0);
-    if unit == 0 {
-        for other in 0..UNITS as usize {
-            sum += values[other];
-        }
-    }
-    sum
-}
-
 #[cube(launch)]
 fn squares(inputs: &Sequence<Array<f32>>, sums: &mut Array<f32>) {
     let step = CUBE_COUNT_X as usize * CUBE_DIM_X as usize;
@@ -265,7 +249,13 @@ fn squares(inputs: &Sequence<Array<f32>>, sums: &mut Array<f32>) {
 }
 
 #[cube(launch)]
-fn clip_factor(sums: &Array<f32>, factor: &mut Array<f32>, values: usize, most: f32) {
+fn norm(
+    sums: &Array<f32>,
+    output: &mut Array<f32>,
+    values: usize,
+    most: f32,
+    #[comptime] is_factor: bool,
+) {
     let mut sum = f32::new(0.0);
     let mut at = UNIT_POS_X as usize;
     while at < values {
@@ -274,6 +264,10 @@ fn clip_factor(sums: &Array<f32>, factor: &mut Array<f32>, values: usize, most: 
     }
     let sum = sum_of_units(sum);
     if UNIT_POS_X == 0 {
-        factor[0] = min(most / (sum.sqrt() + 1e-6), 1.0);
+        if is_factor {
+            output[0] = min(most / (sum.sqrt() + 1e-6), 1.0);
+        } else {
+            output[0] = sum.sqrt();
+        }
     }
 }

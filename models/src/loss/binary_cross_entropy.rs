@@ -29,6 +29,10 @@ pub fn binary_cross_entropy<B: Backend>(
     if let Some(loss) = cpu::binary_cross_entropy(&logits, &targets, positive.as_ref()) {
         return loss;
     }
+    #[cfg(feature = "gpu")]
+    if let Some(loss) = super::gpu::binary_cross_entropy(&logits, &targets, positive.as_ref()) {
+        return loss;
+    }
     let mut present = log_sigmoid(logits.clone()) * targets.clone();
     if let Some(positive) = positive {
         present = present * positive.unsqueeze::<2>();

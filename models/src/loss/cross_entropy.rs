@@ -19,6 +19,10 @@ pub fn cross_entropy<B: Backend>(logits: Tensor<B, 2>, targets: Tensor<B, 1, Int
     if let Some(loss) = cpu::cross_entropy(&logits, &targets) {
         return loss;
     }
+    #[cfg(feature = "gpu")]
+    if let Some(loss) = super::gpu::cross_entropy(&logits, &targets) {
+        return loss;
+    }
     let log_probs = log_softmax(logits, 1); // [batch, classes]
     let right = log_probs.gather(1, targets.unsqueeze_dim(1)); // [batch, 1]
     right.mean().neg()

@@ -5,6 +5,8 @@ mod binary_cross_entropy;
 mod cross_entropy;
 pub mod ctc;
 pub mod elbo;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod regression;
 mod sequence_cross_entropy;
 mod soft_cross_entropy;

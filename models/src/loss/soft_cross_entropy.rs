@@ -20,6 +20,10 @@ pub fn soft_cross_entropy<B: Backend>(logits: Tensor<B, 2>, weights: Tensor<B, 2
     if let Some(loss) = cpu::soft_cross_entropy(&logits, &weights) {
         return loss;
     }
+    #[cfg(feature = "gpu")]
+    if let Some(loss) = super::gpu::soft_cross_entropy(&logits, &weights) {
+        return loss;
+    }
     let log_probs = log_softmax(logits, 1); // [batch, classes]
     (log_probs * weights).sum_dim(1).mean().neg()
 }

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, backend::Backend};
 
+use super::product;
+
 /// `y = x · W + b` along the last axis.
 ///
 /// # Shapes
@@ -29,7 +31,7 @@ pub fn linear<B: Backend, const D: usize>(
     }
     // One product of two matrices: a batched product would repeat the weight for each row of the
     // batch.
-    let mut y = x.reshape([rows, d_input]).matmul(weight); // [rows, d_output]
+    let mut y = product(x.reshape([rows, d_input]), weight); // [rows, d_output]
     if let Some(bias) = bias {
         y = y + bias.unsqueeze::<2>();
     }
@@ -38,7 +40,8 @@ pub fn linear<B: Backend, const D: usize>(
 
 #[cfg(feature = "ndarray")]
 mod cpu {
-    use super::*;
+    use burn::tensor::{Tensor, backend::Backend};
+
     use crate::kernels::buffer;
     use crate::kernels::product::{Right, Start, product, transposed_product};
     use crate::ops::seam::{Array, Inputs, Operator, primitive};

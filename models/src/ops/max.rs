@@ -24,6 +24,10 @@ pub fn masked_max<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 2
     if let Some(y) = cpu::masked_max(&x, lengths) {
         return y;
     }
+    #[cfg(feature = "gpu")]
+    if let Some(y) = super::gpu_pool::pool(&x, lengths, super::gpu_pool::Statistic::Largest) {
+        return y;
+    }
     let padding: Vec<bool> = lengths
         .iter()
         .flat_map(|&length| (0..frames).map(move |frame| frame >= length))

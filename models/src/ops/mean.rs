@@ -23,6 +23,10 @@ pub fn masked_mean<B: Backend>(x: Tensor<B, 3>, lengths: &[usize]) -> Tensor<B, 
     if let Some(y) = cpu::masked_mean(&x, lengths) {
         return y;
     }
+    #[cfg(feature = "gpu")]
+    if let Some(y) = super::gpu_pool::pool(&x, lengths, super::gpu_pool::Statistic::Mean) {
+        return y;
+    }
     let counts: Vec<f32> = lengths.iter().map(|&length| length as f32).collect();
     let counts = Tensor::<B, 1>::from_floats(counts.as_slice(), &x.device());
     let sum = zero_padding(x, lengths).sum_dim(1).squeeze_dim::<2>(1); // [batch, channels]

@@ -17,6 +17,8 @@ mod dropout;
 mod gated_sum;
 mod gated_unit;
 #[cfg(feature = "gpu")]
+mod gpu_pool;
+#[cfg(feature = "gpu")]
 pub(crate) mod gpu_seam;
 mod linear;
 mod max;
@@ -26,6 +28,7 @@ mod optimizer;
 mod padding;
 mod pairs;
 mod pool;
+mod precision;
 mod recurrent;
 mod residual;
 mod reversal;
@@ -47,11 +50,14 @@ pub use max::masked_max;
 pub use mean::masked_mean;
 pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
 pub use optimizer::{
-    AdamStep, RmsStep, SgdStep, adam_step, clip_factor, rms_step, sgd_step, sum_of_squares,
+    AdamStep, RmsStep, SgdStep, adam_step, clip_factor, joint_norm, rms_step, sgd_step,
+    sum_of_squares,
 };
 pub use padding::zero_padding;
 pub use pairs::pair_frames;
 pub use pool::{average_pool1d, average_pool2d, max_pool1d, max_pool2d};
+pub(crate) use precision::product;
+pub use precision::{HalfPrecision, products_in};
 pub use recurrent::{Cell, DirectionWeights, Sequence, State, recurrent, recurrent_stretch};
 pub use residual::add_relu_max_pool1d;
 pub use reversal::reverse_gradient;

@@ -247,6 +247,18 @@ pub fn clip_factor<B: Backend>(
     }
 }
 
+/// The joint norm of gradients, `[1]`, if they are on a GPU, where it stays.
+///
+/// # Panics
+/// If there is no gradient.
+pub fn joint_norm<B: Backend>(gradients: Vec<B::FloatTensorPrimitive>) -> Option<Tensor<B, 1>> {
+    assert!(!gradients.is_empty(), "at least one gradient");
+    #[cfg(feature = "gpu")]
+    return gpu::joint_norm(gradients);
+    #[cfg(not(feature = "gpu"))]
+    None
+}
+
 fn scaled<B: Backend, const D: usize>(
     gradient: Tensor<B, D>,
     scale: Option<Tensor<B, 1>>,

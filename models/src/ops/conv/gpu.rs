@@ -7,6 +7,7 @@ use crate::gpu::Gpu;
 use crate::gpu::conv::{Sizes, Spread, Tile, Windows};
 use crate::gpu::launch::Primitive;
 use crate::ops::gpu_seam::{Operator, apply, lower, raise};
+use crate::ops::product;
 
 /// The convolution of an image, if it is on a GPU and has one group, or one for each channel.
 pub(super) fn conv<B: Backend>(
@@ -85,7 +86,7 @@ impl Conv {
             let weighed = windows * matrix.clone();
             return self.by_taps(weighed).sum_dim(1).squeeze_dim(1);
         }
-        windows.matmul(matrix.clone())
+        product(windows, matrix.clone())
     }
 
     /// The gradient of a tile's output `[count, channels_out]` to that of its windows `[count, window]`.
@@ -95,7 +96,7 @@ impl Conv {
             let shape = [slopes.dims()[0], self.sizes.window()];
             return (slopes * self.by_taps(matrix.clone())).reshape(shape);
         }
-        slopes.matmul(matrix.clone().transpose())
+        product(slopes, matrix.clone().transpose())
     }
 
     /// Both to the gradient of the matrix.
@@ -104,7 +105,7 @@ impl Conv {
             let weighed = self.by_taps(windows) * slopes.unsqueeze_dim::<3>(1); // [count, taps, channels]
             return weighed.sum_dim(0).reshape([1, self.sizes.window()]);
         }
-        windows.transpose().matmul(slopes)
+        product(windows.transpose(), slopes)
     }
 }
 

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorMetadata, backend::Backend};
 
 use super::{AdamStep, RmsStep, SgdStep};
 use crate::gpu::launch::{Primitive, cast, is_single, same};
-use crate::gpu::optimizer::{ClipFactor, GRADIENTS, Rule, Squares, Step};
+use crate::gpu::optimizer::{GRADIENTS, Norm, Rule, Squares, Step};
 use crate::gpu::{Gpu, KnownGpu, known};
 use crate::ops::gpu_seam::{lower, raise};
 
@@ -102,8 +102,17 @@ pub(super) fn clip_factor<B: Backend>(
     gradients: Vec<Primitive<B>>,
     most: f64,
 ) -> Option<Tensor<B, 1>> {
-    known(&mut Plain::<B, ClipFactor> {
-        kernel: ClipFactor { most },
+    of_norm(Norm { most: Some(most) }, gradients)
+}
+
+/// The joint norm.
+pub(super) fn joint_norm<B: Backend>(gradients: Vec<Primitive<B>>) -> Option<Tensor<B, 1>> {
+    of_norm(Norm { most: None }, gradients)
+}
+
+fn of_norm<B: Backend>(kernel: Norm, gradients: Vec<Primitive<B>>) -> Option<Tensor<B, 1>> {
+    known(&mut Plain::<B, Norm> {
+        kernel,
         inputs: gradients,
     })
     .map(raise)
@@ -136,7 +145,7 @@ impl<B: Backend> KnownGpu for Plain<B, Step> {
     }
 }
 
-impl<B: Backend> KnownGpu for Plain<B, ClipFactor> {
+impl<B: Backend> KnownGpu for Plain<B, Norm> {
     type Output = Primitive<B>;
 
     fn attempt<G: Gpu>(&mut self) -> Option<Self::Output> {

@@ -7,6 +7,7 @@ use crate::gpu::Gpu;
 use crate::gpu::launch::Primitive;
 use crate::gpu::recurrent::{self as kernel, Backward, Forward};
 use crate::ops::gpu_seam::{Operator, apply, lower, raise};
+use crate::ops::product;
 
 /// The layer over whole sequences, if the tensors are on a GPU. The input is zero past each length.
 pub(super) fn recurrent<B: Backend>(
@@ -111,7 +112,7 @@ impl<const N: usize> Operator<N> for Layer {
         let state = stack::<G, 2, 3>(&inputs, 1); // [directions, d_hidden, width]
         let bias_input = stack::<G, 1, 2>(&inputs, 2); // [directions, width]
         let bias_state = stack::<G, 1, 2>(&inputs, 3);
-        let projected = x.clone().matmul(input.clone()); // [directions, batch·frames, width]
+        let projected = product(x.clone(), input.clone()); // [directions, batch·frames, width]
         let lengths = G::numbers(self.lengths.clone(), &device);
         let given = vec![
             lower(projected),
@@ -178,7 +179,7 @@ impl<const N: usize> Operator<N> for Layer {
 
         let of_x = wanted[0].then(|| {
             let weight = raise::<G, 3>(input).swap_dims(1, 2); // [directions, width, d_input]
-            let of_x = of_inputs.clone().matmul(weight); // [directions, batch·frames, d_input]
+            let of_x = product(of_inputs.clone(), weight); // [directions, batch·frames, d_input]
             let of_x = if directions == 1 {
                 of_x
             } else {
@@ -191,8 +192,8 @@ impl<const N: usize> Operator<N> for Layer {
             kernel::Cell::Gru => of_states.clone().sum_dim(1).squeeze_dim::<2>(1),
             kernel::Cell::Elman | kernel::Cell::Lstm => bias_input.clone(),
         };
-        let of_input = x.swap_dims(1, 2).matmul(of_inputs); // [directions, d_input, width]
-        let of_state = befores.swap_dims(1, 2).matmul(of_states); // [directions, d_hidden, width]
+        let of_input = product(x.swap_dims(1, 2), of_inputs); // [directions, d_input, width]
+        let of_state = product(befores.swap_dims(1, 2), of_states); // [directions, d_hidden, width]
         let mut all = (0..directions).flat_map(|direction| {
             [
                 one::<G, 3, 2>(&of_input, direction),
