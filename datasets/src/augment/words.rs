@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn bounds_are_in_the_middle_of_pauses() {
         let samples = tones(&[(200, 300), (120, 250), (150, 400), (300, 0)]);
-        let bounds = bounds(&samples, 8_000, 3).unwrap();
+        let bounds = bounds(&samples, 8_000, 3).expect("three words with pauses");
         assert_eq!(bounds.len(), 4);
         let ms: Vec<usize> = bounds.iter().map(|at| at / 8).collect();
         for (found, expected) in ms.iter().zip([0, 560, 945, 1_720]) {
