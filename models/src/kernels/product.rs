@@ -11,7 +11,7 @@ use super::Real;
 use super::buffer::Scratch;
 use super::tasks::Tasks;
 pub(crate) use super::tile::Start;
-use super::tile::{Part, TILE_COLUMNS, TILE_ROWS, Tile};
+use super::tile::{Part, Piece, ROW_PANELS, TILE_COLUMNS, TILE_ROWS, Tile};
 
 /// Terms of a sum that a panel holds at once: 256 rows of 32 columns stay in the first cache.
 const PANEL_TERMS: usize = 256;
@@ -115,6 +115,12 @@ impl<T: Real> Packed<T> {
             columns,
         }
     }
+
+    /// Where the panel of the columns from `first` on begins.
+    fn panel(&self, first: usize) -> *const T {
+        let panel_len = self.terms * TILE_COLUMNS;
+        self.panels[first / TILE_COLUMNS * panel_len..][..panel_len].as_ptr()
+    }
 }
 
 /// Copies the columns `first..first + width` of the rows `terms` into a panel.
@@ -200,6 +206,61 @@ fn tile_row<T: Real>(
     }
 }
 
+/// Columns that a single row is multiplied with at once.
+const ROW_COLUMNS: usize = ROW_PANELS * TILE_COLUMNS;
+
+/// A single row times at most [`ROW_COLUMNS`] columns of a right operand, whose terms are `stride` values apart. Of each
+/// 32 columns `b` says where they begin, and `out` where they go.
+fn row_times<T: Real>(
+    a: Rows<'_, T>,
+    columns: std::ops::Range<usize>,
+    b: impl Fn(usize) -> *const T,
+    stride: usize,
+    start: Start<'_, T>,
+    mut out: impl FnMut(usize) -> *mut T,
+) {
+    debug_assert!(a.rows.len() == 1 && a.end() <= a.data.len());
+    debug_assert!((1..=ROW_COLUMNS).contains(&columns.len()));
+    let count = columns.len().div_ceil(TILE_COLUMNS);
+    let pieces: [Piece<'_, T>; ROW_PANELS] = std::array::from_fn(|index| {
+        let first = columns.start + index.min(count - 1) * TILE_COLUMNS;
+        let width = TILE_COLUMNS.min(columns.end - first);
+        Piece {
+            b: b(first),
+            out: out(first),
+            width,
+            start: match start {
+                Start::Bias(bias) => Start::Bias(&bias[first..first + width]),
+                other => other,
+            },
+        }
+    });
+    let row = a.data.as_ptr().wrapping_add(a.rows[0]);
+    // SAFETY: the callers assert that the row reads nothing past the data, and that the right operand has these
+    // columns for each term; `out` gives as many values, which only this call touches.
+    unsafe { T::row_times_panels(&pieces[..count], row, a.runs, a.run_len, stride) };
+}
+
+/// [`row_times`] over all columns of a packed operand.
+fn row_times_packed<T: Real>(
+    a: Rows<'_, T>,
+    b: &Packed<T>,
+    start: Start<'_, T>,
+    mut out: impl FnMut(usize) -> *mut T,
+) {
+    for first in (0..b.columns).step_by(ROW_COLUMNS) {
+        let columns = first..b.columns.min(first + ROW_COLUMNS);
+        row_times(
+            a,
+            columns,
+            |first| b.panel(first),
+            TILE_COLUMNS,
+            start,
+            &mut out,
+        );
+    }
+}
+
 /// [`rows_times_packed`] into rows that lie anywhere: `out` says where a column of a row lies, which all
 /// columns of `b` from there on follow.
 pub(crate) fn rows_times_packed_into<T: Real>(
@@ -210,6 +271,9 @@ pub(crate) fn rows_times_packed_into<T: Real>(
 ) {
     assert_eq!(a.terms(), b.terms, "the terms of both operands");
     assert!(a.end() <= a.data.len(), "a row beyond the data");
+    if a.rows.len() == 1 {
+        return row_times_packed(a, b, start, |first| out(0, first));
+    }
     let panel_len = b.terms * TILE_COLUMNS;
     for first in (0..b.columns).step_by(TILE_COLUMNS) {
         let columns = first..b.columns.min(first + TILE_COLUMNS);
@@ -238,6 +302,9 @@ pub(crate) fn rows_times_packed<T: Real>(
     assert!(a.end() <= a.data.len(), "a row beyond the data");
     assert!(out.len() >= (a.rows.len() - 1) * stride + b.columns);
     let out = out.as_mut_ptr();
+    if a.rows.len() == 1 {
+        return row_times_packed(a, b, start, |first| out.wrapping_add(first));
+    }
     let panel_len = b.terms * TILE_COLUMNS;
     for first in (0..b.columns).step_by(TILE_COLUMNS) {
         let columns = first..b.columns.min(first + TILE_COLUMNS);
@@ -315,6 +382,9 @@ pub(crate) fn product<T: Real>(
         }
         return;
     }
+    if let (1, Right::Plain(b)) = (rows, b) {
+        return row_product(&a[..terms], b, [terms, columns], start, out);
+    }
     let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
     let panels = columns.div_ceil(TILE_COLUMNS);
     let blocks = rows.div_ceil(TASK_ROWS);
@@ -352,6 +422,46 @@ pub(crate) fn product<T: Real>(
             start = Start::Output;
         }
     });
+}
+
+/// [`product`] of a single row, with the same bits: the right operand is read once, where it lies.
+fn row_product<T: Real>(
+    a: &[T],
+    b: &[T],
+    [terms, columns]: [usize; 2],
+    start: Start<'_, T>,
+    out: &mut [T],
+) {
+    assert!(b.len() >= terms * columns, "a right operand of all terms");
+    let shared = Shared::new(out);
+    (0..columns.div_ceil(ROW_COLUMNS))
+        .into_par_iter()
+        .run(|task| {
+            let columns_here = task * ROW_COLUMNS..columns.min((task + 1) * ROW_COLUMNS);
+            let mut start = start;
+            for begin in (0..terms).step_by(PANEL_TERMS) {
+                let a = Rows {
+                    data: a,
+                    rows: &[0],
+                    runs: &[begin],
+                    run_len: PANEL_TERMS.min(terms - begin),
+                };
+                let here = columns_here.clone();
+                row_times(
+                    a,
+                    here,
+                    |first| b[begin * columns + first..].as_ptr(),
+                    columns,
+                    start,
+                    |first| {
+                        let width = TILE_COLUMNS.min(columns - first);
+                        // SAFETY: this task alone writes these columns.
+                        unsafe { shared.part(first, width) }.as_mut_ptr()
+                    },
+                );
+                start = Start::Output;
+            }
+        });
 }
 
 /// Rows of the right operand that [`add_columns_times_rows`] keeps in the first cache.

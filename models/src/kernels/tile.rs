@@ -63,6 +63,33 @@ impl<T: Real> Part<'_, T> {
     }
 }
 
+/// Panels that a single row is multiplied with at once: eight lanes of sums, so that none waits for another.
+pub(crate) const ROW_PANELS: usize = 4;
+
+/// The columns of a single row of an output, and the columns of the right operand that they are made of.
+pub(crate) struct Piece<'a, T> {
+    /// The first value of the right operand's columns.
+    pub(crate) b: *const T,
+    /// The first value of the output.
+    pub(crate) out: *mut T,
+    /// Columns, at most 32.
+    pub(crate) width: usize,
+    /// What the sums are added to; a bias is of these columns.
+    pub(crate) start: Start<'a, T>,
+}
+
+impl<'a, T: Real> Piece<'a, T> {
+    /// The same as a part of one row.
+    fn part(&self) -> Part<'a, T> {
+        Part {
+            rows: [self.out; TILE_ROWS],
+            count: 1,
+            width: self.width,
+            start: self.start,
+        }
+    }
+}
+
 /// A number that the kernels compute with: `f32` in use, `f64` where finite differences check them.
 pub(crate) trait Real:
     Copy
@@ -125,6 +152,23 @@ pub(crate) trait Real:
         }
     }
 
+    /// `out[j] = start[j] + Σ_r Σ_k a[runs[r] + k] · b[(r · len + k) · stride + j]` for each piece: one row
+    /// times columns that need not be packed, with the bits of [`Self::rows_times_panel_into`].
+    ///
+    /// # Safety
+    /// There may be 1 to [`ROW_PANELS`] pieces. `a` must have `len` values from each of `runs`. Each `b` must
+    /// have `width` values for each term, `stride` apart, and each `out` as many that nobody else reads or writes.
+    unsafe fn row_times_panels(
+        pieces: &[Piece<'_, Self>],
+        a: *const Self,
+        runs: &[usize],
+        len: usize,
+        stride: usize,
+    ) {
+        // SAFETY: the caller's contract.
+        unsafe { row_times_panels(pieces, a, runs, len, stride) };
+    }
+
     /// `tile[i][j] += Σ_r a[rows[r] + i] · b[r · 32 + j]`, over all `rows`.
     ///
     /// # Safety
@@ -182,6 +226,33 @@ pub(crate) trait Real:
             Self::columns_times_panel(&mut tile, a, rows, b);
             out.finish(&tile);
         }
+    }
+}
+
+/// [`Real::row_times_panels`] for any number.
+///
+/// # Safety
+/// As there.
+unsafe fn row_times_panels<T: Real>(
+    pieces: &[Piece<'_, T>],
+    a: *const T,
+    runs: &[usize],
+    len: usize,
+    stride: usize,
+) {
+    for piece in pieces {
+        let mut tile = [[T::ZERO; TILE_COLUMNS]; TILE_ROWS];
+        for (r, run) in runs.iter().enumerate() {
+            for k in 0..len {
+                let b = piece.b.wrapping_add((r * len + k) * stride);
+                for (j, sum) in tile[0][..piece.width].iter_mut().enumerate() {
+                    // SAFETY: by the contract.
+                    unsafe { *sum += *a.add(run + k) * *b.add(j) };
+                }
+            }
+        }
+        // SAFETY: by the contract.
+        unsafe { piece.part().finish(&tile) };
     }
 }
 
@@ -300,6 +371,29 @@ real! { f32 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline]
+    unsafe fn row_times_panels(
+        pieces: &[Piece<'_, Self>],
+        a: *const Self,
+        runs: &[usize],
+        len: usize,
+        stride: usize,
+    ) {
+        // SAFETY: as in `rows_times_panel`.
+        unsafe {
+            if is_x86_feature_detected!("avx512f") {
+                x86::row_times_panels_avx512(pieces, a, runs, len, stride);
+            } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                for pieces in pieces.chunks(2) {
+                    x86::row_times_panels_avx2(pieces, a, runs, len, stride);
+                }
+            } else {
+                row_times_panels(pieces, a, runs, len, stride);
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline]
     unsafe fn columns_times_panel_into(
         out: &Part<'_, Self>,
         a: *const Self,
@@ -323,7 +417,7 @@ real! { f32 {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Part, Start, TILE_COLUMNS, TILE_ROWS, Tile};
+    use super::{Part, Piece, ROW_PANELS, Start, TILE_COLUMNS, TILE_ROWS, Tile};
 
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn rows_times_panel_avx512(
@@ -354,6 +448,100 @@ mod x86 {
         }
         // SAFETY: the caller's contract.
         unsafe { finish_avx512(out, &sums) };
+    }
+
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn row_times_panels_avx512(
+        pieces: &[Piece<'_, f32>],
+        a: *const f32,
+        runs: &[usize],
+        len: usize,
+        stride: usize,
+    ) {
+        let last = pieces.len() - 1;
+        // Pieces that are missing read and write nothing.
+        let columns: [u32; ROW_PANELS] = std::array::from_fn(|p| match pieces.get(p) {
+            Some(piece) => u32::MAX >> (TILE_COLUMNS - piece.width),
+            None => 0,
+        });
+        let masks = columns.map(|columns| [columns as u16, (columns >> 16) as u16]);
+        let mut b: [*const f32; ROW_PANELS] = std::array::from_fn(|p| pieces[p.min(last)].b);
+        let mut sums = [[_mm512_setzero_ps(); 2]; ROW_PANELS];
+        for run in runs {
+            let a = a.wrapping_add(*run);
+            for k in 0..len {
+                // SAFETY: the caller's contract; the masks are of the values that there are.
+                unsafe {
+                    let x = _mm512_set1_ps(*a.add(k));
+                    for ((sums, b), mask) in sums.iter_mut().zip(&mut b).zip(&masks) {
+                        let b0 = _mm512_maskz_loadu_ps(mask[0], *b);
+                        let b1 = _mm512_maskz_loadu_ps(mask[1], b.wrapping_add(16));
+                        sums[0] = _mm512_fmadd_ps(x, b0, sums[0]);
+                        sums[1] = _mm512_fmadd_ps(x, b1, sums[1]);
+                        *b = b.wrapping_add(stride);
+                    }
+                }
+            }
+        }
+        for (piece, sums) in pieces.iter().zip(sums) {
+            let mut all = [[_mm512_setzero_ps(); 2]; TILE_ROWS];
+            all[0] = sums;
+            // SAFETY: the caller's contract.
+            unsafe { finish_avx512(&piece.part(), &all) };
+        }
+    }
+
+    /// The same of at most two pieces.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn row_times_panels_avx2(
+        pieces: &[Piece<'_, f32>],
+        a: *const f32,
+        runs: &[usize],
+        len: usize,
+        stride: usize,
+    ) {
+        let last = pieces.len() - 1;
+        let mut masks = [[_mm256_setzero_si256(); 4]; 2];
+        for (piece, masks) in pieces.iter().zip(&mut masks) {
+            for (strip, mask) in masks.iter_mut().enumerate() {
+                let lanes: [i32; 8] = std::array::from_fn(|lane| {
+                    if strip * 8 + lane < piece.width {
+                        -1
+                    } else {
+                        0
+                    }
+                });
+                // SAFETY: there are eight lanes.
+                *mask = unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) };
+            }
+        }
+        let mut b: [*const f32; 2] = std::array::from_fn(|p| pieces[p.min(last)].b);
+        let mut sums = [[_mm256_setzero_ps(); 4]; 2];
+        for run in runs {
+            let a = a.wrapping_add(*run);
+            for k in 0..len {
+                // SAFETY: the caller's contract; the masks are of the values that there are.
+                unsafe {
+                    let x = _mm256_set1_ps(*a.add(k));
+                    for ((sums, b), masks) in sums.iter_mut().zip(&mut b).zip(&masks) {
+                        for (strip, (sum, mask)) in sums.iter_mut().zip(masks).enumerate() {
+                            let b = _mm256_maskload_ps(b.wrapping_add(strip * 8), *mask);
+                            *sum = _mm256_fmadd_ps(x, b, *sum);
+                        }
+                        *b = b.wrapping_add(stride);
+                    }
+                }
+            }
+        }
+        for (piece, sums) in pieces.iter().zip(&sums) {
+            let mut tile = [[0.0; TILE_COLUMNS]; TILE_ROWS];
+            for (strip, sum) in tile[0].chunks_exact_mut(8).zip(sums) {
+                // SAFETY: the strip has 8 values.
+                unsafe { _mm256_storeu_ps(strip.as_mut_ptr(), *sum) };
+            }
+            // SAFETY: the caller's contract.
+            unsafe { piece.part().finish(&tile) };
+        }
     }
 
     #[target_feature(enable = "avx512f")]
@@ -582,6 +770,66 @@ mod tests {
             count: TILE_ROWS,
             width: TILE_COLUMNS,
             start: Start::Output,
+        }
+    }
+
+    /// One row has the bits that it has among eight, whatever instructions compute it.
+    #[test]
+    fn a_single_row_has_the_bits_of_a_tile() {
+        let value = |i: usize| ((i * 7919 + 13) % 1000) as f32 / 500.0 - 1.0;
+        let (len, runs, columns) = (37, [0, 40], 101);
+        let a: Vec<f32> = (0..100).map(value).collect();
+        let b: Vec<f32> = (0..runs.len() * len * columns)
+            .map(|i| value(i + 3))
+            .collect();
+        let bias: Vec<f32> = (0..columns).map(|i| value(i + 7)).collect();
+        for width in [1, 8, 31, 32, 33, 64, 97, 101] {
+            for start in [Start::Zero, Start::Bias(&bias), Start::Output] {
+                let of = |first: usize, width| match start {
+                    Start::Bias(bias) => Start::Bias(&bias[first..first + width]),
+                    other => other,
+                };
+                let mut found = vec![0.5f32; columns];
+                let mut expected = found.clone();
+                let firsts: Vec<usize> = (0..width).step_by(TILE_COLUMNS).collect();
+                let width_of = |first: usize| TILE_COLUMNS.min(width - first);
+                let pieces: Vec<Piece<'_, f32>> = firsts
+                    .iter()
+                    .map(|&first| Piece {
+                        b: b[first..].as_ptr(),
+                        out: found[first..].as_mut_ptr(),
+                        width: width_of(first),
+                        start: of(first, width_of(first)),
+                    })
+                    .collect();
+                // SAFETY: the operands have these columns and terms.
+                unsafe { f32::row_times_panels(&pieces, a.as_ptr(), &runs, len, columns) };
+                for &first in &firsts {
+                    let mut panel = vec![0.0f32; runs.len() * len * TILE_COLUMNS];
+                    for (row, b) in panel.chunks_exact_mut(TILE_COLUMNS).zip(b.chunks(columns)) {
+                        row[..width_of(first)].copy_from_slice(&b[first..][..width_of(first)]);
+                    }
+                    let part = Part {
+                        rows: [expected[first..].as_mut_ptr(); TILE_ROWS],
+                        count: 1,
+                        width: width_of(first),
+                        start: of(first, width_of(first)),
+                    };
+                    // SAFETY: the panel has all terms, and the output these columns.
+                    unsafe {
+                        let rows = [0; TILE_ROWS];
+                        f32::rows_times_panel_into(
+                            &part,
+                            a.as_ptr(),
+                            &rows,
+                            &runs,
+                            len,
+                            panel.as_ptr(),
+                        );
+                    }
+                }
+                assert_eq!(found, expected, "{width} columns");
+            }
         }
     }
 
