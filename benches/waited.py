@@ -22,7 +22,7 @@ RUNS = [
     ("cnn2d", "esc-mix:{}", "esc10"),
     ("deep_speech2", "digits:{}?speaker=!yweweler", "fsdd"),
     ("deep_speech2", "yesno:{}", "yesno"),
-    ("deep_speech2", "speechocean:{}", "speechocean762"),
+    ("deep_speech2", "speechocean762:{}", "speechocean762"),
     ("deep_speech2", "pansori:{}", "pansori"),
 ]
 

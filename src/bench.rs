@@ -442,6 +442,7 @@ impl Job for TimeCtc<'_> {
             warm_up,
             steps,
         } = self.0;
+        check_precision::<B::InnerBackend>(preset.precision, device)?;
         let scores = preset
             .random_tensor::<B>(preset.outputs, device)
             .require_grad();
@@ -483,4 +484,21 @@ fn peak_mib() -> Option<f64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_times_no_preset_in_half_precision() {
+        for name in ["mlp", "deep_speech2", "las", "ctc"] {
+            let preset = Preset {
+                precision: Precision::Bf16,
+                ..Preset::find(name).unwrap()
+            };
+            let error = preset.time(BackendName::Ndarray, 0, 1).unwrap_err();
+            assert!(error.to_string().contains("train.precision"), "{error}");
+        }
+    }
 }

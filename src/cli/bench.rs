@@ -22,7 +22,7 @@ pub(super) struct BenchArgs {
     #[arg(long)]
     prediction: bool,
     /// The precision of training steps: f32, or f16 or bf16 on a GPU that has it
-    #[arg(long, default_value_t, value_parser = PossibleValuesParser::new(["f32", "f16", "bf16"]).map(|it| it.parse::<Precision>().unwrap_or_default()))]
+    #[arg(long, default_value_t, conflicts_with = "prediction", value_parser = PossibleValuesParser::new(["f32", "f16", "bf16"]).map(|it| it.parse::<Precision>().unwrap_or_default()))]
     precision: Precision,
 }
 
@@ -98,11 +98,11 @@ fn in_own_process(common: &Common, preset: &Preset, args: &BenchArgs) -> Result<
             "--steps",
             &args.steps.to_string(),
         ])
-        .args(["--precision", &args.precision.to_string()])
         .args(["--backend", common.backend_for(None).as_str()]);
-    if args.prediction {
-        command.arg("--prediction");
-    }
+    match args.prediction {
+        true => command.arg("--prediction"),
+        false => command.args(["--precision", &args.precision.to_string()]),
+    };
     if let Some(threads) = common.threads {
         command.args(["--threads", &threads.to_string()]);
     }
