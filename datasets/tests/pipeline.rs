@@ -470,7 +470,7 @@ fn some_of_the_words_go_with_their_sound() {
         };
         let kept: Vec<&str> = kept.split(' ').collect();
         let first = words.iter().position(|word| *word == kept[0]).unwrap();
-        assert!(kept.len() < 4, "{kept:?}");
+        assert!((2..4).contains(&kept.len()), "{kept:?}");
         assert_eq!(words[first..first + kept.len()], kept);
         begins.insert(first);
         // Half of a pause is on either side of a word.
@@ -480,7 +480,7 @@ fn some_of_the_words_go_with_their_sound() {
             "{kept:?}"
         );
     }
-    assert_eq!(begins.len(), 4);
+    assert_eq!(begins.len(), 3);
     let other = four_words(&folder.path().join("other.wav"), "one two three four five");
     let example = loader.load_augmented(&other, 1).unwrap();
     assert_eq!(example.target, other.target, "there are no five words");

@@ -120,7 +120,8 @@ impl Augmenter {
     }
 
     /// The samples, and the words, that are left of a recording of so many words, if the seed draws it and its
-    /// pauses tell the words apart: fewer than all. The rest of its augmentation comes after.
+    /// pauses tell the words apart: two or more, so that there is a space among them, but not all. The rest of its
+    /// augmentation comes after.
     #[must_use]
     pub(crate) fn some_words(
         &self,
@@ -129,11 +130,11 @@ impl Augmenter {
         seed: u64,
     ) -> Option<(Range<usize>, Range<usize>)> {
         let mut draw = Draw::new(seed, WORDS_STREAM);
-        if draw.unit() >= self.config.words.probability {
+        if draw.unit() >= self.config.words.probability || num_words < 3 {
             return None;
         }
         let bounds = words::bounds(samples, self.sample_rate_hz, num_words)?;
-        let kept = 1 + draw.below(num_words - 1);
+        let kept = 2 + draw.below(num_words - 2);
         let first = draw.below(num_words - kept + 1);
         let words = first..first + kept;
         Some((bounds[words.start]..bounds[words.end], words))

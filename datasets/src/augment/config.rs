@@ -345,7 +345,7 @@ impl Default for MixConfig {
     }
 }
 
-/// A run of successive words, cut out where pauses tell as many words apart as the transcript has: its longest
+/// A run of two or more successive words, but not all, cut out where pauses tell as many words apart as the transcript has: its longest
 /// pauses are clearly longer than all others. Other recordings stay whole. What words begin a recording, and which
 /// follow which, is then not the same each time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, DocumentedFields)]
