@@ -1,4 +1,4 @@
-"""The share of an epoch that training waits for data, of the second epoch on, by the default recipes.
+"""The share of an epoch that training waits for data, by the default recipes.
 
     python benches/waited.py SORI DATA [--epochs 3] [--only SPEC…]
 

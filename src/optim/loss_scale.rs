@@ -9,7 +9,7 @@ const STEPS_TO_DOUBLE: usize = 2_000;
 const MOST: f64 = 16_777_216.0;
 
 /// The factor of the loss, by which small gradients stay above the least number of half precision. Where
-/// gradients overflow, the step is left out and the factor is halved; it doubles after so many steps without.
+/// gradients overflow, the step is left out and the factor is halved. After 2,000 steps without overflow it doubles.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LossScale {
@@ -17,6 +17,9 @@ pub(crate) struct LossScale {
     pub(crate) factor: f64,
     /// Steps since it changed.
     steps: usize,
+    /// Steps that were left out over the whole run.
+    #[serde(default)]
+    pub(crate) left_out: usize,
 }
 
 impl Default for LossScale {
@@ -24,6 +27,7 @@ impl Default for LossScale {
         Self {
             factor: START,
             steps: 0,
+            left_out: 0,
         }
     }
 }
@@ -35,13 +39,14 @@ impl LossScale {
         if !is_finite {
             self.factor /= 2.0;
             self.steps = 0;
+            self.left_out += 1;
         } else if self.steps >= STEPS_TO_DOUBLE {
             self.factor = (self.factor * 2.0).min(MOST);
             self.steps = 0;
         }
     }
 
-    /// Whether gradients overflow that are as they are, so that no factor would help.
+    /// Whether the factor is below one: gradients overflow even unscaled.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.factor < 1.0
     }
@@ -55,7 +60,7 @@ mod tests {
     fn it_halves_at_an_overflow_and_doubles_after_2000_steps_without() {
         let mut scale = LossScale::default();
         scale.follow(false);
-        assert_eq!(scale.factor, 32_768.0);
+        assert_eq!((scale.factor, scale.left_out), (32_768.0, 1));
         for _ in 0..1_999 {
             scale.follow(true);
         }

@@ -35,7 +35,7 @@ pub(crate) struct Optimizer<B: Backend> {
     pub(crate) steps: usize,
     /// The history of L-BFGS.
     pub(crate) lbfgs: Lbfgs<B>,
-    /// The factor that the loss, and so all gradients, are given with, in half precision.
+    /// The loss scale, in half precision. All gradients arrive multiplied by it.
     pub(crate) loss_scale: Option<LossScale>,
 }
 
@@ -49,6 +49,11 @@ impl<B: Backend> Optimizer<B> {
             lbfgs: Lbfgs { pairs: Vec::new() },
             loss_scale: (settings.precision == Precision::F16).then(LossScale::default),
         }
+    }
+
+    /// Steps that were left out because gradients overflowed.
+    pub(crate) fn left_out(&self) -> usize {
+        self.loss_scale.map_or(0, |scale| scale.left_out)
     }
 
     /// Updates the parameter at `path`, and its state.
@@ -113,7 +118,7 @@ impl<B: Backend> Optimizer<B> {
                     rate: learning_rate,
                     betas: [momentum, SECOND_BETA],
                     epsilon: EPSILON,
-                    steps: self.steps,
+                    steps: self.steps.saturating_sub(self.left_out()).max(1),
                     decay: weight_decay,
                     decoupled: optimizer == OptimizerKind::Adamw,
                 };

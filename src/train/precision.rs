@@ -5,8 +5,10 @@ use burn::tensor::backend::Backend;
 use crate::settings::training::Precision;
 use crate::{Error, Result};
 
+/// Checks that the device computes in `precision`.
+///
 /// # Errors
-/// When the device does not.
+/// When it does not.
 pub(crate) fn check_precision<B: Backend>(precision: Precision, device: &B::Device) -> Result<()> {
     match precision.half() {
         Some(half) if !half.is_there::<B>(device) => Err(Error::Setting {

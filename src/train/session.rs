@@ -104,7 +104,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 .take(train.accumulate)
                 .collect::<Result<Vec<_>>>()?;
             if loaded.is_empty() {
-                self.count()?;
+                self.count_in_time()?;
                 return Ok(ControlFlow::Continue(()));
             }
             self.state.epoch_waited += asked.elapsed().as_secs_f64();
@@ -133,7 +133,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 step: self.state.step,
                 items: count,
             });
-            // The first is what there is to show.
+            // Before the first loss there is nothing to show.
             if is_here || is_first {
                 self.count()?;
             }
@@ -150,7 +150,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 return Ok(ControlFlow::Break(()));
             }
             if self.is_time_over() {
-                self.count()?;
+                self.count_in_time()?;
                 return Ok(ControlFlow::Continue(()));
             }
             let every = train.checkpoint_steps;
@@ -158,6 +158,14 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
                 self.write_checkpoint(None)?;
             }
         }
+    }
+
+    /// [`Self::count`], with the time that the device takes for it.
+    fn count_in_time(&mut self) -> Result<()> {
+        let start = Instant::now();
+        self.count()?;
+        self.state.epoch_seconds += start.elapsed().as_secs_f64();
+        Ok(())
     }
 
     /// Adds the last step to the epoch's figures.
@@ -305,7 +313,7 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
         Ok(Outcome::Ended(Box::new(result)))
     }
 
-    /// Begins to write the last checkpoint, and then what is for use of it to `best`.
+    /// Starts writing the last checkpoint, and the checkpoint for use to `best` if it is given.
     fn write_checkpoint(&mut self, best: Option<PathBuf>) -> Result<()> {
         self.count()?;
         self.state.seconds = self.seconds();

@@ -209,6 +209,7 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
         };
         let (mut taken, gradients) = work.evaluate(self.learner(), read)?;
         if let (Some(gradients), Some(learner)) = (gradients, self.learner.take()) {
+            let left_out = self.optimizer.left_out();
             let learner = if settings.optimizer == OptimizerKind::Lbfgs {
                 let penalised =
                     |learner: &NetworkAndAdversary<B, N>, loss, gradients: Gradients<_>| {
@@ -240,7 +241,9 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
                 self.optimizer
                     .step::<B, _>(learner, gradients, rates.learning_rate)
             };
-            self.average.follow(&learner, self.optimizer.steps);
+            if self.optimizer.left_out() == left_out {
+                self.average.follow(&learner, self.optimizer.steps);
+            }
             self.learner = Some(learner);
             if self
                 .optimizer

@@ -4,7 +4,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::Result;
 
-/// The thread that writes, one checkpoint after another. What it was given is written when it is dropped.
+/// Writes one checkpoint after another on a thread. Dropping it waits for the write in progress.
 #[derive(Default)]
 pub(super) struct Writer(Option<JoinHandle<Result<()>>>);
 

@@ -345,9 +345,9 @@ impl Default for MixConfig {
     }
 }
 
-/// A run of two or more successive words, but not all, cut out where pauses tell as many words apart as the transcript has: its longest
-/// pauses are clearly longer than all others. Other recordings stay whole. What words begin a recording, and which
-/// follow which, is then not the same each time.
+/// A run of two or more successive words, but not all, cut out where pauses tell as many words apart as the
+/// transcript has: its longest pauses are clearly longer than all others. Other recordings stay whole. A network then
+/// cannot learn which words begin a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct WordsConfig {

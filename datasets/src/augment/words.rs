@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Frames of the envelope.
 const FRAME_S: f64 = 0.01;
-/// The level, between that of the quietest and of the loudest tenth, below which there is a pause.
+/// A frame is a pause if its level lies below this fraction of the way from the 10th to the 95th percentile.
 const PAUSE: f64 = 0.35;
 /// The least pause between words, in frames.
 const LEAST: usize = 6;

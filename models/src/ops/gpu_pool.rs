@@ -26,7 +26,7 @@ pub(super) fn pool<B: Backend>(
         frames,
         channels,
     };
-    let lengths = lengths.iter().map(|&length| length as i32).collect();
+    let lengths = lengths.iter().map(|&it| it.min(frames) as i32).collect();
     let pool = Pool {
         sizes,
         statistic,

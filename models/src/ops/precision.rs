@@ -1,7 +1,7 @@
 //! The precision of matrix products.
 //!
-//! As in PyTorch's autocast, parameters, normalisation, losses and recursions through time stay in single
-//! precision. The inputs of a product are rounded, and its result is single again.
+//! As in PyTorch's autocast, parameters, normalisation and losses stay in single precision, and so does the forward
+//! recursion of a recurrent layer that is a kernel. The inputs of a product are rounded, and its result is single again.
 
 use std::cell::Cell;
 
