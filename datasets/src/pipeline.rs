@@ -31,7 +31,7 @@ pub struct MixedFeatures {
     /// The weight of the first recording's target, from 0 to 1; the second's is `1 - ratio`. 1 if
     /// it was not mixed.
     pub ratio: f64,
-    /// The right answer to the first recording; only the words that are left of it, if some are.
+    /// The right answer to the first recording. If words were cut, the words that remain.
     pub target: Target,
 }
 

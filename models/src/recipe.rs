@@ -155,8 +155,8 @@ pub(crate) fn recogniser_within(facts: &Facts, most_epochs: f64) -> String {
         _ => 16.0,
     };
     let length = length(facts, epochs, batch_size);
-    // What is masked has to be guessed from the words around it, and few transcripts are learned by heart: which
-    // words begin them is what the network knows before it hears them.
+    // What is masked has to be guessed from the words around it, and few transcripts are memorised, their opening
+    // words first.
     let stretches = match facts.num_recordings {
         ..FEW => "augment.spec_augment.num_stretches = 0\naugment.words.probability = 0.5\n",
         _ => "",

@@ -184,8 +184,8 @@ pub struct TrainSettings {
     pub max_minutes: f64,
     /// Steps between two checkpoints within an epoch; 0: only at its end.
     pub checkpoint_steps: usize,
-    /// The precision of the products of layers: `f32`, or `f16` or `bf16` on a GPU that has it. Parameters and
-    /// what they are moved by stay in single precision, and so do evaluation and predictions.
+    /// The precision of the products of layers: `f32`, or `f16` or `bf16` on a GPU that has it. Parameters,
+    /// moments, evaluation and predictions stay in single precision.
     pub precision: Precision,
     /// Threads that load recordings ahead of the training step. 0: as many as compute.
     pub workers: usize,

@@ -138,6 +138,23 @@ mod tests {
     use crate::task::contract::Task;
     use crate::task::{Classify, Transcribe};
 
+    /// A resumed run goes on with the loss scale that it had.
+    #[test]
+    fn the_loss_scale_outlives_an_epoch_and_a_checkpoint() {
+        let mut scale = LossScale::default();
+        scale.follow(false);
+        let mut state = RunState {
+            loss_scale: Some(scale),
+            ..RunState::default()
+        };
+        state.next_epoch();
+        let text = serde_json::to_string(&state).unwrap();
+        let read: RunState = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.loss_scale, Some(scale));
+        let without = serde_json::to_string(&RunState::default()).unwrap();
+        assert!(!without.contains("loss_scale"), "{without}");
+    }
+
     #[test]
     fn an_epoch_is_the_best_by_the_metric_the_loss_or_being_the_last() {
         let of = |headline: Headline, value, loss| Best {

@@ -103,8 +103,8 @@ impl Taken {
 pub(crate) enum Read {
     /// Before the optimizer's step, which a loss that is not finite prevents.
     Now,
-    /// When they arrive, which on a GPU is after the next step was queued. Where one loss decides on a step,
-    /// it is read before in any case.
+    /// When they arrive, which on a GPU is after the next step was queued. L-BFGS, which decides by the loss,
+    /// reads it before in any case.
     Later,
 }
 
@@ -156,7 +156,8 @@ impl<B: AutodiffBackend, N: Network<B>, T: Task> Stepper<B, N, T> {
             .expect("it is only taken out within a step")
     }
 
-    /// Forward, loss, backward, optimizer. A loss that is not finite changes nothing.
+    /// Forward, loss, backward, optimizer. A loss that is not finite changes nothing, and nor do gradients that
+    /// overflow in `f16`: the next step has a smaller loss scale.
     ///
     /// # Errors
     /// When the network does not fit the task.
@@ -266,7 +267,7 @@ struct Work<'a, B: AutodiffBackend, T: Task> {
     adversary_weight: f64,
     /// Steps taken before it.
     steps: usize,
-    /// What the loss is multiplied by before the way back.
+    /// The factor of the loss before the backward pass.
     loss_scale: f64,
 }
 
@@ -343,7 +344,7 @@ impl<B: AutodiffBackend, T: Task> Work<'_, B, T> {
             let mut gradients = loss.backward();
             let freeze = &self.settings.freeze;
             let found = Gradients::take::<B, _>(learner, &mut gradients, freeze);
-            // Read here, where a GPU has the way back to work on already.
+            // Read here, where a GPU has the backward pass to work on already.
             let reported = Arrival::of(reported, |loss| {
                 loss.first().copied().map_or(f64::NAN, f64::from)
             });

@@ -1,4 +1,4 @@
-//! The mean and the largest value of the valid frames of a row.
+//! Mean and max pooling over the valid frames of a row.
 
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
@@ -24,8 +24,8 @@ pub(crate) struct Sizes {
     pub(crate) channels: usize,
 }
 
-/// `[batch, frames, channels]` and the lengths to `[batch, channels]`, and to the frame where the largest stands, of
-/// the same shape.
+/// `[batch, frames, channels]` and the lengths to `[batch, channels]`, and for the largest to the frame of the maximum,
+/// of the same shape.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool(pub(crate) Sizes, pub(crate) Statistic);
 

@@ -35,7 +35,8 @@ thread_local! {
 }
 
 /// Runs `work` with the products of linear layers and convolutions, and those of recurrent layers with their inputs,
-/// in this precision; without one in single precision. Their backward pass belongs inside.
+/// in this precision; without one in single precision. The state products of a speller, and of recurrent layers
+/// without a kernel, are linear layers too. The backward pass belongs inside.
 ///
 /// The kernels of the CPU are in single precision in any case.
 pub fn products_in<R>(precision: Option<HalfPrecision>, work: impl FnOnce() -> R) -> R {
