@@ -30,31 +30,18 @@ impl Kernel for OfClasses {
     const NAME: &'static str = "sori_cross_entropy";
 
     fn launch<R: CubeRuntime>(&self, inputs: Vec<CubeTensor<R>>, outputs: Vec<CubeTensor<R>>) {
-        let client = inputs[0].client.clone();
-        match self.is_class {
-            true => of_class::launch::<R>(
-                &client,
-                CubeCount::Static(1, 1, 1),
-                CubeDim::new_1d(UNITS),
-                array(&inputs[0]),
-                array(&inputs[1]),
-                array(&outputs[0]),
-                array(&outputs[1]),
-                self.rows,
-                self.classes,
-            ),
-            false => of_weights::launch::<R>(
-                &client,
-                CubeCount::Static(1, 1, 1),
-                CubeDim::new_1d(UNITS),
-                array(&inputs[0]),
-                array(&inputs[1]),
-                array(&outputs[0]),
-                array(&outputs[1]),
-                self.rows,
-                self.classes,
-            ),
-        }
+        of_classes::launch::<R>(
+            &inputs[0].client,
+            CubeCount::Static(1, 1, 1),
+            CubeDim::new_1d(UNITS),
+            array(&inputs[0]),
+            array(&inputs[1]),
+            array(&outputs[0]),
+            array(&outputs[1]),
+            self.rows,
+            self.classes,
+            self.is_class,
+        );
     }
 }
 
@@ -100,61 +87,44 @@ fn sum_of(logits: &Array<f32>, start: usize, classes: usize, top: f32) -> f32 {
 }
 
 #[cube(launch)]
-fn of_class(
+fn of_classes(
     logits: &Array<f32>,
     targets: &Array<f32>,
     mean: &mut Array<f32>,
     slopes: &mut Array<f32>,
     rows: usize,
     classes: usize,
+    #[comptime] is_class: bool,
 ) {
     let mut cost = f32::new(0.0);
     let mut row = UNIT_POS_X as usize;
     while row < rows {
         let start = row * classes;
-        let target = u32::cast_from(targets[row]) as usize;
         let top = top_of(logits, start, classes);
         let sum = sum_of(logits, start, classes, top);
-        cost += sum.ln() - (logits[start + target] - top);
-        for class in 0..classes {
-            let mut slope = (logits[start + class] - top).exp() / sum;
-            if class == target {
-                slope -= f32::new(1.0);
+        let mut weight = f32::new(1.0);
+        let mut target = classes;
+        if is_class {
+            target = u32::cast_from(targets[row]) as usize;
+            cost += sum.ln() - (logits[start + target] - top);
+        } else {
+            weight = f32::new(0.0);
+            for class in 0..classes {
+                let at = start + class;
+                weight += targets[at];
+                cost += targets[at] * (sum.ln() - (logits[at] - top));
             }
-            slopes[start + class] = slope / f32::cast_from(rows as u32);
-        }
-        row += UNITS as usize;
-    }
-    let cost = sum_of_units(cost);
-    if UNIT_POS_X == 0 {
-        mean[0] = cost / f32::cast_from(rows as u32);
-    }
-}
-
-#[cube(launch)]
-fn of_weights(
-    logits: &Array<f32>,
-    weights: &Array<f32>,
-    mean: &mut Array<f32>,
-    slopes: &mut Array<f32>,
-    rows: usize,
-    classes: usize,
-) {
-    let mut cost = f32::new(0.0);
-    let mut row = UNIT_POS_X as usize;
-    while row < rows {
-        let start = row * classes;
-        let top = top_of(logits, start, classes);
-        let sum = sum_of(logits, start, classes, top);
-        let mut weight = f32::new(0.0);
-        for class in 0..classes {
-            let at = start + class;
-            weight += weights[at];
-            cost += weights[at] * (sum.ln() - (logits[at] - top));
         }
         for class in 0..classes {
             let at = start + class;
-            let slope = (logits[at] - top).exp() / sum * weight - weights[at];
+            let mut slope = (logits[at] - top).exp() / sum * weight;
+            if is_class {
+                if class == target {
+                    slope -= f32::new(1.0);
+                }
+            } else {
+                slope -= targets[at];
+            }
             slopes[at] = slope / f32::cast_from(rows as u32);
         }
         row += UNITS as usize;
