@@ -11,11 +11,16 @@ use super::Real;
 /// The most that waits in a pool. What a training step uses at once is in use, not waiting.
 const MAX_BYTES: usize = 256 << 20;
 
+/// The most values of a buffer that may be left over, if they are more than a quarter.
+const MOST_SPARE: usize = 4 << 20;
+
 /// A buffer of `len` values of any content: the caller writes every one before it is read.
 pub(crate) fn take<T: Real>(len: usize) -> Vec<T> {
     let mut pool = T::pool().lock();
-    // The tightest that fits, as long as it wastes little.
-    let fits = |capacity: usize| capacity >= len && capacity <= len + len / 4 + 64;
+    // The tightest that fits. Small ones may have twice the size: batches of all lengths share what the
+    // longest needed.
+    let spare = (len / 4).max(len.min(MOST_SPARE)) + 64;
+    let fits = |capacity: usize| capacity >= len && capacity - len <= spare;
     let best = pool
         .iter()
         .enumerate()

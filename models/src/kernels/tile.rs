@@ -419,6 +419,10 @@ mod x86 {
 
     use super::{Part, Piece, ROW_PANELS, Start, TILE_COLUMNS, TILE_ROWS, Tile};
 
+    /// Rows of a weight that are fetched before their turn: part of a row lies too far from the next for a
+    /// processor to see what will come.
+    const AHEAD: usize = 16;
+
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn rows_times_panel_avx512(
         out: &Part<'_, f32>,
@@ -474,6 +478,9 @@ mod x86 {
                 unsafe {
                     let x = _mm512_set1_ps(*a.add(k));
                     for ((sums, b), mask) in sums.iter_mut().zip(&mut b).zip(&masks) {
+                        let ahead = b.wrapping_add(AHEAD * stride);
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(16).cast());
                         let b0 = _mm512_maskz_loadu_ps(mask[0], *b);
                         let b1 = _mm512_maskz_loadu_ps(mask[1], b.wrapping_add(16));
                         sums[0] = _mm512_fmadd_ps(x, b0, sums[0]);
@@ -524,6 +531,9 @@ mod x86 {
                 unsafe {
                     let x = _mm256_set1_ps(*a.add(k));
                     for ((sums, b), masks) in sums.iter_mut().zip(&mut b).zip(&masks) {
+                        let ahead = b.wrapping_add(AHEAD * stride);
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                        _mm_prefetch::<_MM_HINT_T0>(ahead.wrapping_add(16).cast());
                         for (strip, (sum, mask)) in sums.iter_mut().zip(masks).enumerate() {
                             let b = _mm256_maskload_ps(b.wrapping_add(strip * 8), *mask);
                             *sum = _mm256_fmadd_ps(x, b, *sum);
