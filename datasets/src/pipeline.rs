@@ -252,7 +252,8 @@ impl FeatureLoader {
         let mix = self
             .augmenter
             .as_ref()
-            .and_then(|augmenter| Some((augmenter.config().mix.kind, augmenter.mix_ratio(seed)?)));
+            .map(|augmenter| &augmenter.config().mix)
+            .and_then(|mix| Some((mix.kind, mix.ratio(seed)?)));
         let other_seed = Augmenter::partner_seed(seed);
         let (mut features, target) = match mix {
             None => {

@@ -497,7 +497,7 @@ fn mixing_gives_the_ratio_and_the_mixture_by_its_kind() {
         let pipeline = normalized().with_augment(&mix).unwrap();
         let mut loader = pipeline.loader().unwrap();
         let mixed = loader.load_mixed(item, other, 8).unwrap();
-        let ratio = Augmenter::new(&mix, 8000).unwrap().mix_ratio(8).unwrap();
+        let ratio = mix.mix.ratio(8).unwrap();
         assert_eq!(mixed.ratio, ratio);
         let expected = match kind {
             MixKind::Mixup => mix_features(

@@ -7,9 +7,9 @@ use sori_models::Architecture;
 
 use super::batch::FrameLimits;
 use super::lesson::{HostLesson, Row};
+use super::order::Visit;
 use super::pipeline::{pipeline, with_cache};
 use crate::run::folder::RunFolder;
-use crate::seed::{SeedUse, derive};
 use crate::settings::schema::DataSettings;
 use crate::task::contract::Task;
 use crate::task::truth::Truth;
@@ -84,26 +84,21 @@ impl<T: Task> Loader<T> {
         self.load(requests, 0)
     }
 
-    /// The lessons of `items` in order, augmented by the seed of the epoch, without the first `skip`.
-    pub fn augmented(
+    /// The lessons of `part` in the order of the visits, augmented, without the batches of the first `skip`.
+    pub(crate) fn augmented(
         &self,
-        items: &[&Item],
-        epoch_seed: u64,
+        part: &[&Item],
+        visits: &[Visit],
         skip: usize,
     ) -> impl Iterator<Item = Result<HostLesson<T>>> + use<T> {
-        let requests = items
-            .iter()
-            .enumerate()
-            .map(|(position, &item)| {
-                let seed = derive(epoch_seed, SeedUse::Augment, position as u64);
-                let partner = derive(epoch_seed, SeedUse::Partner, position as u64);
-                Request {
-                    item: item.clone(),
-                    augment: Some((seed, items[partner as usize % items.len()].clone())),
-                }
-            })
-            .collect();
-        self.load(requests, skip)
+        let request = |visit: &Visit| Request {
+            item: part[visit.item].clone(),
+            augment: Some(Augment {
+                seed: visit.seed,
+                partner: part[visit.partner.unwrap_or(visit.item)].clone(),
+            }),
+        };
+        self.load(visits.iter().map(request).collect(), skip)
     }
 
     fn load(
@@ -143,8 +138,15 @@ impl<T: Task> Loader<T> {
 #[derive(Clone)]
 struct Request {
     item: Item,
-    /// The seed of its augmentation, and a recording to mix it with.
-    augment: Option<(u64, Item)>,
+    augment: Option<Augment>,
+}
+
+/// The augmentation of a row.
+#[derive(Clone)]
+struct Augment {
+    seed: u64,
+    /// The recording that it is mixed with, if the seed draws that.
+    partner: Item,
 }
 
 impl Request {
@@ -156,7 +158,7 @@ impl Request {
     }
 
     fn row(&self, loader: &mut FeatureLoader, domains: &[String]) -> Result<Row> {
-        let Some((seed, partner)) = &self.augment else {
+        let Some(Augment { seed, partner }) = &self.augment else {
             let example = loader.load(&self.item)?;
             return Ok(Row::new(example.features, example.target));
         };

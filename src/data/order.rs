@@ -4,6 +4,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sori_datasets::Target;
+use sori_datasets::augment::MixConfig;
 
 use crate::seed::{SeedUse, derive};
 use crate::settings::training::TrainSettings;
@@ -12,33 +13,57 @@ use crate::settings::training::TrainSettings;
 /// each epoch's batches differ.
 const POOL_BATCHES: usize = 16;
 
-/// The recordings of epoch `epoch` in batches of `settings.batch_size`, as indices into the
-/// training part. `frames` holds the length of each.
+/// A training recording's turn in an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Visit {
+    /// Its index in the training part.
+    pub item: usize,
+    /// The index of the recording that it is mixed with.
+    pub partner: Option<usize>,
+    /// The seed of its augmentation.
+    pub seed: u64,
+}
+
+/// The recordings of epoch `epoch` in batches of `settings.batch_size`. `frames` holds the length of each of the
+/// training part. What is mixed is as long as the longer of the two, so partners are drawn before batches are made.
 pub(crate) fn order(
     settings: &TrainSettings,
+    mix: &MixConfig,
     epoch: usize,
     targets: &[&Target],
     frames: &[usize],
     num_labels: usize,
-) -> Vec<usize> {
-    if settings.sort_first_epoch && epoch == 0 && frames.len() == targets.len() {
-        let mut order: Vec<usize> = (0..targets.len()).collect();
+) -> Vec<Visit> {
+    let has_lengths = frames.len() == targets.len();
+    let ascending = settings.sort_first_epoch && epoch == 0 && has_lengths;
+    let mut rng = ChaCha8Rng::seed_from_u64(derive(settings.seed, SeedUse::Shuffle, epoch as u64));
+    let mut order: Vec<usize> = (0..targets.len()).collect();
+    if ascending {
         order.sort_by_key(|&index| frames[index]);
-        return order;
-    }
-    let seed = derive(settings.seed, SeedUse::Shuffle, epoch as u64);
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order = if settings.balance {
-        balanced(targets, num_labels, &mut rng)
+    } else if settings.balance {
+        order = balanced(targets, num_labels, &mut rng);
     } else {
-        let mut order: Vec<usize> = (0..targets.len()).collect();
         order.shuffle(&mut rng);
-        order
-    };
-    if settings.bucket && frames.len() == targets.len() {
-        bucket(&mut order, frames, settings.batch_size, &mut rng);
     }
-    order
+    let epoch_seed = derive(settings.seed, SeedUse::Augment, epoch as u64);
+    let visit = |(position, &item): (usize, &usize)| {
+        let seed = derive(epoch_seed, SeedUse::Augment, position as u64);
+        let drawn = derive(epoch_seed, SeedUse::Partner, position as u64) as usize % order.len();
+        Visit {
+            item,
+            partner: mix.ratio(seed).map(|_| order[drawn]),
+            seed,
+        }
+    };
+    let mut visits: Vec<Visit> = order.iter().enumerate().map(visit).collect();
+    if settings.bucket && has_lengths && !ascending {
+        let length = |visit: &Visit| {
+            let partner = visit.partner.map_or(0, |partner| frames[partner]);
+            frames[visit.item].max(partner)
+        };
+        bucket(&mut visits, length, settings.batch_size, &mut rng);
+    }
+    visits
 }
 
 /// Draws as many recordings as there are, each label equally often. A recording of several tags
@@ -73,15 +98,20 @@ fn balanced(targets: &[&Target], num_labels: usize, rng: &mut ChaCha8Rng) -> Vec
 
 /// Puts recordings of similar length into the same batch. The batches stay in random order, except
 /// that an incomplete one comes last.
-fn bucket(order: &mut Vec<usize>, frames: &[usize], batch_size: usize, rng: &mut ChaCha8Rng) {
-    for pool in order.chunks_mut(batch_size * POOL_BATCHES) {
-        pool.sort_by_key(|&index| frames[index]);
+fn bucket(
+    visits: &mut Vec<Visit>,
+    length: impl Fn(&Visit) -> usize,
+    batch_size: usize,
+    rng: &mut ChaCha8Rng,
+) {
+    for pool in visits.chunks_mut(batch_size * POOL_BATCHES) {
+        pool.sort_by_key(&length);
     }
-    let mut batches: Vec<&[usize]> = order.chunks(batch_size).collect();
+    let mut batches: Vec<&[Visit]> = visits.chunks(batch_size).collect();
     let rest = batches.pop_if(|last| last.len() < batch_size);
     batches.shuffle(rng);
     batches.extend(rest);
-    *order = batches.concat();
+    *visits = batches.concat();
 }
 
 #[cfg(test)]
@@ -102,6 +132,18 @@ mod tests {
             .collect()
     }
 
+    /// The recordings of an epoch in order, without mixing.
+    fn items(
+        settings: &TrainSettings,
+        epoch: usize,
+        targets: &[&Target],
+        frames: &[usize],
+    ) -> Vec<usize> {
+        let visits = order(settings, &MixConfig::default(), epoch, targets, frames, 2);
+        assert!(visits.iter().all(|visit| visit.partner.is_none()));
+        visits.iter().map(|visit| visit.item).collect()
+    }
+
     #[test]
     fn an_epoch_visits_each_recording_once_in_an_order_of_its_own() {
         let targets = classes(100);
@@ -114,7 +156,7 @@ mod tests {
                     bucket,
                     ..settings()
                 };
-                order(&settings, epoch, &targets, &frames, 2)
+                items(&settings, epoch, &targets, &frames)
             };
             let mut sorted = of(7, 0);
             sorted.sort_unstable();
@@ -134,7 +176,7 @@ mod tests {
             sort_first_epoch: true,
             ..settings()
         };
-        let of = |epoch| order(&settings, epoch, &targets, &frames, 2);
+        let of = |epoch| items(&settings, epoch, &targets, &frames);
         assert!(of(0).iter().map(|&i| frames[i]).eq(0..100));
         assert!(!of(1).iter().map(|&i| frames[i]).eq(0..100));
     }
@@ -149,7 +191,7 @@ mod tests {
                 bucket,
                 ..settings()
             };
-            let order = order(&settings, 3, &targets, &frames, 2);
+            let order = items(&settings, 3, &targets, &frames);
             let batches = order.chunks(8);
             let padded: usize = batches
                 .map(|batch| batch.iter().map(|&i| frames[i]).max().unwrap() * batch.len())
@@ -160,6 +202,32 @@ mod tests {
     }
 
     #[test]
+    fn mixtures_of_similar_length_share_a_batch_and_every_draw_is_its_own() {
+        let targets = classes(1003);
+        let targets: Vec<&Target> = targets.iter().collect();
+        let frames: Vec<usize> = (0..1003).map(|i| i * 613 % 1003).collect();
+        let mix = MixConfig {
+            probability: 0.5,
+            ..MixConfig::default()
+        };
+        let visits = order(&settings(), &mix, 3, &targets, &frames, 2);
+        let length = |visit: &Visit| {
+            let partner = visit.partner.unwrap_or(visit.item);
+            frames[visit.item].max(frames[partner])
+        };
+        let padded: usize = visits
+            .chunks(8)
+            .map(|batch| batch.iter().map(length).max().unwrap() * batch.len())
+            .sum();
+        assert!((padded as f64) < 1.1 * visits.iter().map(length).sum::<usize>() as f64);
+
+        let mixed = visits.iter().filter(|visit| visit.partner.is_some());
+        assert!((400..600).contains(&mixed.count()));
+        let seeds: std::collections::HashSet<u64> = visits.iter().map(|visit| visit.seed).collect();
+        assert_eq!(seeds.len(), visits.len());
+    }
+
+    #[test]
     fn balance_draws_every_class_equally_often() {
         let targets = classes(2000);
         let targets: Vec<&Target> = targets.iter().collect();
@@ -167,7 +235,7 @@ mod tests {
             balance: true,
             ..settings()
         };
-        let order = order(&settings, 0, &targets, &[], 2);
+        let order = items(&settings, 0, &targets, &[]);
         let rare = order
             .iter()
             .filter(|&&i| *targets[i] == Target::Class(1))

@@ -23,7 +23,6 @@ use crate::optim::schedule::Schedule;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::folder::RunFolder;
 use crate::run::records::{EpochRecord, RunResult};
-use crate::seed::{SeedUse, derive};
 use crate::task::contract::Task;
 use crate::{Error, Result};
 
@@ -188,14 +187,13 @@ impl<'a, A: Architecture, B: AutodiffBackend, T: Task> Session<'a, A, B, T> {
 
     /// The lessons of this epoch without the first `skip`, loaded from now on.
     fn lessons(&self, epoch: usize, skip: usize) -> Lessons<T> {
-        let train = &self.run.settings().train;
+        let settings = self.run.settings();
         let (part, frames) = self.legs.recordings(epoch, self.data);
         let targets: Vec<_> = part.iter().map(|item| &item.target).collect();
         let num_labels = self.run.info().labels.len();
-        let order = order(train, epoch, &targets, &frames, num_labels);
-        let items: Vec<&Item> = order.into_iter().map(|i| part[i]).collect();
-        let epoch_seed = derive(train.seed, SeedUse::Augment, epoch as u64);
-        Box::new(self.loader.augmented(&items, epoch_seed, skip))
+        let mix = &settings.augment.mix;
+        let visits = order(&settings.train, mix, epoch, &targets, &frames, num_labels);
+        Box::new(self.loader.augmented(&part, &visits, skip))
     }
 
     /// Sets the weight of an autoencoder's divergence for the next step.

@@ -17,7 +17,7 @@ use crate::level::{add_at_snr, decibels, scale};
 use crate::{Error, Features, Result, Waveform};
 
 /// Streams of a seed beyond those of the augmentations.
-const MIX_STREAM: u64 = 1 << 32;
+pub(super) const MIX_STREAM: u64 = 1 << 32;
 const PARTNER_STREAM: u64 = 2 << 32;
 const WORDS_STREAM: u64 = 3 << 32;
 
@@ -109,14 +109,6 @@ impl Augmenter {
         if let Some(mut draw) = self.drawn(Augmentation::SpecAugment, seed) {
             spec_augment::mask(features, &self.config.spec_augment, &mut draw);
         }
-    }
-
-    /// Whether, and in what ratio, the recording of this seed is to be mixed with another: the
-    /// weight of its own target, the other's being `1 - ratio`. How they are mixed says
-    /// [`MixConfig::kind`](super::MixConfig::kind).
-    #[must_use]
-    pub fn mix_ratio(&self, seed: u64) -> Option<f64> {
-        self.config.mix.draw_ratio(&mut Draw::new(seed, MIX_STREAM))
     }
 
     /// The samples, and the words, that are left of a recording of so many words, if the seed draws it and its

@@ -4,20 +4,23 @@ use std::f64::consts::TAU;
 
 use rustfft::num_complex::Complex32;
 
+use super::augmenter::MIX_STREAM;
 use super::fft::RealFft;
 use super::{MixConfig, MixKind};
 use crate::draw::Draw;
 use crate::{Error, Features, Result, Waveform};
 
 impl MixConfig {
-    /// The ratio for one pair, from 0 to 1, or nothing if the first recording is to stay as it is.
-    /// It is the weight of the first recording's target; the second's is `1 - ratio`.
-    pub(super) fn draw_ratio(&self, draw: &mut Draw) -> Option<f64> {
+    /// Whether, and in what ratio from 0 to 1, the recording of this seed is to be mixed with another: the
+    /// weight of its own target, the other's being `1 - ratio`. How they are mixed says [`kind`](Self::kind).
+    #[must_use]
+    pub fn ratio(&self, seed: u64) -> Option<f64> {
+        let mut draw = Draw::new(seed, MIX_STREAM);
         if draw.unit() >= self.probability {
             return None;
         }
         Some(match self.kind {
-            MixKind::Mixup => beta(draw, self.alpha),
+            MixKind::Mixup => beta(&mut draw, self.alpha),
             MixKind::BetweenClass => draw.unit(),
         })
     }
