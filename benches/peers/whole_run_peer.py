@@ -10,7 +10,8 @@ as cutting batches out of memory is faster than to send them. Adam is the fused 
 refused by name.
 
 What differs from Sori: the random numbers; convolutions and recurrent layers see a batch's padding (zeros; batches are
-of similar length), where only means over time and CTC know the lengths.
+of similar length, to which mixtures add), where only means over time and CTC know the lengths; mixup mixes recordings
+of one batch. Sori draws partners before it makes batches, whose mixtures are of similar length then.
 """
 
 import time
@@ -233,7 +234,7 @@ class Batches(torch.utils.data.Dataset):
             sounds = [augment.waveform(self.sounds[index]) for index in indices]
             if augment.mixes == "between-class":
                 ratios = [augment.mix_ratio() for _ in indices]
-                partners = [int(augment.rng.choice(indices)) for _ in indices]
+                partners = [int(augment.rng.choice(self.train)) for _ in indices]
                 for row, (partner, ratio) in enumerate(zip(partners, ratios)):
                     if ratio < 1.0:
                         other = augment.waveform(self.sounds[partner])
