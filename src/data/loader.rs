@@ -85,7 +85,7 @@ impl<T: Task> Loader<T> {
     }
 
     /// The lessons of `part` in the order of the visits, augmented, without the batches of the first `skip`.
-    pub(crate) fn augmented(
+    pub fn augmented(
         &self,
         part: &[&Item],
         visits: &[Visit],

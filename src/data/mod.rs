@@ -16,4 +16,5 @@ pub(crate) mod specs;
 pub use batch::{Batch, FrameLimits, HostBatch};
 pub use lesson::{HostLesson, Lesson, Row};
 pub use loader::Loader;
+pub use order::Visit;
 pub use parts::Data;

@@ -15,7 +15,7 @@ const POOL_BATCHES: usize = 16;
 
 /// A training recording's turn in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Visit {
+pub struct Visit {
     /// Its index in the training part.
     pub item: usize,
     /// The index of the recording that it is mixed with.
