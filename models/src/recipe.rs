@@ -18,6 +18,27 @@ pub struct Facts {
     pub num_recordings: usize,
 }
 
+impl Facts {
+    /// Whether the recordings are long, as those of sounds that change slowly are.
+    pub(crate) fn is_long(&self) -> bool {
+        self.length_s >= LONG_S
+    }
+
+    /// The sample rate that a classifier reads.
+    fn rate(&self) -> u32 {
+        self.sample_rate_hz.min(MAX_RATE_HZ)
+    }
+
+    /// The mel bands that a classifier reads.
+    pub(crate) fn num_mels(&self) -> usize {
+        match self.rate() {
+            ..=8_000 => 26,
+            8_001..=16_000 => 40,
+            _ => 64,
+        }
+    }
+}
+
 /// Settings as TOML text in the form of a run's `config.toml`, by the facts about the data; what it
 /// leaves out keeps the general default.
 pub type Recipe = fn(&Facts) -> String;
@@ -82,18 +103,12 @@ pub fn classifier_of_positions(facts: &Facts) -> String {
 
 /// Log-mel features that suit rate and length, and their values in a second of sound.
 fn log_mel(facts: &Facts) -> (String, f64) {
-    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
-    let num_mels = match rate {
-        ..=8_000 => 26,
-        8_001..=16_000 => 40,
-        _ => 64,
-    };
-    // Long recordings are of sounds that change slowly.
-    let (window_ms, hop_ms) = match facts.length_s >= LONG_S {
+    let (rate, num_mels) = (facts.rate(), facts.num_mels());
+    let (window_ms, hop_ms) = match facts.is_long() {
         true => (40.0, 20.0),
         false => (25.0, 10.0),
     };
-    let values = f64::from(num_mels) * 1000.0 / hop_ms;
+    let values = num_mels as f64 * 1000.0 / hop_ms;
     let features = format!(
         "features.sample_rate_hz = {rate}
 features.num_mels = {num_mels}
@@ -126,7 +141,7 @@ pub fn classifier_of_waveforms(facts: &Facts) -> String {
     if facts.synthesised.is_some() {
         return String::new();
     }
-    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
+    let rate = facts.rate();
     let features = format!("features.sample_rate_hz = {rate}\n");
     features + &course(facts, f64::from(rate)) + &variety(facts)
 }
@@ -134,8 +149,7 @@ pub fn classifier_of_waveforms(facts: &Facts) -> String {
 /// Poolings by three that leave a value of recordings of this length, of four to nine.
 #[must_use]
 pub(crate) fn poolings_by_three(facts: &Facts) -> usize {
-    let rate = facts.sample_rate_hz.min(MAX_RATE_HZ);
-    let samples = facts.length_s * f64::from(rate);
+    let samples = facts.length_s * f64::from(facts.rate());
     (samples.max(1.0).log(3.0) - 1.0).clamp(4.0, 9.0) as usize
 }
 
@@ -220,29 +234,38 @@ train.join_valid = {JOIN}
 /// The augmentation that leaves everything but the noise as it is.
 const NOISE: &str = "augment.noise.probability = 0.5\n";
 
-/// Augmentation. A quantity is to stay what it is, so only noise is added where numbers are learned.
+/// Augmentation. A quantity is to stay what it is, so only noise is added where numbers are learned. Long
+/// recordings are told apart by their spectrum, which speed and equalizer change.
 fn variety(facts: &Facts) -> String {
     if facts.task.is_none() {
         return NOISE.to_string();
     }
-    let shift = match facts.length_s >= LONG_S {
-        true => "augment.shift.probability = 1.0\naugment.shift.max_fraction = 0.5\n",
-        false => "",
-    };
-    format!(
-        "{NOISE}{shift}augment.gain.probability = 1.0
-augment.gain.min_db = -15.0
-augment.gain.max_db = 10.0
-augment.speed.probability = 1.0
-augment.speed.min_factor = 0.85
-augment.speed.max_factor = 1.15
+    let of_length = match facts.is_long() {
+        true => {
+            "augment.shift.probability = 1.0
+augment.shift.max_fraction = 0.5
+augment.speed.probability = 0.5
+augment.mix.probability = 0.7
+"
+        }
+        false => {
+            "augment.speed.probability = 1.0
 augment.equalizer.probability = 0.8
 augment.equalizer.min_db = -10.0
 augment.equalizer.max_db = 10.0
+augment.mix.probability = 0.5
+"
+        }
+    };
+    format!(
+        "{NOISE}{of_length}augment.gain.probability = 1.0
+augment.gain.min_db = -15.0
+augment.gain.max_db = 10.0
+augment.speed.min_factor = 0.85
+augment.speed.max_factor = 1.15
 augment.spec_augment.probability = 0.8
 augment.spec_augment.max_bins = 4
 augment.spec_augment.max_frames = 8
-augment.mix.probability = 0.5
 augment.mix.kind = \"between-class\"
 "
     )

@@ -14,25 +14,31 @@ fn settings() -> Settings {
     Settings::new("mlp", "synth:dtmf", 8000).unwrap()
 }
 
-/// Four recordings with transcripts.
+/// Four recordings of half a second with transcripts.
 fn recordings(folder: &Path) -> String {
+    recordings_of(folder, 16_000, 8_000)
+}
+
+/// Four recordings of so many samples with transcripts.
+fn recordings_of(folder: &Path, sample_rate: u32, num_samples: i32) -> String {
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: 16_000,
+        sample_rate,
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
     let mut lines = String::new();
     for index in 0..4i16 {
-        let name = format!("{index}.wav");
+        let name = format!("{sample_rate}-{index}.wav");
         let mut file = hound::WavWriter::create(folder.join(&name), spec).unwrap();
-        for sample in 0..8000i16 {
+        for sample in 0..num_samples {
+            let sample = (sample % 8_000) as i16;
             file.write_sample(sample.wrapping_mul(index + 1)).unwrap();
         }
         file.finalize().unwrap();
         lines.push_str(&format!("{{\"audio\": \"{name}\", \"text\": \"ab\"}}\n"));
     }
-    let list = folder.join("list.jsonl");
+    let list = folder.join(format!("{sample_rate}.jsonl"));
     std::fs::write(&list, lines).unwrap();
     format!("manifest:{}", list.display())
 }
@@ -73,7 +79,12 @@ fn a_bare_key_means_the_one_setting_of_that_name() {
 #[test]
 fn every_model_takes_the_features_it_has_by_default() {
     let folder = tempfile::tempdir().unwrap();
-    let corpora = ["synth:dtmf?size=16".to_string(), recordings(folder.path())];
+    let mut corpora = vec!["synth:dtmf?size=16".to_string(), recordings(folder.path())];
+    // Long ones, of each number of bands.
+    let (low, high) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    corpora.push(recordings_of(low.path(), 8_000, 3 * 8_000));
+    corpora.push(recordings_of(high.path(), 16_000, 3 * 16_000));
+    corpora.push(recordings_of(high.path(), 44_100, 3 * 44_100));
     for entry in catalogue() {
         for corpus in &corpora {
             Settings::new(entry.name, corpus, 16_000)

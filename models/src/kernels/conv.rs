@@ -513,6 +513,7 @@ pub(crate) fn backward_weight<T: Real>(conv: &Conv, x: &[T], gradient: &[T]) -> 
                 add_columns_times_rows(
                     a,
                     &gradient[from..],
+                    |row| row,
                     channels_out,
                     columns.clone(),
                     |k| {

@@ -127,7 +127,7 @@ impl<T: Real> Packed<T> {
 fn pack<T: Real>(
     matrix: &[T],
     stride: usize,
-    terms: std::ops::Range<usize>,
+    terms: impl Iterator<Item = usize>,
     first: usize,
     width: usize,
     panel: &mut [T],
@@ -368,12 +368,28 @@ pub(crate) fn product<T: Real>(
     start: Start<'_, T>,
     out: &mut [T],
 ) {
-    assert!(a.len() >= rows * terms && out.len() >= rows * columns);
-    if rows * columns == 0 {
+    let all: Vec<usize> = (0..rows).collect();
+    product_of_rows(a, &all, b, [terms, columns], start, out);
+}
+
+/// [`product`] for the rows `rows` of `a` and of `out` alone, which rise. The others stay as they are.
+pub(crate) fn product_of_rows<T: Real>(
+    a: &[T],
+    rows: &[usize],
+    b: Right<'_, T>,
+    [terms, columns]: [usize; 2],
+    start: Start<'_, T>,
+    out: &mut [T],
+) {
+    assert!(rows.is_sorted_by(|a, b| a < b), "rows that rise");
+    let end = rows.last().map_or(0, |last| last + 1);
+    assert!(a.len() >= end * terms && out.len() >= end * columns);
+    if end * columns == 0 {
         return;
     }
     if terms == 0 {
-        for row in out.chunks_exact_mut(columns) {
+        for row in rows {
+            let row = &mut out[row * columns..][..columns];
             match start {
                 Start::Zero => row.fill(T::ZERO),
                 Start::Bias(bias) => row.copy_from_slice(bias),
@@ -382,19 +398,21 @@ pub(crate) fn product<T: Real>(
         }
         return;
     }
-    if let (1, Right::Plain(b)) = (rows, b) {
-        return row_product(&a[..terms], b, [terms, columns], start, out);
+    if let (&[row], Right::Plain(b)) = (rows, b) {
+        let out = &mut out[row * columns..];
+        return row_product(&a[row * terms..], b, [terms, columns], start, out);
     }
-    let origins: Vec<usize> = (0..rows).map(|i| i * terms).collect();
+    let origins: Vec<usize> = rows.iter().map(|row| row * terms).collect();
     let panels = columns.div_ceil(TILE_COLUMNS);
-    let blocks = rows.div_ceil(TASK_ROWS);
+    let blocks = rows.len().div_ceil(TASK_ROWS);
     let shared = Shared::new(out);
     (0..panels * blocks).into_par_iter().run(|task| {
         let first = task % panels * TILE_COLUMNS;
         let columns_here = first..columns.min(first + TILE_COLUMNS);
         let width = columns_here.len();
         let from = task / panels * TASK_ROWS;
-        let origins = &origins[from..rows.min(from + TASK_ROWS)];
+        let to = rows.len().min(from + TASK_ROWS);
+        let (rows, origins) = (&rows[from..to], &origins[from..to]);
         let mut panel = Scratch::new(PANEL_TERMS.min(terms) * TILE_COLUMNS);
         let mut start = start;
         for begin in (0..terms).step_by(PANEL_TERMS) {
@@ -406,17 +424,16 @@ pub(crate) fn product<T: Real>(
                     pack_transposed(b, terms, range.clone(), first, width, panel);
                 }
             }
-            for (index, rows) in origins.chunks(TILE_ROWS).enumerate() {
+            for (rows, origins) in rows.chunks(TILE_ROWS).zip(origins.chunks(TILE_ROWS)) {
                 let a = Rows {
                     data: a,
-                    rows,
+                    rows: origins,
                     runs: &[begin],
                     run_len: range.len(),
                 };
-                let row = from + index * TILE_ROWS;
                 tile_row(a, panel, start, columns_here.clone(), |i| {
                     // SAFETY: this task alone writes these columns of these rows.
-                    unsafe { shared.part((row + i) * columns + first, width) }.as_mut_ptr()
+                    unsafe { shared.part(rows[i] * columns + first, width) }.as_mut_ptr()
                 });
             }
             start = Start::Output;
@@ -467,12 +484,13 @@ fn row_product<T: Real>(
 /// Rows of the right operand that [`add_columns_times_rows`] keeps in the first cache.
 const CHUNK_ROWS: usize = 128;
 
-/// `out[k][j] += Σ_i a[i][k] · b[i][j]` on the calling thread, for the columns `columns` of `b`,
-/// whose rows, as those of `out`, are `stride` and `out_stride` values apart. `out` begins at the
-/// first of the columns, and so do the `sums`, to which those of the columns of `b` are added.
+/// `out[k][j] += Σ_i a[i][k] · b[row(i)][j]` on the calling thread, for the columns `columns` of `b`,
+/// whose rows are `stride` values apart. `out` says where a row's columns lie; `sums`, to which those of the
+/// columns of `b` are added, begins at the first of the columns.
 pub(crate) fn add_columns_times_rows<T: Real>(
     a: Rows<'_, T>,
     b: &[T],
+    row: impl Fn(usize) -> usize,
     stride: usize,
     columns: std::ops::Range<usize>,
     mut out: impl FnMut(usize) -> *mut T,
@@ -486,7 +504,7 @@ pub(crate) fn add_columns_times_rows<T: Real>(
     assert!(a.end() <= a.data.len(), "a row beyond the data");
     let mut panel = [T::ZERO; CHUNK_ROWS * TILE_COLUMNS];
     for (chunk, rows) in a.rows.chunks(CHUNK_ROWS).enumerate() {
-        let terms = chunk * CHUNK_ROWS..chunk * CHUNK_ROWS + rows.len();
+        let terms = (chunk * CHUNK_ROWS..chunk * CHUNK_ROWS + rows.len()).map(&row);
         let panel = &mut panel[..rows.len() * TILE_COLUMNS];
         pack(b, stride, terms, columns.start, width, panel);
         if let Some(sums) = &mut sums {
@@ -547,6 +565,19 @@ pub(crate) fn transposed_product<T: Real>(
     transposed_product_of_rows(a, &origins, [terms, columns], b, out, sums);
 }
 
+/// [`transposed_product`] with rows of `a` that begin at `origins`.
+pub(crate) fn transposed_product_of_rows<T: Real>(
+    a: &[T],
+    origins: &[usize],
+    sizes: [usize; 2],
+    b: &[T],
+    out: &mut [T],
+    sums: Option<&mut [T]>,
+) {
+    let all: Vec<usize> = (0..origins.len()).collect();
+    transposed_product_of_some(a, origins, sizes, b, &all, out, sums);
+}
+
 /// Terms of a task of [`transposed_product`], which takes some columns of some terms. Each task reads its
 /// columns of the right operand anew, so the fewer the better, while there are enough for many threads.
 fn terms_of_a_task(terms: usize, panels: usize) -> usize {
@@ -558,16 +589,19 @@ fn terms_of_a_task(terms: usize, panels: usize) -> usize {
     task_terms
 }
 
-/// [`transposed_product`] with rows of `a` that begin at `origins`.
-pub(crate) fn transposed_product_of_rows<T: Real>(
+/// [`transposed_product`] of rows of `a` that begin at `origins` with the rows `rows` of `b`.
+pub(crate) fn transposed_product_of_some<T: Real>(
     a: &[T],
     origins: &[usize],
     [terms, columns]: [usize; 2],
     b: &[T],
+    rows: &[usize],
     out: &mut [T],
     sums: Option<&mut [T]>,
 ) {
-    assert!(b.len() >= origins.len() * columns && out.len() >= terms * columns);
+    assert_eq!(origins.len(), rows.len(), "a row for each row");
+    let end = rows.iter().max().map_or(0, |last| last + 1);
+    assert!(b.len() >= end * columns && out.len() >= terms * columns);
     let panels = columns.div_ceil(TILE_COLUMNS);
     let task_terms = terms_of_a_task(terms, panels);
     let blocks = terms.div_ceil(task_terms).max(1);
@@ -600,6 +634,7 @@ pub(crate) fn transposed_product_of_rows<T: Real>(
         add_columns_times_rows(
             a,
             b,
+            |i| rows[i],
             columns,
             here,
             // SAFETY: as above.

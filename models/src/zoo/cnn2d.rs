@@ -46,9 +46,14 @@ fn recipe(facts: &Facts) -> String {
     if settings.is_empty() {
         return settings;
     }
+    // A block more sees further, where its pooling leaves a band of those there are.
+    let channels = match facts.is_long() && facts.num_mels() >= 32 {
+        true => "[32, 64, 128, 128, 128]",
+        false => "[32, 64, 128, 128]",
+    };
     settings
-        + "model.channels = [32, 64, 128, 128]
-model.pooling = \"mean_max_deviation\"
+        + &format!("model.channels = {channels}\n")
+        + "model.pooling = \"mean_max_deviation\"
 model.dropout = 0.3
 "
 }

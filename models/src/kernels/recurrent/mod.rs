@@ -13,8 +13,8 @@ pub(crate) use cell::Cell;
 
 use super::buffer::{self, Scratch};
 use super::product::{
-    Packed, Right, Rows, Start, product, rows_times_packed, rows_times_packed_into,
-    transposed_product, transposed_product_of_rows,
+    Packed, Right, Rows, Start, product_of_rows, rows_times_packed, rows_times_packed_into,
+    transposed_product_of_some,
 };
 use super::tasks::Tasks;
 use super::tile::{Real, TILE_ROWS};
@@ -78,6 +78,13 @@ impl Layer {
 
     fn positions(&self) -> usize {
         self.batch() * self.frames
+    }
+
+    /// The positions of valid frames, as indices over all rows.
+    fn valid(&self) -> Vec<usize> {
+        let rows = self.lengths.iter().enumerate();
+        rows.flat_map(|(row, &valid)| row * self.frames..row * self.frames + valid)
+            .collect()
     }
 
     /// The frame that a row reads at a step: backward from its last valid one in the second
@@ -175,11 +182,12 @@ impl Layer {
         assert_eq!(x.len(), self.positions() * self.d_input);
         assert_eq!(weights.len(), self.directions);
         let (hidden, width) = (self.d_hidden, self.width());
+        let valid = self.valid();
         let mut kept: Vec<Kept<T>> = weights
             .iter()
             .map(|weights| {
                 let mut gates = buffer::take(self.positions() * width);
-                let sizes = [self.positions(), self.d_input, width];
+                let sizes = [self.d_input, width];
                 // Where both biases simply add up, the second is added here as well.
                 let both: Vec<T> = if self.cell.sums_biases() {
                     let pairs = weights.bias_input.iter().zip(weights.bias_state);
@@ -188,7 +196,8 @@ impl Layer {
                     weights.bias_input.to_vec()
                 };
                 let start = Start::Bias(&both);
-                product(x, Right::Plain(weights.input), sizes, start, &mut gates);
+                let right = Right::Plain(weights.input);
+                product_of_rows(x, &valid, right, sizes, start, &mut gates);
                 let inner = if self.cell.has_inner() {
                     self.positions() * hidden
                 } else {
@@ -299,16 +308,10 @@ impl Layer {
                 }
             }
         }
-        // Past its length a row holds zeros, which the products over all frames rely on.
+        // Past its length a row's states are zeros; nobody reads the others there.
         for (row, &valid) in self.lengths.iter().enumerate() {
-            for frame in valid..self.frames {
-                let at = row * self.frames + frame;
-                gates[at * width..][..width].fill(T::ZERO);
-                states[at * hidden..][..hidden].fill(T::ZERO);
-                if self.cell.has_inner() {
-                    inner[at * hidden..][..hidden].fill(T::ZERO);
-                }
-            }
+            states[(row * self.frames + valid) * hidden..(row + 1) * self.frames * hidden]
+                .fill(T::ZERO);
         }
     }
 
@@ -368,7 +371,15 @@ impl Layer {
                 block.run_back(direction, &packed[direction], buffers, gradient);
             });
 
-        let mut found_x = want_x.then(|| buffer::take(self.positions() * self.d_input));
+        let valid = self.valid();
+        let mut found_x = want_x.then(|| {
+            let mut found_x = buffer::take(self.positions() * self.d_input);
+            for (row, &valid) in self.lengths.iter().enumerate() {
+                let padding = row * self.frames + valid..(row + 1) * self.frames;
+                found_x[padding.start * self.d_input..padding.end * self.d_input].fill(T::ZERO);
+            }
+            found_x
+        });
         let mut found = Vec::with_capacity(self.directions);
         for (direction, ((kept, recurred), weights)) in kept.into_iter().zip(weights).enumerate() {
             let gates = &kept.gates;
@@ -378,31 +389,34 @@ impl Layer {
                 } else {
                     Start::Output
                 };
-                let sizes = [self.positions(), width, self.d_input];
-                product(
-                    gates,
-                    Right::Transposed(weights.input),
-                    sizes,
-                    start,
-                    found_x,
-                );
+                let (right, sizes) = (Right::Transposed(weights.input), [width, self.d_input]);
+                product_of_rows(gates, &valid, right, sizes, start, found_x);
             }
             let mut input = buffer::take(self.d_input * width);
             let mut bias_input = buffer::take(width);
-            let sizes = [self.positions(), self.d_input, width];
-            transposed_product(x, gates, sizes, &mut input, Some(&mut bias_input));
+            let origins: Vec<usize> = valid.iter().map(|at| at * self.d_input).collect();
+            transposed_product_of_some(
+                x,
+                &origins,
+                [self.d_input, width],
+                gates,
+                &valid,
+                &mut input,
+                Some(&mut bias_input),
+            );
 
             // The state before each frame; before the first, a row of zeros at the end.
             let mut states = kept.states;
             let zeros = states.len();
             states.resize(zeros + hidden, T::ZERO);
-            let before: Vec<usize> = (0..self.positions())
-                .map(|at| {
+            let before: Vec<usize> = valid
+                .iter()
+                .map(|&at| {
                     let (row, frame) = (at / self.frames, at % self.frames);
                     let first = if direction == 0 {
                         frame == 0
                     } else {
-                        frame + 1 >= self.lengths[row]
+                        frame + 1 == self.lengths[row]
                     };
                     match direction {
                         _ if first => zeros,
@@ -418,11 +432,12 @@ impl Layer {
             } else {
                 &recurred
             };
-            transposed_product_of_rows(
+            transposed_product_of_some(
                 &states,
                 &before,
                 [hidden, width],
                 gates_of_state,
+                &valid,
                 &mut state,
                 Some(&mut bias_state),
             );
@@ -511,15 +526,6 @@ impl Layer {
                     }
                 } else {
                     flow.copy_from_slice(through);
-                }
-            }
-        }
-        for (row, &valid) in self.lengths.iter().enumerate() {
-            for frame in valid..self.frames {
-                let at = row * self.frames + frame;
-                gates[at * width..][..width].fill(T::ZERO);
-                if !self.cell.sums_biases() {
-                    recurred[at * width..][..width].fill(T::ZERO);
                 }
             }
         }
@@ -639,9 +645,13 @@ mod tests {
         Parameters((0..layer.directions).map(one).collect())
     }
 
+    /// Values, and past each length what nobody is to read.
     fn input(layer: &Layer) -> Vec<f64> {
         let mut x = values(layer.positions() * layer.d_input, 7);
-        super::super::padding::zero_padding(&mut x, &layer.lengths, layer.frames);
+        let rows = x.chunks_exact_mut(layer.frames * layer.d_input);
+        for (row, valid) in rows.zip(&layer.lengths) {
+            row[valid * layer.d_input..].fill(f64::NAN);
+        }
         x
     }
 
