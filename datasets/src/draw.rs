@@ -5,7 +5,11 @@ use std::f64::consts::TAU;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::box_muller::normal_pairs;
 use crate::part::Part;
+
+/// Pairs of normal numbers that are made at a time.
+const PAIRS: usize = 256;
 
 /// Random numbers from a seed. Only raw bits are taken from the generator: its specification fixes
 /// them, so later versions draw the same numbers.
@@ -53,13 +57,19 @@ impl Draw {
     }
 
     /// `count` standard normal numbers. It uses both numbers of each pair that Box and Muller's
-    /// method gives, in half the time.
+    /// method gives.
     pub(crate) fn normals(&mut self, count: usize) -> Vec<f64> {
         let mut numbers = Vec::with_capacity(count + 1);
+        let (mut firsts, mut seconds) = ([0.0; PAIRS], [0.0; PAIRS]);
         while numbers.len() < count {
-            let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
-            let (sin, cos) = (TAU * self.unit()).sin_cos();
-            numbers.extend([radius * cos, radius * sin]);
+            let pairs = (count - numbers.len()).div_ceil(2).min(PAIRS);
+            let (firsts, seconds) = (&mut firsts[..pairs], &mut seconds[..pairs]);
+            for (first, second) in firsts.iter_mut().zip(seconds.iter_mut()) {
+                (*first, *second) = (1.0 - self.unit(), self.unit());
+            }
+            normal_pairs(firsts, seconds);
+            let pairs = firsts.iter().zip(seconds.iter());
+            numbers.extend(pairs.flat_map(|(&first, &second)| [first, second]));
         }
         numbers.truncate(count);
         numbers

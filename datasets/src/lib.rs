@@ -38,6 +38,7 @@ struct Readme;
 
 pub mod audio;
 pub mod augment;
+mod box_muller;
 pub mod cache;
 pub mod corpus;
 mod draw;

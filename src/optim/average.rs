@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use sori_models::ops::moving_average;
 
 use super::module_path::ModulePath;
 use super::primitive::{Primitive, tensor};
@@ -80,7 +81,7 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Follow<'_, A> {
         let path = self.path.to_string();
         let now = value.inner();
         let average = match self.values.remove(&path) {
-            Some(before) => tensor(before) * self.decay + now * (1.0 - self.decay),
+            Some(before) => moving_average(tensor(before), now, self.decay),
             None => now,
         };
         self.values.insert(path, average.into_primitive().tensor());

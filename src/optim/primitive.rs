@@ -7,6 +7,6 @@ use burn::tensor::{Tensor, TensorPrimitive};
 pub(crate) type Primitive<B> = <B as BackendTypes>::FloatTensorPrimitive;
 
 /// Gives a tensor its rank back.
-pub(super) fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Tensor<B, D> {
+pub(crate) fn tensor<B: Backend, const D: usize>(primitive: Primitive<B>) -> Tensor<B, D> {
     Tensor::from_primitive(TensorPrimitive::Float(primitive))
 }

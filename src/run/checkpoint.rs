@@ -15,12 +15,13 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sori_models::ops::to_data;
 
 use crate::file::write_atomically;
 use crate::optim::average::Average;
 use crate::optim::module_path::ModulePath;
 use crate::optim::optimizer::{Moments, Optimizer};
-use crate::optim::primitive::Primitive;
+use crate::optim::primitive::{Primitive, tensor};
 use crate::{Error, Result};
 
 const STATE_KEY: &str = "sori";
@@ -419,11 +420,8 @@ fn bad(path: &Path, reason: &dyn std::fmt::Display) -> Error {
 }
 
 fn data<B: Backend>(primitive: &Primitive<B>) -> TensorData {
-    let read = B::float_into_data(primitive.clone());
-    burn::tensor::try_read_sync(read)
-        .and_then(std::result::Result::ok)
-        .expect("a backend of a native program reads synchronously")
-        .convert_dtype(DType::F32)
+    // The primitive ignores the rank.
+    to_data(&tensor::<B, 1>(primitive.clone())).convert_dtype(DType::F32)
 }
 
 struct Collect<'a> {
@@ -441,7 +439,7 @@ impl<B: Backend> ModuleVisitor<B> for Collect<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let data = param.val().into_data().convert_dtype(DType::F32);
+        let data = to_data(&param.val()).convert_dtype(DType::F32);
         self.tensors.insert(format!("{MODEL}.{}", self.path), data);
     }
 }

@@ -10,6 +10,9 @@ use super::Real;
 
 /// The most that waits in a pool. What a training step uses at once is in use, not waiting.
 const MAX_BYTES: usize = 256 << 20;
+/// If more than this waits and nothing of it fits, a new buffer takes the place of the oldest ones. Where all batches
+/// have one length everything fits, and nothing is lost.
+const MAX_BYTES_THAT_DO_NOT_FIT: usize = 128 << 20;
 
 /// The most values of a buffer that may be left over, if they are more than a quarter.
 const MOST_SPARE: usize = 4 << 20;
@@ -28,12 +31,15 @@ pub(crate) fn take<T: Real>(len: usize) -> Vec<T> {
         .filter(|(_, buffer)| fits(buffer.capacity()))
         .min_by_key(|(_, buffer)| buffer.capacity())
         .map(|(index, _)| index);
-    let buffer = best.map(|index| pool.remove(index));
-    drop(pool);
-    let mut buffer = buffer.unwrap_or_default();
-    if buffer.capacity() == 0 {
+    let Some(index) = best else {
+        let excess = waiting(&pool).saturating_sub(MAX_BYTES_THAT_DO_NOT_FIT);
+        let dropped = oldest(&mut pool, excess.min(len * size_of::<T>()));
+        drop(pool);
+        drop(dropped);
         return vec![T::ZERO; len];
-    }
+    };
+    let mut buffer = pool.remove(index);
+    drop(pool);
     buffer.resize(len, T::ZERO);
     buffer
 }
@@ -52,15 +58,26 @@ pub(crate) fn give<T: Real>(buffer: Vec<T>) {
     }
     let mut pool = T::pool().lock();
     pool.push(buffer);
-    let mut bytes: usize = pool.iter().map(|b| b.capacity() * size_of::<T>()).sum();
-    let mut oldest = 0;
-    while bytes > MAX_BYTES {
-        bytes -= pool[oldest].capacity() * size_of::<T>();
-        oldest += 1;
-    }
-    let dropped: Vec<_> = pool.drain(..oldest).collect();
+    let excess = waiting(&pool).saturating_sub(MAX_BYTES);
+    let dropped = oldest(&mut pool, excess);
     drop(pool);
     drop(dropped);
+}
+
+/// The bytes of all buffers of a pool.
+fn waiting<T>(pool: &[Vec<T>]) -> usize {
+    let bytes = pool.iter().map(|buffer| buffer.capacity() * size_of::<T>());
+    bytes.sum()
+}
+
+/// Takes the oldest buffers out, at least so many bytes of them.
+fn oldest<T>(pool: &mut Vec<Vec<T>>, bytes: usize) -> Vec<Vec<T>> {
+    let (mut count, mut found) = (0, 0);
+    while found < bytes && count < pool.len() {
+        found += pool[count].capacity() * size_of::<T>();
+        count += 1;
+    }
+    pool.drain(..count).collect()
 }
 
 /// A buffer that goes back by itself.
@@ -105,6 +122,16 @@ mod tests {
         let second: Vec<f64> = take(7900);
         assert_eq!(second.as_ptr(), address);
         assert_eq!(second.len(), 7900);
+    }
+
+    #[test]
+    fn the_oldest_buffers_go_first() {
+        let mut pool = vec![vec![0.0f64; 10], vec![0.0; 20], vec![0.0; 30]];
+        assert_eq!(waiting(&pool), 480);
+        assert_eq!(oldest(&mut pool, 0).len(), 0);
+        assert_eq!(oldest(&mut pool, 81).len(), 2);
+        assert_eq!(pool, [vec![0.0; 30]]);
+        assert_eq!(oldest(&mut pool, 1000).len(), 1);
     }
 
     #[test]

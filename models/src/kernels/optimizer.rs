@@ -106,6 +106,18 @@ pub(crate) fn rms<T: Real>(step: &Rms, parameter: &mut [T], gradient: &[T], squa
         .run(|((p, g), v)| rms_part(step, p, g, v));
 }
 
+/// Moves each average towards its value: it keeps the share `kept` of itself.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn moving_average<T: Real>(kept: f64, average: &mut [T], values: &[T]) {
+    assert_eq!(average.len(), values.len());
+    average
+        .par_chunks_mut(TASK)
+        .zip(values.par_chunks(TASK))
+        .run(|(average, values)| average_part(kept, average, values));
+}
+
 /// The sum of the squares, in double precision and always in the same order.
 pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
     let parts: Vec<f64> = values.par_chunks(TASK).map(squares).gather();
@@ -155,6 +167,13 @@ vectorised! {
             let g = g * scale + *p * decay;
             *v = *v * kept + g * g * added;
             *p = *p - g / (v.sqrt() + epsilon) * rate;
+        }
+    }
+
+    fn average_part<T: Real>(kept: f64, average: &mut [T], values: &[T]) {
+        let [kept, added] = [kept, 1.0 - kept].map(T::from_f64);
+        for (average, &value) in average.iter_mut().zip(values) {
+            *average = *average * kept + value * added;
         }
     }
 

@@ -37,6 +37,7 @@ mod scale;
 pub(crate) mod seam;
 mod speller;
 mod threads;
+mod values;
 
 pub use activation::{Activation, activate};
 pub use attention::{masked_softmax, weighted_sum};
@@ -50,8 +51,8 @@ pub use max::masked_max;
 pub use mean::masked_mean;
 pub use norm_pool::{BatchStatistics, NormPool, norm_pool_inference, norm_pool_training};
 pub use optimizer::{
-    AdamStep, RmsStep, SgdStep, adam_step, clip_factor, joint_norm, rms_step, sgd_step,
-    sum_of_squares,
+    AdamStep, RmsStep, SgdStep, adam_step, clip_factor, joint_norm, moving_average, rms_step,
+    sgd_step, sum_of_squares,
 };
 pub use padding::zero_padding;
 pub use pairs::pair_frames;
@@ -66,3 +67,4 @@ pub use scale::scale_channels;
 pub use seam::{PathCounts, path_counts};
 pub use speller::{Attended, Score, SpellerState, SpellerSteps, SpellerWeights, spell};
 pub use threads::in_pool;
+pub use values::to_data;

@@ -219,6 +219,25 @@ pub fn rms_step<B: Backend, const D: usize>(
     [parameter - change, squares]
 }
 
+/// An exponential moving average after one more value: `decay` of the average and the rest of `value`.
+///
+/// Returns the average in the memory it had where nobody else holds it.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn moving_average<B: Backend, const D: usize>(
+    average: Tensor<B, D>,
+    value: Tensor<B, D>,
+    decay: f64,
+) -> Tensor<B, D> {
+    assert_eq!(average.dims(), value.dims(), "average: the value's shape");
+    #[cfg(feature = "ndarray")]
+    if cpu::has_kernels(&[&average, &value], &[]) {
+        return cpu::moving_average(average, value, decay);
+    }
+    average * decay + value * (1.0 - decay)
+}
+
 /// The sum of the squares of all values, `[1]`.
 pub fn sum_of_squares<B: Backend, const D: usize>(x: Tensor<B, D>) -> Tensor<B, 1> {
     #[cfg(feature = "ndarray")]
@@ -397,6 +416,20 @@ mod cpu {
         kernel(&mut parameter, gradient.values(), &mut past);
         gradient.give();
         [parameter, past].map(|values| plain(values, dims))
+    }
+
+    pub(super) fn moving_average<B: Backend, const D: usize>(
+        average: Tensor<B, D>,
+        value: Tensor<B, D>,
+        decay: f64,
+    ) -> Tensor<B, D> {
+        count_kernel();
+        let dims = average.dims();
+        let value = take(value);
+        let mut average = take(average).into_vec();
+        optimizer::moving_average(decay, &mut average, value.values());
+        value.give();
+        plain(average, dims)
     }
 
     pub(super) fn sum_of_squares<B: Backend, const D: usize>(

@@ -183,7 +183,8 @@ impl<B: Backend, const N: usize> Inputs<B, N> {
         inputs
     }
 
-    fn look(inputs: [Option<B::FloatTensorPrimitive>; N]) -> Option<Self> {
+    /// As [`Self::recognise`], for what is no operator and is not counted.
+    pub(crate) fn look(inputs: [Option<B::FloatTensorPrimitive>; N]) -> Option<Self> {
         let backend = TypeId::of::<B>();
         let plain = backend == TypeId::of::<Cpu>();
         let training = backend == TypeId::of::<Autodiff<Cpu, NoCheckpointing>>()

@@ -520,6 +520,7 @@ fn optimizers<B: AutodiffBackend>(
         let rms = ops::rms_step(&step, parameter, gradient, past, Some(scale.clone()));
         results.extend(rms.map(Tensor::into_data));
     }
+    results.push(ops::moving_average(first, parameter, 0.9).into_data());
     results
 }
 
