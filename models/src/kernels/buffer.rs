@@ -8,6 +8,9 @@ use std::mem::size_of;
 
 use super::Real;
 
+/// The least values of a buffer that is kept: smaller ones cost no pages. Weights of norms and biases would come by the
+/// thousand, and all of them would be looked through each time.
+const MIN_VALUES: usize = 1024;
 /// The most that waits in a pool. What a training step uses at once is in use, not waiting.
 const MAX_BYTES: usize = 256 << 20;
 /// If more than this waits and nothing of it fits, a new buffer takes the place of the oldest ones. Where all batches
@@ -19,6 +22,9 @@ const MOST_SPARE: usize = 4 << 20;
 
 /// A buffer of `len` values of any content: the caller writes every one before it is read.
 pub(crate) fn take<T: Real>(len: usize) -> Vec<T> {
+    if len < MIN_VALUES {
+        return vec![T::ZERO; len];
+    }
     let mut pool = T::pool().lock();
     // The tightest that fits. Small ones may have twice the size: batches of all lengths share what the
     // longest needed.
@@ -53,7 +59,7 @@ pub(crate) fn take_zeroed<T: Real>(len: usize) -> Vec<T> {
 
 /// Gives a buffer back.
 pub(crate) fn give<T: Real>(buffer: Vec<T>) {
-    if buffer.capacity() == 0 {
+    if buffer.capacity() < MIN_VALUES {
         return;
     }
     let mut pool = T::pool().lock();
@@ -122,6 +128,16 @@ mod tests {
         let second: Vec<f64> = take(7900);
         assert_eq!(second.as_ptr(), address);
         assert_eq!(second.len(), 7900);
+    }
+
+    #[test]
+    fn small_buffers_do_not_wait() {
+        for len in [0, 1, MIN_VALUES - 1] {
+            give(vec![1.0f64; len]);
+        }
+        let small = |buffer: &Vec<f64>| buffer.capacity() < MIN_VALUES;
+        assert!(!f64::pool().lock().iter().any(small));
+        assert_eq!(take::<f64>(3), [0.0; 3]);
     }
 
     #[test]
