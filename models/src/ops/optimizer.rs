@@ -219,7 +219,8 @@ pub fn rms_step<B: Backend, const D: usize>(
     [parameter - change, squares]
 }
 
-/// An exponential moving average after one more value: `decay` of the average and the rest of `value`.
+/// An exponential moving average after one more value of the same shape,
+/// `decay · average + (1 − decay) · value`.
 ///
 /// Returns the average in the memory it had where nobody else holds it.
 ///

@@ -7,6 +7,9 @@ use super::seam::{Inputs, primitive};
 
 /// The values of a tensor on the host. On the CPU they are copied at once, where Burn copies one after the
 /// other while somebody else holds the tensor.
+///
+/// # Panics
+/// When the device fails.
 pub fn to_data<B: Backend, const D: usize>(x: &Tensor<B, D>) -> TensorData {
     #[cfg(feature = "ndarray")]
     if let Some(inputs) = Inputs::<B, 1>::look([primitive(x)]) {
